@@ -1,0 +1,5 @@
+"""``python -m napari_sr``."""
+
+from napari_sr.cli import main
+
+main()

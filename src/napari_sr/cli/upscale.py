@@ -1,0 +1,78 @@
+"""``napari-sr upscale``: files or folders in, TIFF, NPY or zarr out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from napari_sr.errors import ImageError
+
+
+def command(
+    inputs: Annotated[list[Path], typer.Argument(help="Images, or folders of images.", show_default=False)],
+    model: Annotated[str, typer.Option("-m", "--model", help="Name of a model, or path of a model file.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="File, or folder for several inputs. Default: beside each input."),
+    ] = None,
+    axes: Annotated[
+        str | None, typer.Option(help="One letter a dimension, e.g. TYX; Y and X are upscaled.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:0, mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16.")] = "auto",
+    tile: Annotated[str, typer.Option(help="Tile side in LR pixels, or auto.")] = "auto",
+    overlap: Annotated[
+        int | None, typer.Option(help="Context around each tile in LR pixels. Default: from the model.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+) -> None:
+    """Super-resolve images with a model."""
+    from napari_sr.data.folders import image_files
+    from napari_sr.store import load_model
+
+    console = Console(soft_wrap=True)
+    if tile != "auto" and not tile.isdigit():
+        raise typer.BadParameter(f"{tile!r} is neither a number nor auto", param_hint="--tile")
+    loaded = load_model(model)
+    files = [file for path in inputs for file in image_files(path)]
+    many = len(files) > 1 or any(p.is_dir() for p in inputs)
+    if many and output is not None and output.suffix:
+        raise ImageError(f"Several images cannot be written to the one file {output}; give a folder.")
+    targets = [output_path(file, output, loaded.card.name, many) for file in files]
+    doubles = {t for t in targets if targets.count(t) > 1}
+    if doubles:
+        raise ImageError(f"Two inputs would be written to {sorted(doubles)[0]}; give them different names.")
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
+    )  # fmt: skip
+    from napari_sr.inference.files import iter_upscale_file
+
+    for file, target in zip(files, targets, strict=True):
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(file.name, total=1.0, rate="")
+            for event in iter_upscale_file(
+                file, target, loaded, axes=axes, device=device, precision=precision,
+                tile=tile if tile == "auto" else int(tile), overlap=overlap, overwrite=overwrite,
+            ):  # fmt: skip
+                if hasattr(event, "fraction"):
+                    bar.update(task, completed=event.fraction, rate=f"{event.rate:.2f} Mpx/s")
+                else:
+                    last = event
+        console.print(f"{target}\n  {last.report.sentence()}", highlight=False, markup=False)
+
+
+def output_path(file: Path, output: Path | None, model: str, many: bool) -> Path:
+    """Return where the result of ``file`` goes."""
+    stem = file.name.removesuffix(file.suffix).removesuffix(".ome")
+    suffix = file.suffix if file.suffix.lower() in (".npy", ".zarr", ".tif", ".tiff") else ".tif"
+    name = f"{stem}_{model}{suffix}"
+    if output is None:
+        return file.with_name(name)
+    if many or (output.is_dir() and output.suffix.lower() != ".zarr") or not output.suffix:
+        return output / name
+    return output

@@ -1,0 +1,95 @@
+"""Degradations: HR image -> LR image (the biology literature also says "crappifier").
+
+A step is a callable ``(image, rng) -> image`` on a 2-D float array; :data:`PRESETS` are named chains of
+steps, built for a scale. Randomness comes from the generator that is passed in, never from a global
+state, so a degradation is as reproducible as its seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_sr.errors import ConfigError, ImageError
+from napari_sr.registry import Registry
+
+__all__ = ["PRESETS", "Chain", "FloatImage", "Step", "degrade", "make_degradation"]
+
+FloatImage = npt.NDArray[np.floating]
+
+
+class Step(Protocol):
+    """One degradation step."""
+
+    def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage: ...
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Steps applied one after another.
+
+    Attributes
+    ----------
+    name
+        Preset name, kept on model cards.
+    scale
+        Factor between the grids of input and output.
+    steps
+        What is applied, in order.
+    random
+        True if two calls can differ (noise).
+    reach
+        HR pixels that a step looks beyond its own output area; patches are cut with this margin.
+    """
+
+    name: str
+    scale: int
+    steps: tuple[Step, ...]
+    random: bool
+    reach: int
+
+    def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
+        for step in self.steps:
+            image = step(image, rng)
+        return image
+
+
+PRESETS: Registry[Callable[[int], Chain]] = Registry(
+    kind="degradation", package="napari_sr.degradations"
+)
+
+
+def make_degradation(name: str, scale: int) -> Chain:
+    """Build the preset ``name`` for an integer ``scale`` of at least 1."""
+    if scale < 1:
+        raise ConfigError(f"scale must be at least 1, not {scale}")
+    return PRESETS[name](scale)
+
+
+def degrade(
+    hr: npt.NDArray[np.generic], name: str, scale: int, *, seed: int | None = 0
+) -> FloatImage:
+    """Return the LR image, float32, of a 2-D ``hr``; sides are first cropped to multiples of ``scale``.
+
+    Parameters
+    ----------
+    hr
+        2-D image, any real dtype.
+    name
+        Preset in :data:`PRESETS`.
+    scale
+        Upscaling factor that the LR image will need.
+    seed
+        Seed of the noise, where there is any.
+    """
+    if hr.ndim != 2:
+        raise ImageError(f"A degradation works on 2-D images; this one has shape {hr.shape}.")
+    height, width = (n // scale * scale for n in hr.shape)
+    if not height or not width:
+        raise ImageError(f"An image of shape {hr.shape} is too small to be reduced {scale} times.")
+    image = np.asarray(hr[:height, :width], dtype=np.float32)
+    return make_degradation(name, scale)(image, np.random.default_rng(seed)).astype(np.float32)

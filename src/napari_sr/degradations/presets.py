@@ -1,0 +1,48 @@
+"""Named degradations for kinds of microscopes and simulations."""
+
+from __future__ import annotations
+
+from napari_sr.degradations import PRESETS, Chain
+from napari_sr.degradations.blur import GaussianBlur
+from napari_sr.degradations.noise import ShotAndReadNoise
+from napari_sr.degradations.resample import BilinearDown, BlockMean, InLogDensity, PointSample
+
+
+@PRESETS.register(
+    "em",
+    title="Electron microscopy (blur σ = 3 px, bilinear)",
+    reference="thesis of 2021 on WGAN-GP super-resolution of EM images",
+)
+def em(scale: int) -> Chain:
+    """Gaussian blur with sigma 3 HR pixels, then bilinear reduction: the thesis's EM degradation."""
+    return Chain("em", scale, (GaussianBlur(3.0), BilinearDown(scale)), random=False, reach=12)
+
+
+@PRESETS.register(
+    "nbody",
+    title="N-body density (block mean of the logarithm)",
+    reference="thesis of 2021 on WGAN-GP super-resolution of N-body images",
+)
+def nbody(scale: int) -> Chain:
+    """Block mean of log10(density + 0.02), returned as density."""
+    return Chain("nbody", scale, (InLogDensity(BlockMean(scale)),), random=False, reach=0)
+
+
+@PRESETS.register("area", title="Area average (larger pixels)")
+def area(scale: int) -> Chain:
+    """Mean over each LR pixel's area: a detector with larger pixels."""
+    return Chain("area", scale, (BlockMean(scale),), random=False, reach=0)
+
+
+@PRESETS.register("point-scanning", title="Point scanning (fewer points, noise)")
+def point_scanning(scale: int) -> Chain:
+    """Fewer scan points of the same spot and dwell time, with the shot noise of a short dwell."""
+    steps = (PointSample(scale), ShotAndReadNoise(photons=60, read=1))
+    return Chain("point-scanning", scale, steps, random=True, reach=0)
+
+
+@PRESETS.register("fluorescence", title="Fluorescence (optical blur, shot and camera noise)")
+def fluorescence(scale: int) -> Chain:
+    """Wider point-spread function, larger pixels, few photons."""
+    steps = (GaussianBlur(0.6 * scale), BlockMean(scale), ShotAndReadNoise(photons=100, read=2))
+    return Chain("fluorescence", scale, steps, random=True, reach=round(2.4 * scale) + 1)

@@ -1,0 +1,163 @@
+"""Measure images or models against ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_sr.degradations import make_degradation
+from napari_sr.errors import ImageError
+from napari_sr.evaluation.table import Row, Table
+from napari_sr.inference import upscale
+from napari_sr.metrics import METRICS
+from napari_sr.metrics.spectral import spectrum_score
+from napari_sr.model import Model
+from napari_sr.store import load_model
+
+Plane = npt.NDArray[Any]
+DEFAULT_METRICS = ("psnr", "ssim", "ms_ssim")
+LOG_OFFSET = 2e-2
+
+
+def full_range(target: Plane) -> float:
+    """Return 255 for 8-bit images, otherwise the range of the target's own values."""
+    if target.dtype == np.uint8:
+        return 255.0
+    return float(target.max()) - float(target.min()) or 1.0
+
+
+def common_range(targets: Sequence[Plane]) -> float:
+    """Return one data range for a set of images."""
+    if all(t.dtype == np.uint8 for t in targets):
+        return 255.0
+    return float(max(t.max() for t in targets)) - float(min(t.min() for t in targets)) or 1.0
+
+
+def log_density(density: Plane) -> npt.NDArray[np.float64]:
+    """Return log10(density + 0.02), the field on which N-body images are compared."""
+    return np.asarray(np.log10(np.maximum(np.asarray(density, np.float64), 0) + LOG_OFFSET))
+
+
+def _cropped(image: Plane, crop: int) -> Plane:
+    return image[crop : image.shape[0] - crop, crop : image.shape[1] - crop] if crop else image
+
+
+def measure(
+    pred: Plane, target: Plane, *, data_range: float, crop: int, metrics: Sequence[str]
+) -> dict[str, float | None]:
+    """Return each metric of one image inside a border of ``crop`` pixels."""
+    if pred.shape != target.shape:
+        raise ImageError(f"The images differ in shape: {pred.shape} and {target.shape}.")
+    if min(target.shape) <= 2 * crop:
+        raise ImageError(f"A border of {crop} pixels leaves nothing of an image of {target.shape}.")
+    p, t = _cropped(pred, crop), _cropped(target, crop)
+    return {m: METRICS[m].function(p, t, data_range=data_range) for m in metrics}
+
+
+def _row(name: str, values: Sequence[dict[str, float | None]], metrics: Sequence[str]) -> Row:
+    means: dict[str, float | None] = {}
+    deviations: dict[str, float | None] = {}
+    for metric in metrics:
+        defined = [v for v in (one[metric] for one in values) if v is not None]
+        means[metric] = float(np.mean(defined)) if defined else None
+        deviations[metric] = float(np.std(defined)) if defined and np.all(np.isfinite(defined)) else None
+    return Row(name, means, deviations)
+
+
+def evaluate_images(
+    candidates: dict[str, Sequence[Plane]],
+    targets: Sequence[Plane],
+    *,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    data_range: float | None = None,
+    crop: int = 0,
+) -> Table:
+    """Measure named lists of images against ``targets``, in their order."""
+    chosen = data_range or common_range(targets)
+    rows = []
+    for name, images in candidates.items():
+        if len(images) != len(targets):
+            raise ImageError(f"{name} has {len(images)} images, the target {len(targets)}.")
+        values = [
+            measure(p, t, data_range=chosen, crop=crop, metrics=metrics)
+            for p, t in zip(images, targets, strict=True)
+        ]
+        rows.append(_row(name, values, metrics))
+    conditions = {"data range": f"{chosen:g}", "border left out": f"{crop} px"}
+    return Table(tuple(rows), tuple(metrics), len(targets), conditions)
+
+
+def evaluate_models(
+    models: Sequence[Model],
+    targets: Sequence[Plane],
+    *,
+    degradation: str,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    crop: int | None = None,
+    density: bool = False,
+    device: str = "auto",
+    on_image: Callable[[int, int], None] = lambda done, total: None,
+) -> Table:
+    """Degrade each target, super-resolve it with every model, and measure.
+
+    Bicubic interpolation is always the first row. LR images are kept in float32, as the degradation
+    gives them.
+
+    Parameters
+    ----------
+    models
+        All of one scale.
+    targets
+        HR planes; cropped to multiples of the scale.
+    degradation
+        Preset that makes the LR images.
+    metrics
+        Names in :data:`napari_sr.metrics.METRICS`.
+    crop
+        Border that is left out, HR pixels; the scale if None.
+    density
+        The images are densities: metrics are taken on log10(density + 0.02), and the power-spectrum
+        score on the density itself, against nearest-neighbour upscaling.
+    device
+        As in :func:`napari_sr.upscale`.
+    on_image
+        Called with (images done, images).
+
+    Raises
+    ------
+    ImageError
+        If the scales differ.
+    """
+    scales = {m.scale for m in models}
+    if len(scales) != 1:
+        raise ImageError(f"The models have different scales: {sorted(scales)}; evaluate them separately.")
+    scale = scales.pop()
+    crop = scale if crop is None else crop
+    bicubic = load_model(f"bicubic-x{scale}")
+    models = [bicubic, *(m for m in models if m.card.name != bicubic.card.name)]
+    chain = make_degradation(degradation, scale)
+    view: Callable[[Plane], Plane] = log_density if density else np.asarray
+    cut = [t[: t.shape[0] // scale * scale, : t.shape[1] // scale * scale] for t in targets]
+    data_range = common_range([view(t) for t in cut])
+    values: dict[str, list[dict[str, float | None]]] = {m.card.name: [] for m in models}
+    for number, target in enumerate(cut):
+        lr = np.asarray(chain(np.asarray(target, np.float32), np.random.default_rng(number)), np.float32)
+        nearest = np.repeat(np.repeat(lr, scale, axis=0), scale, axis=1)
+        for model in models:
+            sr = upscale(lr, model, device=device)
+            one = measure(view(sr), view(target), data_range=data_range, crop=crop, metrics=metrics)
+            if density:
+                one["spectrum_score"] = spectrum_score(sr, target, nearest)
+            values[model.card.name].append(one)
+        on_image(number + 1, len(cut))
+    columns = (*metrics, "spectrum_score") if density else tuple(metrics)
+    rows = tuple(_row(name, v, columns) for name, v in values.items())
+    conditions = {
+        "degradation": f"{degradation} ×{scale}",
+        "data range": f"{data_range:.4g}" + (" of log10(density + 0.02)" if density else ""),
+        "border left out": f"{crop} px",
+    }
+    return Table(rows, columns, len(cut), conditions)

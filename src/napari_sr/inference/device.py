@@ -1,0 +1,99 @@
+"""Which device and which precision to use, and how to prepare a network for them."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from napari_sr.errors import ConfigError
+from napari_sr.networks import SRNetwork
+from napari_sr.networks.blocks import OutputHead
+
+Precision = Literal["fp32", "bf16", "fp16"]
+DTYPES: dict[str, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Device and precision that a run uses."""
+
+    device: str
+    precision: Precision
+
+    @property
+    def title(self) -> str:
+        """For the result line: ``NVIDIA H200, bf16``."""
+        return f"{device_title(self.device)}, {self.precision}"
+
+
+def device_title(device: str) -> str:
+    """Return the name of a device as its maker calls it."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(torch.device(device))
+    return "Apple GPU" if device == "mps" else "CPU"
+
+
+def available_devices() -> tuple[str, ...]:
+    """Return the usable devices, the fastest first."""
+    found = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return (*found, "cpu")
+
+
+def cpu_has_fast_bf16() -> bool:
+    """Return True if bfloat16 products run in hardware; without it they are emulated, four times slower."""
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+def choose(device: str = "auto", precision: str = "auto") -> Target:
+    """Return the device and precision for ``auto``, or what was asked for if it exists.
+
+    Raises
+    ------
+    ConfigError
+        If the device is not there or the precision is unknown or impossible on it.
+    """
+    devices = available_devices()
+    if device == "auto":
+        device = devices[0]
+    elif device == "cuda" and torch.cuda.is_available():
+        device = "cuda:0"
+    if device not in devices:
+        raise ConfigError(f"device: {device!r} is not available here; use one of: auto, {', '.join(devices)}")
+    if precision == "auto":
+        if device.startswith("cuda"):
+            major, _ = torch.cuda.get_device_capability(torch.device(device))
+            return Target(device, "bf16" if major >= 8 else "fp16")
+        return Target(device, "bf16" if device == "cpu" and cpu_has_fast_bf16() else "fp32")
+    if precision not in DTYPES:
+        raise ConfigError(f"precision: {precision!r} is not known; use auto, {', '.join(DTYPES)}")
+    if device == "cpu" and precision == "fp16":
+        raise ConfigError("precision: fp16 needs a GPU; on the CPU use auto, fp32 or bf16")
+    return Target(device, precision)  # type: ignore[arg-type]
+
+
+def prepare(network: SRNetwork, target: Target) -> SRNetwork:
+    """Return a copy of ``network`` for inference on ``target``: folded, cast, channels last.
+
+    Output heads and interpolations stay in float32.
+    """
+    prepared: SRNetwork = copy.deepcopy(network).eval().fold_for_inference()
+    for parameter in prepared.parameters():
+        parameter.requires_grad_(False)
+    dtype = DTYPES[target.precision]
+    if prepared.trainable and dtype != torch.float32:
+        heads = [m for m in prepared.modules() if isinstance(m, OutputHead)]
+        kept = [copy.deepcopy(head.state_dict()) for head in heads]
+        prepared = prepared.to(dtype)
+        for head, state in zip(heads, kept, strict=True):
+            head.float().load_state_dict(state)
+    return prepared.to(target.device, memory_format=torch.channels_last)

@@ -1,0 +1,50 @@
+"""One image file to another, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_sr.data.io import read_image
+from napari_sr.data.output_files import OutputInfo, create_output
+from napari_sr.errors import ImageError
+from napari_sr.inference.axes import Layout
+from napari_sr.inference.engine import Event, iter_upscale
+from napari_sr.model import Model
+
+
+def iter_upscale_file(
+    source: Path,
+    target: Path,
+    model: Model,
+    *,
+    axes: str | None = None,
+    overwrite: bool = False,
+    **settings: Any,
+) -> Generator[Event, None, None]:
+    """Super-resolve ``source`` into ``target``; the events are those of :func:`iter_upscale`.
+
+    The result is written as it is computed and takes its name only when complete. Pixel size is divided
+    by the scale; what else the file said is kept where the format has a place for it.
+    """
+    image = read_image(source)
+    if target.exists() and target.resolve() == source.resolve():
+        raise ImageError(f"{source} would be overwritten by its own result; choose another name.")
+    layout = Layout(axes or image.axes, tuple(int(n) for n in image.data.shape))
+    scale = model.scale
+    size = tuple(s / scale for s in image.pixel_size) if image.pixel_size else None
+    origin = tuple((1 / scale - 1) / 2 * s for s in image.pixel_size or (1.0, 1.0))
+    info = OutputInfo(
+        axes=layout.axes,
+        pixel_size=size,  # type: ignore[arg-type]
+        unit=image.unit,
+        origin=origin,  # type: ignore[arg-type]
+        metadata={**image.metadata, "Info": f"super-resolved by napari-sr with {model.card.name}"},
+    )
+    dtype = np.dtype(image.data.dtype).newbyteorder("=")
+    shape = layout.upscaled_shape(scale)
+    with create_output(target, shape=shape, dtype=dtype, info=info, overwrite=overwrite) as out:
+        yield from iter_upscale(image.data, model, axes=layout.axes, out=out, **settings)

@@ -1,0 +1,144 @@
+"""Tile geometry: which LR window to read, which part of the result to keep, and with what weight.
+
+Pure arithmetic, in LR pixels unless said otherwise. Along one axis::
+
+    |<------------- outer: read and super-resolved ------------>|
+    |  halo  |<--------- inner: kept, blended ------->|  halo   |
+                                     |<- blend ->|
+                                     |<--------- inner of the next tile ...
+
+Without blending the inner windows are cut in the middle of what they share, so every pixel is kept
+exactly once. With blending, neighbouring weights ramp linearly over what they share and sum to one.
+All outer windows have the same size (fast convolution kernels are built once); the windows at the
+image's border have no halo there, so that they see what the whole image would show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_sr.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Span:
+    """One window along one axis."""
+
+    outer_start: int
+    outer_stop: int
+    inner_start: int
+    inner_stop: int
+    #: weight of each kept LR pixel, ramping over what is shared with the neighbours
+    ramp_before: int
+    ramp_after: int
+
+    @property
+    def outer(self) -> slice:
+        """What to read."""
+        return slice(self.outer_start, self.outer_stop)
+
+    def kept(self, scale: int) -> slice:
+        """Part of the tile's own output that is kept, in HR pixels."""
+        offset = self.outer_start
+        return slice((self.inner_start - offset) * scale, (self.inner_stop - offset) * scale)
+
+    def target(self, scale: int) -> slice:
+        """Where it belongs in the whole output, in HR pixels."""
+        return slice(self.inner_start * scale, self.inner_stop * scale)
+
+    def weights(self, scale: int) -> npt.NDArray[np.float32]:
+        """Blending weights of the kept HR pixels."""
+        values = np.ones((self.inner_stop - self.inner_start) * scale, dtype=np.float32)
+        before, after = self.ramp_before * scale, self.ramp_after * scale
+        if before:
+            values[:before] = (np.arange(before, dtype=np.float32) + 0.5) / before
+        if after:
+            values[-after:] *= (np.arange(after, dtype=np.float32)[::-1] + 0.5) / after
+        return values
+
+
+def plan_axis(length: int, *, tile: int, halo: int, blend: int) -> tuple[Span, ...]:
+    """Divide ``length`` pixels into windows of ``tile`` pixels.
+
+    Parameters
+    ----------
+    length
+        Pixels along the axis.
+    tile
+        Size of the outer windows; the axis is one window if it is not longer.
+    halo
+        Pixels thrown away on each inner side of a window.
+    blend
+        Fewest pixels that two kept neighbours share; 0 to cut sharply.
+
+    Raises
+    ------
+    ConfigError
+        If nothing of the tile would be left.
+    """
+    if length < 1:
+        raise ConfigError(f"an image side must have at least one pixel, not {length}")
+    if tile >= length:
+        return (Span(0, length, 0, length, 0, 0),)
+    stride = tile - 2 * halo - blend
+    # two ramps in one tile may meet but not cross, or the weights would not sum to one
+    if stride < max(1, blend):
+        raise ConfigError(
+            f"tile: {tile} LR pixels leave nothing beside a halo of {halo} and an overlap of {blend}; "
+            f"use at least {2 * halo + 2 * blend + 1}"
+        )
+    count = -(-(length - tile) // stride) + 1
+    starts = [round(i * (length - tile) / (count - 1)) for i in range(count)]
+    edges = [(s + halo, s + tile - halo) for s in starts]
+    edges[0] = (0, edges[0][1])
+    edges[-1] = (edges[-1][0], length)
+    spans = []
+    for i, start in enumerate(starts):
+        low, high = edges[i]
+        before = edges[i - 1][1] - low if i else 0
+        after = high - edges[i + 1][0] if i + 1 < count else 0
+        if blend:
+            # windows are spread evenly, so neighbours may share more than asked: ramp over `blend` of it
+            low += (before - blend) // 2 if i else 0
+            high -= (after - blend) - (after - blend) // 2 if i + 1 < count else 0
+            spans.append(
+                Span(start, start + tile, low, high, blend if i else 0, blend if i + 1 < count else 0)
+            )
+        else:
+            low += before // 2
+            high -= after - after // 2
+            spans.append(Span(start, start + tile, low, high, 0, 0))
+    return tuple(spans)
+
+
+@dataclass(frozen=True)
+class TilePlan:
+    """Windows along both axes; a tile is a pair of them."""
+
+    rows: tuple[Span, ...]
+    columns: tuple[Span, ...]
+    scale: int
+    blended: bool
+
+    def __len__(self) -> int:
+        return len(self.rows) * len(self.columns)
+
+    def __iter__(self) -> Iterator[tuple[Span, Span]]:
+        """Iterate row by row, so that finished rows can be handed on."""
+        return ((row, column) for row in self.rows for column in self.columns)
+
+
+def plan_tiles(
+    shape: tuple[int, int], *, scale: int, tile: int, halo: int = 0, blend: int = 0
+) -> TilePlan:
+    """Plan the tiles of an LR image of ``shape``; see :func:`plan_axis`."""
+    return TilePlan(
+        rows=plan_axis(shape[0], tile=tile, halo=halo, blend=blend),
+        columns=plan_axis(shape[1], tile=tile, halo=halo, blend=blend),
+        scale=scale,
+        blended=blend > 0,
+    )

@@ -1,0 +1,117 @@
+"""How large a tile, and with how much context: from the card, the device, and a measurement."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from napari_sr.errors import ConfigError
+from napari_sr.inference.device import Target
+from napari_sr.model import Model
+from napari_sr.networks import SRNetwork
+
+#: below this a tile is not halved any further when memory runs out
+SMALLEST_TILE = 32
+#: largest tile that is not worth a search
+DEFAULT_TILE = {"cpu": 192, "cuda": 512, "mps": 256}
+CANDIDATES = {"cpu": (64, 96, 128, 192, 256), "cuda": (256, 512, 1024), "mps": (128, 256, 512)}
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Tile side, thrown-away context and blended overlap, all in LR pixels."""
+
+    tile: int
+    halo: int
+    blend: int
+
+    def halved(self) -> Tiling | None:
+        """Return the next smaller tiling, or None if that leaves too little."""
+        tile = self.tile // 2
+        floor = max(SMALLEST_TILE, 2 * self.halo + 2 * self.blend + 1)
+        return Tiling(tile, self.halo, self.blend) if tile >= floor else None
+
+
+def context(model: Model, target: Target, overlap: int | None) -> tuple[int, int]:
+    """Return (halo, blend) for a model.
+
+    A network with a finite receptive field needs a halo and no blending; one that pools over the tile is
+    never seamless, so its tiles are blended too.
+    """
+    precision = "fp32" if target.precision == "fp32" else "low"
+    if overlap is not None and overlap < 0:
+        raise ConfigError(f"overlap must not be negative, and is {overlap}")
+    if model.network.pools_tile:
+        patch = model.card.trained_patch or 64
+        overlap = patch // 8 if overlap is None else overlap
+        return overlap // 2, overlap
+    halo = model.card.halo.get(precision, model.network.halo) if overlap is None else overlap
+    return halo, 0
+
+
+def choose_tiling(
+    model: Model,
+    network: SRNetwork,
+    target: Target,
+    *,
+    shape: tuple[int, int],
+    planes: int,
+    tile: int | None,
+    overlap: int | None,
+) -> Tiling:
+    """Return the tiling for planes of ``shape``.
+
+    A network that pools over the tile runs at the patch size it was trained at. Otherwise a large job is
+    preceded by a search: each candidate is timed once, and the one that keeps the most pixels a second is
+    taken.
+
+    Raises
+    ------
+    ConfigError
+        If a tile that was asked for leaves nothing beside its context.
+    """
+    halo, blend = context(model, target, overlap)
+    if tile is not None:
+        smallest = 2 * halo + 2 * blend + 1
+        if tile < smallest and tile < max(shape):
+            raise ConfigError(
+                f"tile: {tile} LR pixels leave nothing beside the context of {model.card.name} "
+                f"({halo} on each side); use at least {smallest}, or a smaller overlap"
+            )
+        return Tiling(tile, halo, blend)
+    kind = target.device.split(":")[0]
+    if model.network.pools_tile:
+        return Tiling(max(model.card.trained_patch or 64, 2 * halo + 2 * blend + 1), halo, blend)
+    default = max(DEFAULT_TILE[kind], 4 * halo + 1)
+    if max(shape) <= default:
+        return Tiling(max(shape), halo, blend)
+    if not network.trainable:  # interpolations are bound by memory, not by arithmetic
+        return Tiling(1024, halo, blend)
+    largest = max(CANDIDATES[kind])
+    if planes * shape[0] * shape[1] < 16 * largest**2:
+        return Tiling(default, halo, blend)
+    usable = [t for t in CANDIDATES[kind] if t > 4 * halo]
+    if not usable:
+        return Tiling(default, halo, blend)
+    return Tiling(_fastest(network, target, usable, halo), halo, blend)
+
+
+def _fastest(network: SRNetwork, target: Target, tiles: list[int], halo: int) -> int:
+    rates = {}
+    for tile in tiles:
+        lr = torch.rand(1, network.in_channels, tile, tile, device=target.device)
+        lr = lr.to(memory_format=torch.channels_last)
+        try:
+            with torch.inference_mode():
+                network(lr)  # builds kernels
+                start = time.perf_counter()
+                network(lr).sum().item()  # .item() waits for the device
+                seconds = time.perf_counter() - start
+        except (torch.OutOfMemoryError, RuntimeError):
+            break  # larger ones will not fit either
+        rates[tile] = (tile - 2 * halo) ** 2 / seconds
+    if not rates:
+        return tiles[0]  # the engine's own fallback halves it and says so
+    return max(rates, key=lambda tile: rates[tile])

@@ -1,0 +1,73 @@
+"""Structural similarity, as number and as map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from skimage.metrics import structural_similarity
+
+from napari_sr.metrics import METRICS, Spec, check_pair
+
+#: side of the sliding window of SSIM, in pixels (Gaussian, sigma 1.5, truncated at 3.5 sigma)
+WINDOW = 11
+MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
+
+def ssim_map(
+    pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: float
+) -> tuple[float, npt.NDArray[np.float64]]:
+    """Return the mean SSIM and the SSIM at every pixel.
+
+    Gaussian window with sigma 1.5, population covariance: the settings of Wang et al. 2004. The mean is
+    taken inside a border of five pixels, where the window is complete. Computed by scikit-image.
+    """
+    check_pair(pred, target, data_range)
+    if min(target.shape) < WINDOW:
+        return float("nan"), np.full(target.shape, np.nan)
+    mean, full = structural_similarity(
+        np.asarray(target, dtype=np.float64),
+        np.asarray(pred, dtype=np.float64),
+        data_range=data_range,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )
+    return float(mean), np.asarray(full)
+
+
+def ssim(
+    pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: float
+) -> float | None:
+    """Mean SSIM (Wang et al. 2004); None for images smaller than the window."""
+    mean, _ = ssim_map(pred, target, data_range=data_range)
+    return None if np.isnan(mean) else mean
+
+
+def ms_ssim(
+    pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: float
+) -> float | None:
+    """Multi-scale SSIM (Wang et al. 2003) by torchmetrics, with the published five weights.
+
+    None for images with a side below 176 pixels, which do not have five scales.
+    """
+    import torch
+    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
+
+    check_pair(pred, target, data_range)
+    if min(target.shape) < 177:
+        return None
+    tensors = [
+        torch.from_numpy(np.ascontiguousarray(image, dtype=np.float64))[None, None]
+        for image in (pred, target)
+    ]
+    value = multiscale_structural_similarity_index_measure(
+        *tensors, data_range=data_range, betas=MS_SSIM_WEIGHTS, normalize="relu"
+    )
+    return float(value)
+
+
+METRICS.register("ssim", title="SSIM")(Spec(ssim, higher_is_better=True))
+METRICS.register("ms_ssim", title="MS-SSIM")(Spec(ms_ssim, higher_is_better=True))

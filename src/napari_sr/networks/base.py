@@ -1,0 +1,50 @@
+"""What every network has in common: a scale, channels, and the facts that tiling needs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+
+class SRNetwork(nn.Module, ABC):
+    """A network that turns ``lr`` (N, C, H, W) into ``sr`` (N, C', H * scale, W * scale).
+
+    Sub-classes have keyword-only constructors, call ``super().__init__`` with the three facts below,
+    and say how far an output pixel sees.
+    """
+
+    #: upscaling factors the architecture allows
+    scales: ClassVar[tuple[int, ...]] = (2, 3, 4, 8)
+    #: True if a statistic over the whole input enters (global pooling): tiles then differ from the
+    #: whole image however large the overlap is
+    pools_tile: ClassVar[bool] = False
+    #: False for fixed interpolations, which have nothing to train
+    trainable: ClassVar[bool] = True
+
+    name: str
+    hyper_parameters: dict[str, Any]
+
+    def __init__(self, *, scale: int, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.scale = scale
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+
+    @property
+    @abstractmethod
+    def halo(self) -> int:
+        """Radius of the receptive field in LR pixels: an output pixel depends on no LR pixel further away."""
+
+    def fold_for_inference(self) -> SRNetwork:
+        """Return a network that computes the same numbers with less memory traffic; may change ``self``."""
+        return self
+
+    def parameter_count(self) -> int:
+        """Number of trainable parameters."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    @abstractmethod
+    def forward(self, lr: Tensor) -> Tensor:
+        """Super-resolve a batch."""

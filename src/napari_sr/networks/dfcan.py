@@ -1,0 +1,113 @@
+"""DFCAN: Fourier channel attention network."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_sr.networks import NETWORKS
+from napari_sr.networks.base import SRNetwork
+from napari_sr.networks.blocks import ChannelAttention, Head, OutputHead, conv
+
+
+def power_spectrum(features: Tensor, gamma: float = 0.8) -> Tensor:
+    """Return |FFT(features)|^gamma with the zero frequency in the centre, same shape, float32.
+
+    Only half of the transform is computed, since the spectrum of a real image is symmetric:
+    |F(-k)| = |F(k)|. ``norm="ortho"`` keeps the values independent of the patch size (the published
+    unnormalised transform is five times larger at 512 than at 64 pixels).
+    """
+    height, width = features.shape[-2:]
+    half = torch.fft.rfft2(features.float(), norm="ortho")
+    # |F|^gamma = (re^2 + im^2)^(gamma/2); the floor keeps the gradient finite at zero
+    half_power = (half.real.square() + half.imag.square()).clamp_min(1e-12).pow(gamma / 2)
+    # columns width//2+1 .. width-1 are the mirror images of columns (width-1)//2 .. 1
+    mirrored = half_power[..., 1 : (width - 1) // 2 + 1].flip(-1)
+    mirrored = torch.cat((mirrored[..., :1, :], mirrored[..., 1:, :].flip(-2)), dim=-2)
+    full = torch.cat((half_power, mirrored), dim=-1)
+    return full.roll((height // 2, width // 2), dims=(-2, -1))
+
+
+class FourierChannelAttentionBlock(nn.Module):
+    """conv - GELU - conv - GELU, channels scaled by what their power spectra say, plus the input."""
+
+    def __init__(self, *, num_features: int, reduction: int) -> None:
+        super().__init__()
+        self.conv1 = conv(num_features, num_features)
+        self.conv2 = conv(num_features, num_features)
+        self.spectrum_conv = conv(num_features, num_features)
+        self.attention = ChannelAttention(num_features=num_features, reduction=reduction)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = F.gelu(self.conv2(F.gelu(self.conv1(x))))
+        spectrum = power_spectrum(features).to(features.dtype)
+        weights = self.attention.weights(self.spectrum_conv(spectrum).relu())
+        return x + features * weights
+
+
+@NETWORKS.register(
+    "dfcan",
+    title="DFCAN (Fourier channel attention)",
+    reference="Qiao et al. 2021, Nat. Methods 18:194, doi:10.1038/s41592-020-01048-5",
+)
+class DFCAN(SRNetwork):
+    """Four residual groups of four Fourier channel attention blocks; about 2.4 M parameters at x4.
+
+    Parameters
+    ----------
+    interpolated_skip
+        Add the bicubically upsampled input, so that the network learns only what is missing. The
+        published network has no such skip; it is recorded on the model card when used.
+    """
+
+    scales = (2, 3, 4, 8)
+    pools_tile = True
+
+    def __init__(
+        self,
+        *,
+        scale: int,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        num_features: int = 64,
+        num_groups: int = 4,
+        num_blocks: int = 4,
+        reduction: int = 16,
+        head: Head = "sigmoid",
+        interpolated_skip: bool = False,
+    ) -> None:
+        super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
+        self.num_blocks = num_groups * num_blocks
+        self.interpolated_skip = interpolated_skip
+        self.first = conv(in_channels, num_features)
+        self.groups = nn.ModuleList(
+            nn.Sequential(
+                *(
+                    FourierChannelAttentionBlock(num_features=num_features, reduction=reduction)
+                    for _ in range(num_blocks)
+                )
+            )
+            for _ in range(num_groups)
+        )
+        self.expand = conv(num_features, num_features * scale**2)
+        self.shuffle = nn.PixelShuffle(scale)
+        self.last = OutputHead(
+            in_channels=num_features, out_channels=out_channels, kernel_size=3, activation=head
+        )
+
+    @property
+    def halo(self) -> int:
+        # convolutions only; the pooled spectra see the whole tile, which no halo can cover
+        return 1 + 2 * self.num_blocks + 1 + 1
+
+    def forward(self, lr: Tensor) -> Tensor:
+        features = F.gelu(self.first(lr.to(self.first.weight.dtype)))  # (N, F, H, W)
+        for group in self.groups:
+            features = features + group(features)
+        # GELU acts pixel by pixel, so it may come before the shuffle
+        features = self.shuffle(F.gelu(self.expand(features)))  # (N, F, H * scale, W * scale)
+        sr: Tensor = self.last(features)
+        if self.interpolated_skip:
+            sr = sr + F.interpolate(lr.float(), scale_factor=self.scale, mode="bicubic")
+        return sr
