@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from napari_sr.inference.engine import Finished, Progress, Report, iter_upscale, upscale
+from napari_sr.inference.engine import Finished, Progress, Report, iter_upscale, upscale, upscale_window
 
-__all__ = ["Finished", "Progress", "Report", "iter_upscale", "upscale"]
+__all__ = ["Finished", "Progress", "Report", "iter_upscale", "upscale", "upscale_window"]

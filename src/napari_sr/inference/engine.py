@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from napari_sr.inference.axes import Layout, guess_axes, looks_rgb
 from napari_sr.inference.device import Target, choose, prepare
 from napari_sr.data.dtypes import output_dtype
 from napari_sr.inference.output import RowWriter
-from napari_sr.inference.tiles import TilePlan, plan_tiles
+from napari_sr.inference.tiles import Span, TilePlan, plan_tiles
 from napari_sr.inference.tiling import Tiling, choose_tiling
 from napari_sr.intensity import FittedIntensity, regular_sample
 from napari_sr.model import Model
@@ -40,11 +40,14 @@ class Progress:
         Since the start.
     megapixels
         Output done so far.
+    stage
+        What is being done, if it is not the super-resolution itself.
     """
 
     fraction: float
     seconds: float
     megapixels: float
+    stage: str = ""
 
     @property
     def rate(self) -> float:
@@ -209,7 +212,9 @@ def iter_upscale(
     total_megapixels = per_plane * layout.plane_count()
     for index in layout.planes():
         plane = _plane(image, layout, index)
-        for share in _upscale_plane(run, plane, layout, index, out, out_dtype, fits):
+        for share in _upscale_plane(
+            run, plane, layout, index, out, out_dtype, fits, alpha=layout.is_alpha(index)
+        ):
             done = done_megapixels + share * per_plane
             yield Progress(done / total_megapixels, time.perf_counter() - start, done)
         done_megapixels += per_plane
@@ -228,6 +233,60 @@ def upscale(image: Any, model: Model, **settings: Any) -> Any:
         if isinstance(event, Finished):
             return event.image
     raise AssertionError("iter_upscale always ends with Finished")
+
+
+def upscale_window(
+    image: Any,
+    model: Model,
+    *,
+    axes: str,
+    index: tuple[int, ...],
+    rows: slice,
+    columns: slice,
+    device: str = "auto",
+    precision: str = "auto",
+) -> Finished:
+    """Super-resolve a window of one plane, with the intensity transform of the whole image.
+
+    Parameters
+    ----------
+    image, model, axes, device, precision
+        As in :func:`iter_upscale`.
+    index
+        Position along the axes other than Y, X and S, in their order.
+    rows, columns
+        The window, in LR pixels.
+
+    Returns
+    -------
+    Finished
+        The image has shape (rows, columns) or (rows, columns, samples), times the scale.
+    """
+    shape = tuple(int(n) for n in image.shape)
+    layout = Layout(axes, shape)
+    target = choose(device, precision)
+    network = prepare(model.network, target)
+    start = time.perf_counter()
+    fits = _Fits(image, layout, model)
+    others = [a for a in axes if a not in "YX"]
+    samples = shape[axes.index("S")] if "S" in axes else 0
+    dtype = output_dtype(np.dtype(image.dtype), None)
+    channels = []
+    for sample in range(samples or 1):
+        rest = iter(index)
+        full = tuple(sample if a == "S" else next(rest) for a in others)
+        plane = layout.oriented(np.asarray(image[layout.select(full, rows, columns)]))
+        part = Layout("YX", plane.shape)
+        out = np.empty(part.upscaled_shape(model.scale), dtype)
+        tiling = choose_tiling(model, network, target, shape=part.plane_shape, planes=1, tile=None, overlap=None)
+        run = _Run(model, network, target, tiling, tile_given=False)
+        fit, alpha = fits(full), layout.is_alpha(full)
+        for _ in _upscale_plane(run, plane, part, (), out, dtype, lambda _, fit=fit: fit, alpha=alpha):
+            pass
+        channels.append(out)
+    result = np.stack(channels, axis=-1) if samples else channels[0]
+    megapixels = result.shape[0] * result.shape[1] / 1e6
+    return Finished(result, _report(run, part, time.perf_counter() - start, megapixels))
 
 
 def _allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -305,12 +364,13 @@ def _upscale_plane(
     index: tuple[int, ...],
     out: Any,
     dtype: np.dtype[Any],
-    fits: _Fits,
+    fits: Callable[[tuple[int, ...]], tuple[FittedIntensity, float]],
+    *,
+    alpha: bool,
 ) -> Iterator[float]:
     """Super-resolve one plane into ``out``; yields the share that is done. Halves tiles when memory runs out."""
     scale = run.model.scale
     fitted, stand_in = fits(index)
-    alpha = layout.is_alpha(index)
     while True:
         plan = plan_tiles(
             layout.plane_shape, scale=scale, tile=run.tiling.tile, halo=run.tiling.halo, blend=run.tiling.blend
@@ -321,6 +381,7 @@ def _upscale_plane(
             for number, (row, column) in enumerate(plan, start=1):
                 window = np.asarray(plane[row.outer, column.outer])
                 tile = _alpha_tile(window, scale) if alpha else _tile(run, window, fitted, stand_in)
+                run.non_finite += _count_non_finite(window, row, column)
                 writer.add(tile, row, column)
                 yield number / len(plan)
             run.saturated += writer.finish()
@@ -371,8 +432,13 @@ def _tile(
         repeated = np.repeat(np.repeat(bad, scale, axis=0), scale, axis=1)
         values = np.repeat(np.repeat(original, scale, axis=0), scale, axis=1)
         sr[repeated] = values[repeated]
-        run.non_finite += int(bad.sum())
     return sr
+
+
+def _count_non_finite(window: npt.NDArray[Any], row: Span, column: Span) -> int:
+    if window.dtype.kind != "f":
+        return 0
+    return int(np.count_nonzero(~np.isfinite(window[row.kept(1), column.kept(1)])))
 
 
 def _alpha_tile(window: npt.NDArray[Any], scale: int) -> npt.NDArray[np.float64]:
@@ -399,4 +465,4 @@ def _report(run: _Run, layout: Layout, seconds: float, megapixels: float) -> Rep
     )  # fmt: skip
 
 
-__all__ = ["Event", "Finished", "Progress", "Report", "iter_upscale", "upscale"]
+__all__ = ["Event", "Finished", "Progress", "Report", "iter_upscale", "upscale", "upscale_window"]

@@ -1,0 +1,38 @@
+# Two commands do everything on a fresh Debian or Ubuntu machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# a virtual screen, unless there is a real one
+SCREEN  = $(if $(DISPLAY),,xvfb-run -a -s "-screen 0 1600x1000x24")
+
+.PHONY: demo test lint unit env results clean
+
+demo: env
+	$(BIN)/napari-sr demo
+
+test: lint unit
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: env
+	$(SCREEN) $(BIN)/python -m pytest
+
+# the tables in docs/results.md; needs the data sets in scripts/models/data and data/nbody
+results: env
+	$(BIN)/python scripts/make_results.py
+
+env: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt scripts/system_libraries.sh
+	sh scripts/system_libraries.sh
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache demo-output

@@ -1,0 +1,148 @@
+"""A super-resolved image beside its reference: figures and maps, plane by plane."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_sr.errors import ImageError
+from napari_sr.evaluation.evaluate import full_range, log_density
+from napari_sr.inference import Finished, Progress, iter_upscale
+from napari_sr.inference.axes import Layout
+from napari_sr.metrics.maps import error_map
+from napari_sr.metrics.pixel import psnr
+from napari_sr.metrics.structural import ssim_map
+from napari_sr.model import Model
+from napari_sr.store import load_model
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """SR against HR.
+
+    Attributes
+    ----------
+    ssim, error
+        Maps of the SR image's shape; float32. The error is |SR - HR| in the image's unit.
+    psnr_db, ssim_mean, bicubic_psnr_db, bicubic_ssim_mean
+        Means over the planes.
+    data_range
+        Used for PSNR and SSIM.
+    log_density
+        Compared on log10(density + 0.02).
+    """
+
+    ssim: npt.NDArray[np.float32]
+    error: npt.NDArray[np.float32]
+    psnr_db: float
+    ssim_mean: float
+    bicubic_psnr_db: float
+    bicubic_ssim_mean: float
+    data_range: float
+    log_density: bool
+
+    def sentence(self) -> str:
+        """One line for a person."""
+        return (
+            f"PSNR {self.psnr_db:.2f} dB (bicubic {self.bicubic_psnr_db:.2f}), "
+            f"SSIM {self.ssim_mean:.3f} (bicubic {self.bicubic_ssim_mean:.3f}); data range {self.data_range:.4g}"
+            + (" of log₁₀ density" if self.log_density else "")
+        )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The super-resolved image with its report, and the comparison if there is a reference."""
+
+    finished: Finished
+    comparison: Comparison | None
+
+
+def check_reference(lr_shape: tuple[int, ...], axes: str, scale: int, hr_shape: tuple[int, ...]) -> None:
+    """Raise :class:`ImageError` if a reference does not have the shape that the result will have."""
+    expected = Layout(axes, lr_shape).upscaled_shape(scale)
+    if tuple(hr_shape) != expected:
+        raise ImageError(
+            f"The reference has shape {tuple(hr_shape)}, but the result will have {expected}. "
+            "Choose another reference, or none."
+        )
+
+
+def iter_compared(
+    lr: Any, model: Model, reference: Any | None, *, axes: str, **settings: Any
+) -> Generator[Progress | Compared, None, None]:
+    """Super-resolve ``lr`` and, if there is a ``reference``, compare with it; ends with :class:`Compared`.
+
+    The settings are those of :func:`napari_sr.iter_upscale`. Colour images are compared over all
+    channels but transparency.
+
+    Raises
+    ------
+    ImageError
+        If the reference has another shape than the result.
+    """
+    shape = tuple(int(n) for n in lr.shape)
+    if reference is not None:
+        check_reference(shape, axes, model.scale, tuple(int(n) for n in reference.shape))
+    finished = None
+    for event in iter_upscale(lr, model, axes=axes, **settings):
+        if isinstance(event, Finished):
+            finished = event
+        else:
+            yield event
+    assert finished is not None
+    if reference is None:
+        yield Compared(finished, None)
+        return
+    # cancelling stays possible, and the user sees what the wait is for
+    last = Progress(1.0, finished.report.seconds, finished.report.megapixels, "Comparing with the reference …")
+    bicubic = None
+    for event in iter_upscale(lr, load_model(f"bicubic-x{model.scale}"), axes=axes, dtype=np.float32, device="cpu"):
+        if isinstance(event, Finished):
+            bicubic = event.image
+        yield last
+    layout = Layout(axes, finished.image.shape)
+    density = model.intensity.kind == "log"
+    view = log_density if density else np.asarray
+    ssim_image = np.zeros(finished.image.shape, np.float32)
+    error_image = np.zeros(finished.image.shape, np.float32)
+    whole = slice(None)
+    data_range = _stack_range(reference, layout, density)
+    figures = []
+    for index in layout.planes():
+        if layout.is_alpha(index):
+            continue
+        window = layout.select(index, whole, whole)
+        target = view(np.asarray(reference[window]))
+        pred = view(np.asarray(finished.image[window]))
+        mean, similarity = ssim_map(pred, target, data_range=data_range)
+        ssim_image[window] = similarity
+        error_image[window] = error_map(pred, target)
+        yield last
+        base = view(np.asarray(bicubic[window]))
+        figures.append(
+            (
+                psnr(pred, target, data_range=data_range), mean,
+                psnr(base, target, data_range=data_range), ssim_map(base, target, data_range=data_range)[0],
+            )
+        )  # fmt: skip
+        yield last
+    means = [float(v) for v in np.mean(figures, axis=0)]
+    yield Compared(finished, Comparison(ssim_image, error_image, *means, data_range, density))
+
+
+def _stack_range(reference: Any, layout: Layout, density: bool) -> float:
+    """Return one data range for all planes: 255 for 8 bit, else the range over the whole reference."""
+    if np.dtype(reference.dtype) == np.uint8 and not density:
+        return 255.0
+    low, high = np.inf, -np.inf
+    for index in layout.planes():
+        plane = np.asarray(reference[layout.select(index, slice(None), slice(None))])
+        if density:
+            plane = log_density(plane)
+        low, high = min(low, float(plane.min())), max(high, float(plane.max()))
+    return high - low or full_range(np.zeros(1))

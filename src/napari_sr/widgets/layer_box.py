@@ -1,0 +1,99 @@
+"""A list of the viewer's image layers that keeps itself up to date."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Image
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QWidget
+
+METADATA_KEY = "napari_sr"
+
+
+class LayerBox(QComboBox):
+    """Image layers of a viewer.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    follow
+        Follow the selected layer, except to layers that napari-sr itself has made: the second click on
+        Run must not super-resolve the result of the first.
+    optional
+        Text of an entry that stands for no layer; empty for none.
+    """
+
+    layer_changed = Signal()
+
+    def __init__(
+        self, viewer: Any, *, follow: bool = False, optional: str = "", parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(18)
+        self.viewer, self._optional = viewer, optional
+        self._shown: Any = None
+        layers = viewer.layers
+        layers.events.inserted.connect(self._fill)
+        layers.events.removed.connect(self._fill)
+        layers.events.reordered.connect(self._fill)
+        if follow:
+            layers.selection.events.active.connect(self._follow)
+        self._fill()
+        if follow:
+            self._follow()
+        self.currentIndexChanged.connect(self._announce)
+
+    def disconnect_viewer(self) -> None:
+        """Stop listening to the viewer."""
+        events = self.viewer.layers.events
+        for emitter in (events.inserted, events.removed, events.reordered):
+            emitter.disconnect(self._fill)
+        self.viewer.layers.selection.events.active.disconnect(self._follow)
+
+    def layer(self) -> Image | None:
+        """The chosen layer."""
+        layer = self.currentData()
+        return layer if isinstance(layer, Image) else None
+
+    def select_name(self, name: str | None) -> None:
+        """Choose the layer called ``name``, or the optional entry."""
+        row = next((i for i in range(self.count()) if name and self.itemText(i) == name), 0)
+        self.setCurrentIndex(row)
+
+    def _fill(self, event: Any = None) -> None:
+        current = self.currentData()
+        self.blockSignals(True)
+        self.clear()
+        if self._optional:
+            self.addItem(self._optional, None)
+        for layer in reversed(self.viewer.layers):
+            if isinstance(layer, Image):
+                self.addItem(layer.name, layer)
+                layer.events.name.disconnect(self._rename)
+                layer.events.name.connect(self._rename)
+        found = [i for i in range(self.count()) if self.itemData(i) is current]
+        self.setCurrentIndex(found[0] if found else (0 if self.count() else -1))
+        self.blockSignals(False)
+        self._announce()
+
+    def _rename(self, event: Any = None) -> None:
+        for row in range(self.count()):
+            layer = self.itemData(row)
+            if layer is not None:
+                self.setItemText(row, layer.name)
+
+    def _follow(self, event: Any = None) -> None:
+        active = self.viewer.layers.selection.active
+        if not isinstance(active, Image) or active.metadata.get(METADATA_KEY, {}).get("made_by"):
+            return
+        for row in range(self.count()):
+            if self.itemData(row) is active:
+                self.setCurrentIndex(row)
+
+    def _announce(self, index: int = 0) -> None:
+        if self.currentData() is not self._shown:
+            self._shown = self.currentData()
+            self.layer_changed.emit()

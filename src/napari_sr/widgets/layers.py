@@ -1,0 +1,131 @@
+"""Reading an image layer into what the core understands, and describing the layer that comes out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_sr.inference import Report
+from napari_sr.inference.axes import guess_axes
+from napari_sr.model import ModelCard
+from napari_sr.widgets.alignment import resampled_transform
+
+METADATA_KEY = "napari_sr"
+#: nanometres in units that layers of microscopes use
+NANOMETRES = {"nanometer": 1.0, "micrometer": 1e3, "millimeter": 1e6, "meter": 1e9, "angstrom": 0.1, "centimeter": 1e7}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a run needs of a layer, taken on the main thread; the layer may change meanwhile.
+
+    Attributes
+    ----------
+    data
+        The layer's array (the full resolution of a multiscale one).
+    name
+        Of the layer.
+    rgb
+        The last axis holds colours.
+    kind
+        Kind of image, if it is known.
+    pixel_size, unit
+        Along the last axis; unit ``pixel`` if unknown.
+    """
+
+    data: Any
+    name: str
+    rgb: bool
+    kind: str
+    pixel_size: float
+    unit: str
+
+    @property
+    def axes(self) -> str:
+        """The axes as guessed."""
+        return guess_axes(tuple(self.data.shape), rgb=self.rgb)
+
+
+def snapshot(layer: Image) -> Snapshot:
+    """Take what a run needs of ``layer``."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    provenance = layer.metadata.get(METADATA_KEY, {})
+    return Snapshot(
+        data=data,
+        name=layer.name,
+        rgb=bool(layer.rgb),
+        kind=str(provenance.get("kind", "")),
+        pixel_size=float(layer.scale[-1]),
+        unit=str(layer.units[-1]),
+    )
+
+
+def spatial_factors(axes: str, factor: float) -> list[float]:
+    """Return the sampling factor of each dimension that napari counts (colours are none)."""
+    return [factor if a in "YX" else 1.0 for a in axes if a != "S"]
+
+
+def resampled_arguments(layer: Image, axes: str, factor: float) -> dict[str, Any]:
+    """Return ``add_image`` arguments that put a resampled copy of ``layer`` exactly over it."""
+    arguments: dict[str, Any] = resampled_transform(layer, spatial_factors(axes, factor))
+    arguments |= {
+        "rgb": bool(layer.rgb),
+        "blending": layer.blending,
+        "opacity": float(layer.opacity),
+        "axis_labels": layer.axis_labels,
+        "units": layer.units,
+    }
+    if not layer.rgb:
+        arguments |= {
+            "colormap": layer.colormap,
+            "gamma": float(layer.gamma),
+            "contrast_limits": [float(v) for v in layer.contrast_limits],
+        }
+    return arguments
+
+
+def provenance(report: Report, card: ModelCard, source: Snapshot) -> dict[str, Any]:
+    """Return what a super-resolved layer says of itself."""
+    return {
+        METADATA_KEY: {
+            "made_by": "super-resolution",
+            "source_layer": source.name,
+            "kind": source.kind,
+            "report": asdict(report),
+            "model_card": asdict(card),
+        }
+    }
+
+
+def mismatch(card: ModelCard, source: Snapshot) -> str:
+    """Say how a layer differs from what the model was trained on; empty if nothing speaks against it."""
+    reasons = []
+    if card.kind != "any" and source.kind and source.kind != card.kind:
+        reasons.append(f"it was trained on {card.kind} images, this is a {source.kind} image")
+    limits = pixel_limits_nm(card)
+    if limits and source.unit in NANOMETRES:
+        size = source.pixel_size * NANOMETRES[source.unit]
+        low, high = limits
+        if not low / 1.5 <= size <= high * 1.5:
+            reasons.append(f"it was trained on pixels of {low:g}–{high:g} nm, these have {size:.3g} nm")
+    if not reasons:
+        return ""
+    return f"Far from what {card.name} knows: {'; '.join(reasons)}. Detail it adds may be invented."
+
+
+def pixel_limits_nm(card: ModelCard) -> tuple[float, float] | None:
+    """Return the smallest and largest LR pixel size of the training images in nm, if that is a length."""
+    factor = {"nm": 1.0, "µm": 1e3}.get(card.pixel_unit)
+    if factor is None or not card.pixel_size:
+        return None
+    return min(card.pixel_size) * factor, max(card.pixel_size) * factor
+
+
+def finite_limits(image: np.ndarray) -> list[float]:
+    """Return contrast limits of a map: from zero to its 99.9th percentile."""
+    values = image[np.isfinite(image)]
+    high = float(np.percentile(values, 99.9)) if values.size else 1.0
+    return [0.0, high if high > 0 else 1.0]

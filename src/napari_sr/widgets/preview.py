@@ -1,0 +1,123 @@
+"""The centre of the view, super-resolved: which window that is, and the layer that shows it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_sr.errors import ImageError
+from napari_sr.widgets.alignment import resampled_transform
+from napari_sr.widgets.layers import METADATA_KEY, resampled_arguments
+
+NAME = "SR preview"
+#: sides of the preview, LR pixels
+LARGEST, SMALLEST, FIRST = 256, 48, 96
+#: what a preview may take
+SECONDS = 1.2
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of one plane: the position on the other axes, and rows and columns."""
+
+    index: tuple[int, ...]
+    rows: slice
+    columns: slice
+
+
+def side_for(rate: float | None, scale: int) -> int:
+    """Return the largest side, LR pixels, that ``rate`` (output Mpx/s) finishes in time; None: not measured yet."""
+    if rate is None:
+        return FIRST
+    side = int(math.sqrt(rate * 1e6 * SECONDS) / scale)
+    return max(SMALLEST, min(LARGEST, side // 8 * 8))
+
+
+def visible_window(layer: Image, axes: str, *, centre: Any, step: Any, side: int) -> Window:
+    """Return the window of at most ``side`` LR pixels around the centre of the view.
+
+    Parameters
+    ----------
+    layer
+        The LR layer.
+    axes
+        Its axes.
+    centre
+        World coordinates of the view's centre, one a dimension of the viewer.
+    step
+        World coordinates of the slice that is shown, one a dimension of the viewer.
+    side
+        In LR pixels.
+
+    Raises
+    ------
+    ImageError
+        If the layer is not in view.
+    """
+    spatial = [a for a in axes if a != "S"]
+    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    world = np.array(step, dtype=float)
+    shown = min(len(centre), len(world))
+    world[-shown:] = np.where(np.isnan(centre[-shown:]), world[-shown:], centre[-shown:])
+    position = np.asarray(layer.world_to_data(world))[-len(spatial) :]
+    place = dict(zip(spatial, position, strict=True))
+    slices = {}
+    for axis in "YX":
+        length = shape[axes.index(axis)]
+        if not -side < place[axis] < length + side:
+            raise ImageError(f"The layer {layer.name!r} is not in view. Press Home to see it again.")
+        n = min(side, length)
+        start = min(max(0, round(place[axis] - n / 2)), length - n)
+        slices[axis] = slice(int(start), int(start + n))
+    index = tuple(
+        int(np.clip(round(float(place[a])), 0, shape[axes.index(a)] - 1)) for a in spatial if a not in "YX"
+    )
+    return Window(index, slices["Y"], slices["X"])
+
+
+def show_preview(viewer: Any, layer: Image, axes: str, window: Window, image: np.ndarray, scale: int) -> Image:
+    """Show ``image`` over its window in the one preview layer, outlined; returns that layer."""
+    rest = iter(window.index)
+    start, factors, shape = [], [], []
+    for axis in (a for a in axes if a != "S"):
+        if axis in "YX":
+            part = window.rows if axis == "Y" else window.columns
+            start.append(part.start)
+            factors.append(float(scale))
+            shape.append((part.stop - part.start) * scale)
+        else:
+            start.append(next(rest))
+            factors.append(1.0)
+            shape.append(1)
+    samples = (image.shape[-1],) if layer.rgb else ()
+    if axes.index("Y") > axes.index("X"):
+        image = np.swapaxes(image, 0, 1)
+    data = image.reshape((*shape, *samples))
+    transform = resampled_transform(layer, factors, start)
+    existing = next((x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == "preview"), None)
+    if existing is not None and (existing.rgb != layer.rgb or existing.ndim != data.ndim - len(samples)):
+        viewer.layers.remove(existing)
+        existing = None
+    active = viewer.layers.selection.active
+    if existing is None:
+        arguments = resampled_arguments(layer, axes, scale) | transform
+        existing = viewer.add_image(
+            data, name=NAME, metadata={METADATA_KEY: {"made_by": "preview"}}, **arguments
+        )
+    else:
+        existing.data = data
+        for name in ("scale", "rotate", "shear", "translate", "affine"):
+            setattr(existing, name, transform[name])
+        if not layer.rgb:
+            existing.contrast_limits = layer.contrast_limits
+            existing.colormap = layer.colormap
+            existing.gamma = layer.gamma
+    existing.bounding_box.visible = True
+    existing.bounding_box.points = False
+    existing.visible = True
+    viewer.layers.selection.active = active
+    return existing

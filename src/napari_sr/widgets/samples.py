@@ -1,0 +1,173 @@
+"""Sample data for *File › Open Sample*: each opens as aligned LR (active) and HR (hidden)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from napari_sr.widgets.worker import Ended, Failed, Job, Stopped
+
+if TYPE_CHECKING:
+    from napari_sr.data.samples import Sample
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+#: jobs in progress, kept from being collected
+_JOBS: set[Job] = set()
+
+
+def layer_data(sample: Sample) -> list[LayerData]:
+    """Return the HR (hidden) and LR layers of a sample, aligned in the world."""
+    from napari_sr.widgets.log_display import density_colormap, register_units
+
+    ndim = sample.hr.ndim
+    labels = ("z", "y", "x")[-ndim:]
+    unit = register_units(sample.unit)
+    scale = [1.0] * (ndim - 2) + [sample.pixel_size] * 2
+    units = ["pixel"] * (ndim - 2) + [unit] * 2
+    common: dict[str, Any] = {"units": units, "axis_labels": labels}
+    common |= density_colormap(sample.hr) if sample.log_display else {"colormap": "gray"}
+    hr_name, lr_name = f"{sample.title} HR", f"{sample.title} LR"
+
+    # the first LR pixel covers the first `scale` HR pixels, whose middle is (scale - 1) / 2
+    lr_scale = [1.0] * (ndim - 2) + [sample.pixel_size * sample.scale] * 2
+    lr_translate = [0.0] * (ndim - 2) + [sample.pixel_size * (sample.scale - 1) / 2] * 2
+    about = {"kind": sample.kind, "note": sample.note}
+    return [
+        (sample.hr, {"name": hr_name, "visible": False, "scale": scale, "metadata": {"napari_sr": about}, **common}, "image"),
+        (
+            sample.lr,
+            {
+                "name": lr_name, "scale": lr_scale, "translate": lr_translate,
+                "metadata": {"napari_sr": {**about, "reference": hr_name}}, **common,
+            },
+            "image",
+        ),
+    ]  # fmt: skip
+
+
+def _shipped(name: str) -> list[LayerData]:
+    from napari_sr.data.samples import load_sample
+
+    return layer_data(load_sample(name))
+
+
+def _downloaded(name: str) -> list[LayerData]:
+    """Open at once if cached; otherwise download in the background and add the layers when done."""
+    from napari_sr.data.downloads import is_cached
+    from napari_sr.data.samples import SAMPLES
+
+    remote = SAMPLES[name].remote
+    if remote is not None and not is_cached(remote):
+        start_download(name)
+        return []
+    return _shipped(name)
+
+
+def start_download(name: str) -> Job:
+    """Download a sample with a progress window that can cancel, then add its layers to the current viewer."""
+    import napari
+    from napari.utils import progress
+    from napari.utils.notifications import show_error, show_info
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QProgressDialog
+
+    from napari_sr.data.samples import SAMPLES, load_sample
+
+    viewer = napari.current_viewer()
+    entry = SAMPLES.entry(name)
+    remote = entry.value.remote
+    assert remote is not None
+    parent = viewer.window._qt_window
+    dialog = QProgressDialog(f"Downloading “{entry.title}” …", "Cancel", 0, 0, parent)
+    dialog.setWindowTitle("Open sample")
+    dialog.setWindowModality(Qt.WindowModality.NonModal)
+    dialog.setMinimumDuration(0)
+    dialog.setAutoClose(False)
+    dialog.setAutoReset(False)
+    activity = progress(total=0, desc=f"Downloading {entry.title}")
+
+    def work() -> Generator[Any, None, None]:
+        from queue import SimpleQueue
+        from threading import Thread
+
+        from napari_sr.data.downloads import fetch
+
+        events: SimpleQueue[Any] = SimpleQueue()
+
+        def load() -> None:
+            try:
+                fetch(
+                    remote,
+                    on_progress=lambda done, total: events.put((done, total)),
+                    cancelled=lambda: job.cancelled,
+                )
+                events.put(load_sample(name))
+            except Exception as error:  # noqa: BLE001 - handed over and raised again below
+                events.put(error)
+
+        Thread(target=load, daemon=True).start()
+        while True:
+            event = events.get()
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+            if not isinstance(event, tuple):
+                return
+
+    def show(event: Any) -> None:
+        if isinstance(event, tuple):
+            done, total = event
+            dialog.setMaximum(total)
+            dialog.setValue(done)
+            return
+        for data, arguments, _ in layer_data(event):
+            viewer.add_image(data, **arguments)
+        viewer.reset_view()
+
+    def end(how: Failed | Stopped | Ended) -> None:
+        activity.close()
+        dialog.close()
+        dialog.deleteLater()
+        _JOBS.discard(job)
+        if isinstance(how, Failed):
+            show_error(how.message)
+        elif isinstance(how, Ended) and entry.value.licence_notice:
+            show_info(entry.value.licence_notice)
+
+    job = Job(work, on_event=show, on_end=end, keep=lambda event: not isinstance(event, tuple))
+    _JOBS.add(job)
+    dialog.canceled.connect(job.cancel)
+    dialog.show()
+    job.start()
+    return job
+
+
+def em_fly() -> list[LayerData]:
+    """EM slice (fly brain, FIB-SEM): real, downloaded once."""
+    return _downloaded("em-fly")
+
+
+def em_nerve_cord() -> list[LayerData]:
+    """EM slice (nerve cord, ssTEM): real, downloaded once."""
+    return _downloaded("em-nerve-cord")
+
+
+def em_phantom() -> list[LayerData]:
+    """EM phantom: simulated, in the package."""
+    return _shipped("em-phantom")
+
+
+def nbody() -> list[LayerData]:
+    """N-body slice, LR by block mean of the logarithm."""
+    return _shipped("nbody")
+
+
+def nbody_paired() -> list[LayerData]:
+    """N-body slice, LR from a coarser simulation of the same universe."""
+    return _shipped("nbody-paired")
+
+
+def nbody_training() -> list[LayerData]:
+    """N-body stack for training."""
+    return _shipped("nbody-training")

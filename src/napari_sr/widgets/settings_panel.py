@@ -1,0 +1,58 @@
+"""Settings that most people never need, folded away."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QComboBox, QFormLayout, QSpinBox, QWidget
+from superqt import QCollapsible
+
+
+class SettingsPanel(QCollapsible):
+    """Device, precision, tile and overlap; each *automatic* unless changed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Advanced", parent)
+        content = QWidget()
+        form = QFormLayout(content)
+        form.setContentsMargins(0, 0, 0, 0)
+        self.device = QComboBox()
+        self.device.addItem("automatic", "auto")
+        self.precision = QComboBox()
+        for title, value in (
+            ("automatic", "auto"), ("single (fp32)", "fp32"), ("bfloat16", "bf16"), ("half (fp16)", "fp16"),
+        ):  # fmt: skip
+            self.precision.addItem(title, value)
+        self.tile = _spin_box(4096, "Side of the tiles that the image is worked on in, in pixels of the image.")
+        self.overlap = _spin_box(512, "Context around each tile, in pixels of the image.")
+        self.device.setToolTip("Where the network runs. Automatic takes a graphics card if there is one.")
+        self.precision.setToolTip("Automatic takes the fastest that this device computes exactly enough.")
+        form.addRow("Device", self.device)
+        form.addRow("Precision", self.precision)
+        form.addRow("Tile", self.tile)
+        form.addRow("Overlap", self.overlap)
+        self.addWidget(content)
+        self.collapse(animate=False)
+
+    def set_devices(self, devices: tuple[str, ...]) -> None:
+        """List the devices that were found."""
+        for device in devices:
+            self.device.addItem(device, device)
+
+    def settings(self) -> dict[str, object]:
+        """Return the keyword arguments of :func:`napari_sr.iter_upscale`."""
+        return {
+            "device": self.device.currentData(),
+            "precision": self.precision.currentData(),
+            "tile": self.tile.value() or "auto",
+            "overlap": None if self.overlap.value() < 0 else self.overlap.value(),
+        }
+
+
+def _spin_box(highest: int, tip: str) -> QSpinBox:
+    box = QSpinBox()
+    # tile: 0 is automatic; overlap: 0 is a choice, so -1 is automatic
+    box.setRange(0 if highest > 1000 else -1, highest)
+    box.setValue(box.minimum())
+    box.setSpecialValueText("automatic")
+    box.setSuffix(" px")
+    box.setToolTip(tip)
+    return box

@@ -1,0 +1,122 @@
+"""The dock widget *Simulate low resolution*."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+
+from napari_sr.widgets.layer_box import LayerBox
+from napari_sr.widgets.worker import Ended, Failed, Job, Stopped
+
+if TYPE_CHECKING:
+    import napari
+
+
+class SimulateLowResolution(QWidget):
+    """Degrade an image layer into an aligned LR layer, to try a model where the truth is known."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        from napari_sr.degradations import PRESETS
+
+        self.viewer = napari_viewer
+        self._job: Job | None = None
+        self.layer_box = LayerBox(napari_viewer, follow=True)
+        self.preset_box = QComboBox()
+        for name in PRESETS:
+            self.preset_box.addItem(PRESETS.entry(name).title, name)
+        self.preset_box.setCurrentIndex(self.preset_box.findData("em"))
+        self.preset_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.preset_box.setMinimumContentsLength(18)
+        self.scale_box = QSpinBox()
+        self.scale_box.setRange(2, 8)
+        self.scale_box.setValue(4)
+        self.scale_box.setPrefix("÷ ")
+        self.run_button = QPushButton("Simulate")
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        explanation = QLabel(
+            "Makes a low-resolution image of one that you have in high resolution, so that you can super-resolve it "
+            "and compare with the truth."
+        )
+        explanation.setWordWrap(True)
+        form = QFormLayout()
+        form.addRow("Image", self.layer_box)
+        form.addRow("As from", self.preset_box)
+        form.addRow("Reduce", self.scale_box)
+        layout = QVBoxLayout(self)
+        layout.addWidget(explanation)
+        layout.addLayout(form)
+        layout.addWidget(self.run_button)
+        layout.addWidget(self.status)
+        layout.addStretch(1)
+        self.run_button.clicked.connect(self.run)
+        self.layer_box.layer_changed.connect(self._refresh)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self.run_button.setEnabled(self.layer_box.layer() is not None and self._job is None)
+
+    def run(self) -> None:
+        """Degrade every plane of the chosen layer and add the LR layer."""
+        layer = self.layer_box.layer()
+        if layer is None or self._job is not None:
+            return
+        from napari_sr.widgets.layers import METADATA_KEY, resampled_arguments, snapshot
+
+        source = snapshot(layer)
+        preset, scale = str(self.preset_box.currentData()), self.scale_box.value()
+
+        def work() -> Generator[Any, None, None]:
+            yield from degrade_planes(source.data, preset, scale, rgb=source.rgb)
+
+        def show(event: Any) -> None:
+            if isinstance(event, float):
+                self.status.setText(f"{event:.0%}")
+                return
+            arguments = resampled_arguments(layer, source.axes, 1 / scale)
+            partner = layer.name if all(n % scale == 0 for n in _plane_shape(source.data.shape, source.rgb)) else None
+            added = self.viewer.add_image(
+                event, name=f"{source.name} [LR ÷{scale}]",
+                metadata={METADATA_KEY: {"kind": source.kind, "reference": partner, "degradation": preset}},
+                **arguments,
+            )  # fmt: skip
+            layer.visible = False
+            self.viewer.layers.selection.active = added
+            self.status.setText(f"Added {added.name}. The original is hidden, and serves as reference.")
+
+        def end(how: Failed | Stopped | Ended) -> None:
+            self._job = None
+            if isinstance(how, Failed):
+                self.status.setText(how.message)
+            self._refresh()
+
+        self._job = Job(work, on_event=show, on_end=end, keep=lambda event: not isinstance(event, float))
+        self.status.setText("Simulating …")
+        self._refresh()
+        self._job.start()
+
+
+def _plane_shape(shape: tuple[int, ...], rgb: bool) -> tuple[int, ...]:
+    return tuple(shape[-3:-1] if rgb else shape[-2:])
+
+
+def degrade_planes(data: Any, preset: str, scale: int, *, rgb: bool) -> Generator[Any, None, None]:
+    """Degrade an image plane by plane; yields shares as floats, then the LR image in the input's type."""
+    from napari_sr.data.dtypes import to_dtype
+    from napari_sr.degradations import degrade
+    from napari_sr.inference.axes import Layout, guess_axes
+
+    shape = tuple(int(n) for n in data.shape)
+    layout = Layout(guess_axes(shape, rgb=rgb), shape)
+    dtype = np.dtype(data.dtype).newbyteorder("=")
+    lr = np.empty(tuple(n // scale if a in "YX" else n for n, a in zip(shape, layout.axes, strict=True)), dtype)
+    whole = slice(None)
+    for number, index in enumerate(layout.planes()):
+        window = layout.select(index, whole, whole)
+        lr[window] = to_dtype(degrade(np.asarray(data[window]), preset, scale, seed=number), dtype)[0]
+        yield (number + 1) / layout.plane_count()
+    yield lr

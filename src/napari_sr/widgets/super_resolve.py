@@ -1,0 +1,400 @@
+"""The dock widget *Super-resolve*."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from napari.utils import progress
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_sr.errors import SRError
+from napari_sr.widgets.layer_box import LayerBox
+from napari_sr.widgets.settings_panel import SettingsPanel
+from napari_sr.widgets.worker import Ended, Failed, Job, Stopped
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_sr.evaluation.compare import Compared
+    from napari_sr.model import ModelCard
+    from napari_sr.widgets.layers import Snapshot
+
+ERROR_STYLE = "color: #ff6b5e;"
+WARNING_STYLE = "color: #f0b429;"
+
+
+@dataclass(frozen=True)
+class _Catalogue:
+    """What the background start-up found."""
+
+    cards: tuple[ModelCard, ...]
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One run, as it was asked for; the layers may change or go meanwhile."""
+
+    source: Snapshot
+    layer: Image
+    reference_layer: Image | None
+    axes: str
+    model: str
+    settings: dict[str, Any]
+
+
+class SuperResolve(QWidget):
+    """Super-resolve an image layer with a model, and compare with a reference if there is one.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose layers are offered.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self._job: Job | None = None
+        self._activity: progress | None = None
+        self._paths: dict[str, str] = {}
+        self._rates: dict[str, float] = {}
+        self._build()
+        self._load_catalogue()
+
+    # -- building ---------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        from napari_sr.widgets.model_box import ModelBox
+
+        self.layer_box = LayerBox(self.viewer, follow=True)
+        self.reference_box = LayerBox(self.viewer, optional="none")
+        self.model_box = ModelBox()
+        self.card_button = QPushButton("Card…")
+        self.open_button = QPushButton("Open model file…")
+        self.axes_edit = QLineEdit()
+        self.warning = _message(WARNING_STYLE)
+        self.preview_button = QPushButton("Preview")
+        self.run_button = QPushButton("Run")
+        self.cancel_button = QPushButton("Cancel")
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.status = _message()
+        self.settings = SettingsPanel()
+
+        self.layer_box.setToolTip("The image to super-resolve. Follows the selected layer.")
+        self.reference_box.setToolTip(
+            "A high-resolution image of the same place, if you have one: Run then also adds an SSIM map and an error map."
+        )
+        self.axes_edit.setToolTip(
+            "One letter for each dimension. Y and X are upscaled; Z, T and C are worked through plane by plane; "
+            "S holds colours."
+        )
+        self.preview_button.setToolTip("Super-resolve a square in the centre of the view.")
+        self.card_button.setToolTip("What the model was trained on, how good it was measured to be, its licence.")
+
+        model_row = QHBoxLayout()
+        model_row.addWidget(self.model_box, 1)
+        model_row.addWidget(self.card_button)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("Image", self.layer_box)
+        form.addRow("Axes", self.axes_edit)
+        form.addRow("Model", model_row)
+        form.addRow("", self.open_button)
+        form.addRow("Reference", self.reference_box)
+        buttons = QHBoxLayout()
+        for button in (self.preview_button, self.run_button, self.cancel_button):
+            buttons.addWidget(button, 1)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.warning)
+        layout.addLayout(buttons)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.status)
+        layout.addWidget(self.settings)
+        layout.addStretch(1)
+
+        self.layer_box.layer_changed.connect(self._on_layer)
+        self.model_box.model_changed.connect(self._refresh)
+        self.axes_edit.textChanged.connect(self._refresh)
+        self.card_button.clicked.connect(self._show_card)
+        self.open_button.clicked.connect(self._open_model)
+        self.preview_button.clicked.connect(self.preview)
+        self.run_button.clicked.connect(self.run)
+        self.cancel_button.clicked.connect(self.cancel)
+        self._on_layer()
+
+    def _load_catalogue(self) -> None:
+        """List models and devices in the background: importing torch takes seconds."""
+        self._say("Loading the list of models …")
+
+        def look() -> Generator[_Catalogue, None, None]:
+            from napari_sr.inference.device import available_devices
+            from napari_sr.store import list_models
+
+            yield _Catalogue(tuple(list_models()), available_devices())
+
+        def found(catalogue: _Catalogue) -> None:
+            self.model_box.set_cards(catalogue.cards)
+            self.settings.set_devices(catalogue.devices)
+
+        self._start(look, found)
+
+    # -- what the controls show -------------------------------------------------------------------
+
+    def _on_layer(self) -> None:
+        """A layer was chosen: guess its axes, and take its HR partner as reference."""
+        layer = self.layer_box.layer()
+        if layer is not None:
+            from napari_sr.inference.axes import guess_axes
+            from napari_sr.widgets.layers import METADATA_KEY
+
+            shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+            try:
+                self.axes_edit.setText(guess_axes(tuple(shape), rgb=bool(layer.rgb)))
+            except SRError as error:
+                self._say(str(error), ERROR_STYLE)
+            partner = layer.metadata.get(METADATA_KEY, {}).get("reference")
+            self.reference_box.select_name(partner)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Enable what can be pressed now, and warn of a model far from what it knows."""
+        running = self._job is not None
+        layer, card = self.layer_box.layer(), self.model_box.card()
+        ready = layer is not None and card is not None and not running
+        self.run_button.setEnabled(ready)
+        self.preview_button.setEnabled(ready)
+        self.card_button.setEnabled(card is not None)
+        self.open_button.setEnabled(not running)
+        self.cancel_button.setEnabled(running)
+        text = ""
+        if layer is not None and card is not None:
+            from napari_sr.widgets.layers import mismatch, snapshot
+
+            text = mismatch(card, snapshot(layer))
+        self.warning.setText(text)
+        self.warning.setVisible(bool(text))
+        if layer is None and not running:
+            self._say("Open an image, or File ▸ Open Sample ▸ napari-sr.")
+
+    def _say(self, text: str, style: str = "") -> None:
+        self.status.setStyleSheet(style)
+        self.status.setText(text)
+
+    def _show_card(self) -> None:
+        from napari_sr.widgets.card_view import CardDialog
+
+        card = self.model_box.card()
+        if card is not None:
+            self._dialog = CardDialog(card, self)
+            self._dialog.show()
+
+    def _open_model(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open model file", "", "Models (*.safetensors *.pth *.pt);;All (*)")
+        if path:
+            self.open_model(Path(path))
+
+    def open_model(self, path: Path) -> None:
+        """Add the model in a file to the list and choose it; says what is wrong with the file otherwise."""
+
+        def read() -> Generator[ModelCard, None, None]:
+            from napari_sr.store import load_model
+
+            yield load_model(path).card
+
+        def add(card: ModelCard) -> None:
+            self._paths[card.name] = str(path)
+            others = [c for c in self.model_box.cards() if c.name != card.name]
+            self.model_box.set_cards([card, *others])
+            self.model_box.select(card.name)
+            self._say(f"{card.name} was opened from {path.name}.")
+
+        self._say(f"Opening {path.name} …")
+        self._start(read, add, done="")
+
+    # -- jobs -------------------------------------------------------------------------------------
+
+    def _start(self, make: Any, on_event: Any, *, done: str | None = "", keep: Any = lambda event: True) -> None:
+        """Run one job; a second one cannot start before it has ended."""
+        if self._job is not None:
+            return
+        self._before_end = self.status.text()
+
+        def end(how: Failed | Stopped | Ended) -> None:
+            self._job = None
+            self._close_activity()
+            if isinstance(how, Failed):
+                self._say(how.message, ERROR_STYLE)
+                if how.details:
+                    print(how.details)
+            elif isinstance(how, Stopped):
+                self._say("Cancelled. Nothing was added.")
+            elif done == "" and self.status.text() == self._before_end:
+                self._say("")
+            self._refresh()
+
+        self._job = Job(make, on_event=on_event, on_end=end, keep=keep)
+        self._refresh()
+        self._job.start()
+
+    def cancel(self) -> None:
+        """Stop at the next tile."""
+        if self._job is not None:
+            self._job.cancel()
+            self.cancel_button.setEnabled(False)
+            self._say("Stopping …")
+
+    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Stop what is running when the widget goes."""
+        self.cancel()
+        super().closeEvent(event)
+
+    def _close_activity(self) -> None:
+        self.bar.setValue(0)
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None
+
+    def _request(self) -> _Request | None:
+        from napari_sr.widgets.layers import snapshot
+
+        layer, card = self.layer_box.layer(), self.model_box.card()
+        if layer is None or card is None or self._job is not None:
+            return None
+        return _Request(
+            source=snapshot(layer),
+            layer=layer,
+            reference_layer=self.reference_box.layer(),
+            axes=self.axes_edit.text().strip().upper(),
+            model=self._paths.get(card.name, card.name),
+            settings=self.settings.settings(),
+        )
+
+    def run(self) -> None:
+        """Super-resolve the whole layer in the background, then add the layers."""
+        request = self._request()
+        if request is None:
+            return
+        from napari_sr.widgets.layers import snapshot
+
+        reference = None if request.reference_layer is None else snapshot(request.reference_layer).data
+        self._activity = progress(total=1000, desc=f"Super-resolving {request.source.name}")
+        self._say("Starting …")
+
+        def work() -> Generator[Any, None, None]:
+            from napari_sr.evaluation.compare import iter_compared
+            from napari_sr.store import load_model
+
+            model = load_model(request.model)
+            yield from iter_compared(
+                request.source.data, model, reference, axes=request.axes, **request.settings
+            )  # the model's card travels in the report's layer, so keep it at hand
+
+        from napari_sr.evaluation.compare import Compared
+
+        def show(event: Any) -> None:
+            if isinstance(event, Compared):
+                self._add(request, event)
+            else:
+                self._advance(event)
+
+        self._start(work, show, done=None, keep=lambda event: isinstance(event, Compared))
+
+    def _advance(self, event: Any) -> None:
+        if self._job is None or self._job.cancelled:
+            return
+        value = round(1000 * event.fraction)
+        self.bar.setValue(value)
+        left = "" if math.isnan(event.remaining) else f", {_duration(event.remaining)} left"
+        self._say(event.stage or f"{event.fraction:.0%}, {event.rate:.2g} Mpx/s{left}")
+        # last: napari's progress bar processes events, so the job's end may be handled inside this call
+        if self._activity is not None:
+            self._activity.update(value - self._activity.n)
+
+    def _add(self, request: _Request, result: Compared) -> None:
+        """Add the result's layers; the source may have been removed meanwhile, its object has not."""
+        from napari_sr.widgets.result_layers import add_result
+
+        card = next(c for c in self.model_box.cards() if self._paths.get(c.name, c.name) == request.model)
+        add_result(self.viewer, request.layer, request.source, request.axes, card, result)
+        report = result.finished.report
+        self._rates[card.name] = report.megapixels / max(report.seconds, 1e-6)
+        lines = [report.sentence() + "."]
+        if result.comparison is not None:
+            lines.append(result.comparison.sentence() + ".")
+        self._say("\n".join(lines))
+
+    def preview(self) -> None:
+        """Super-resolve a square in the centre of the view."""
+        request = self._request()
+        if request is None:
+            return
+        from napari_sr.widgets.preview import show_preview, side_for, visible_window
+
+        card = self.model_box.card()
+        assert card is not None
+        side = side_for(self._rates.get(card.name), card.scale)
+        try:
+            window = visible_window(
+                request.layer, request.axes, centre=self.viewer.camera.center, step=self.viewer.dims.point, side=side
+            )
+        except (SRError, ValueError) as error:
+            self._say(str(error), ERROR_STYLE)
+            return
+        self._say("Preview …")
+
+        def work() -> Generator[Any, None, None]:
+            from napari_sr.inference import upscale_window
+            from napari_sr.store import load_model
+
+            yield upscale_window(
+                request.source.data, load_model(request.model), axes=request.axes, index=window.index,
+                rows=window.rows, columns=window.columns,
+                device=str(request.settings["device"]), precision=str(request.settings["precision"]),
+            )  # fmt: skip
+
+        def show(event: Any) -> None:
+            report = event.report
+            self._rates[card.name] = report.megapixels / max(report.seconds, 1e-6)
+            if request.layer in self.viewer.layers:
+                show_preview(self.viewer, request.layer, request.axes, window, event.image, card.scale)
+            self._say(f"Preview of {side} × {side} pixels in {report.seconds:.2g} s.")
+
+        self._start(work, show, done=None)
+
+
+def _message(style: str = "") -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setStyleSheet(style)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+def _duration(seconds: float) -> str:
+    """Return a time for people: ``40 s``, ``3 min``, ``2 h 5 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
