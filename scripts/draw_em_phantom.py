@@ -38,7 +38,7 @@ def cells(rng: np.random.Generator, size: int, count: int) -> tuple[np.ndarray, 
     distance, index = cKDTree(seeds).query(np.stack([rows, columns], -1).reshape(-1, 2), k=6)
     power = distance - radii[index]
     labels = np.take_along_axis(index, power.argmin(1)[:, None], 1).reshape(size, size)
-    edges = (ndimage.grey_dilation(labels, 3) != ndimage.grey_erosion(labels, 3))
+    edges = ndimage.grey_dilation(labels, 3) != ndimage.grey_erosion(labels, 3)
     return labels, ndimage.distance_transform_edt(~edges)
 
 

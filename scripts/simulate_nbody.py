@@ -15,6 +15,7 @@ Seeds 1-3 are the training boxes, 4 is for validation, 5 for tests; no phase is 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from pathlib import Path
@@ -24,7 +25,6 @@ import jax.numpy as jnp
 import jax_cosmo as jc
 import numpy as np
 from jaxpm.distributed import uniform_particles
-from jaxpm.painting import cic_paint
 from jaxpm.pm import linear_field, lpt, make_ode_fn
 
 OMEGA_M, OMEGA_B, HUBBLE, N_S, SIGMA_8 = 0.30964, 0.04897, 0.6766, 0.9665, 0.8102
@@ -74,7 +74,7 @@ def evolve(field: np.ndarray, *, steps: int, a_start: float = 0.05) -> np.ndarra
     positions = particles + displacement
     derivative = jax.jit(make_ode_fn((mesh,) * 3))
     scale_factors = np.linspace(a_start, 1.0, steps + 1)
-    for a0, a1 in zip(scale_factors[:-1], scale_factors[1:], strict=True):
+    for a0, a1 in itertools.pairwise(scale_factors):
         # leapfrog, kick-drift-kick
         momentum = momentum + derivative((positions, momentum), a0, cosmo)[1] * (a1 - a0) / 2
         middle = (a0 + a1) / 2
@@ -90,9 +90,7 @@ def overlap(centres: np.ndarray, width: float, cell: np.ndarray) -> np.ndarray:
     return np.clip(share, 0, None) / width
 
 
-def project(
-    positions: np.ndarray, *, mesh: int, pixels: int, slabs: int, axis: int
-) -> np.ndarray:
+def project(positions: np.ndarray, *, mesh: int, pixels: int, slabs: int, axis: int) -> np.ndarray:
     """Project slabs along ``axis`` to images of rho / rho_mean, shape (slabs, pixels, pixels).
 
     A particle is a cube as wide as the mean particle spacing, so that voids do not show single
@@ -117,12 +115,8 @@ def project(
                 cell_x = np.floor(columns) + dx
                 weight = weight_y * overlap(columns, pixel_width, cell_x)
                 used = weight > 0
-                index = (
-                    (cell_z[used] % slabs) * pixels + cell_y[used] % pixels
-                ) * pixels + cell_x[used] % pixels
-                images += np.bincount(
-                    index.astype(np.int64), weight[used], minlength=images.size
-                )
+                index = ((cell_z[used] % slabs) * pixels + cell_y[used] % pixels) * pixels + cell_x[used] % pixels
+                images += np.bincount(index.astype(np.int64), weight[used], minlength=images.size)
     images = images.reshape(slabs, pixels, pixels)
     return (images / images.mean()).astype(np.float32)
 

@@ -33,13 +33,13 @@ __all__ = [
     "upscale",
 ]
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # "as" marks them as public for type checkers
     from napari_sr.data.samples import load_sample
     from napari_sr.degradations import degrade
     from napari_sr.evaluation import evaluate_images, evaluate_models
     from napari_sr.inference import iter_upscale, upscale
     from napari_sr.store import list_models, load_model
-    from napari_sr.training import fit
+    from napari_sr.training.fit import fit as fit
 
 
 def __getattr__(name: str) -> Any:

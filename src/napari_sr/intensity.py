@@ -33,7 +33,8 @@ class FittedIntensity:
 
     def forward(self, image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return network values, float32."""
-        values = np.asarray(image, dtype=np.float64 if image.dtype.itemsize > 2 else np.float32)
+        wide = np.float64 if image.dtype.itemsize > 2 else np.float32
+        values: npt.NDArray[np.floating] = np.asarray(image, dtype=wide)
         if self.log_offset is not None:
             values = np.log10(np.maximum(values, 0) + self.log_offset)
         gain = (self.upper - self.lower) / (self.high - self.low)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from napari_sr.registry import Registry
 
-__all__ = ["LOSSES", "L1", "MSE", "MSESSIM", "Loss"]
+__all__ = ["L1", "LOSSES", "MSE", "MSESSIM", "Loss"]
 
 
 class Loss(Protocol):

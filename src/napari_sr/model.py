@@ -232,9 +232,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     try:
         if card.weights_sha256 and card.weights_sha256 != weights_hash(state):
-            raise ModelError(
-                "Its weights are not those its card was written for; the file was changed or damaged."
-            )
+            raise ModelError("Its weights are not those its card was written for; the file was changed or damaged.")
         network = build_network(card)
         expected = network.state_dict()
         missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
@@ -248,5 +246,3 @@ def load(path: str | os.PathLike[str]) -> Model:
         raise ModelError(f"{path.name} cannot be used. {error}") from None
     network.load_state_dict({name: t.to(expected[name].dtype) for name, t in state.items()})
     return Model(network=network.eval(), card=card)
-
-

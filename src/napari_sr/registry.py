@@ -70,9 +70,7 @@ class Registry(Generic[T]):
             return self._entries[name]
         except KeyError:
             known = ", ".join(sorted(self._entries))
-            raise ConfigError(
-                f"There is no {self.kind} called {name!r}. Known: {known}."
-            ) from None
+            raise ConfigError(f"There is no {self.kind} called {name!r}. Known: {known}.") from None
 
     def __getitem__(self, name: str) -> T:
         return self.entry(name).value

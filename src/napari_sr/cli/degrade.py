@@ -21,11 +21,11 @@ def command(
     """Simulate a low-resolution image from a high-resolution one."""
     import numpy as np
 
+    from napari_sr.data.dtypes import to_dtype
     from napari_sr.data.io import read_image
     from napari_sr.data.output_files import OutputInfo, create_output
     from napari_sr.degradations import degrade
     from napari_sr.errors import ImageError
-    from napari_sr.data.dtypes import to_dtype
 
     image = read_image(hr)
     if image.rgb:

@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,7 +97,7 @@ def run_job(sample: Sample, models: tuple[str, ...], folder: Path) -> tuple[Tabl
     return table, reports
 
 
-def figure(sample: Sample, images: dict[str, object], models: tuple[str, ...], path: Path) -> None:
+def figure(sample: Sample, images: Mapping[str, object], models: tuple[str, ...], path: Path) -> None:
     """Draw the middle of LR, each SR, HR, and the maps of the first model."""
     import matplotlib as mpl
     import numpy as np

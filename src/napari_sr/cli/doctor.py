@@ -45,9 +45,7 @@ def opengl() -> str:
         "print(f'{f.majorVersion()}.{f.minorVersion()}')"
     )
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     except subprocess.TimeoutExpired:
         return "the test did not answer within 60 s"
     if done.returncode:

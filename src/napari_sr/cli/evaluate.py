@@ -52,7 +52,5 @@ def command(
         if len(images) != 2:
             raise ImageError("Give PRED and TARGET, or one TARGET with -m MODEL.")
         pred, target = (read_planes(path) for path in images)
-        table = evaluate_images(
-            {images[0].name: pred}, target, data_range=data_range, crop=crop or 0
-        )
+        table = evaluate_images({images[0].name: pred}, target, data_range=data_range, crop=crop or 0)
     typer.echo(json.dumps(table.to_dict(), indent=2) if as_json else table.to_markdown())

@@ -17,9 +17,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def command(
-    source: Annotated[
-        Path, typer.Argument(help="Configuration (.yaml), or HR image or folder.", show_default=False)
-    ],
+    source: Annotated[Path, typer.Argument(help="Configuration (.yaml), or HR image or folder.", show_default=False)],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for checkpoints and the model.")],
     recipe: Annotated[str, typer.Option(help=f"{', '.join(DEFAULTS)} (for images).")] = "dfcan",
     name: Annotated[str, typer.Option(help="Name of the model (for images).")] = "my-model",

@@ -19,9 +19,7 @@ def command(
         Path | None,
         typer.Option("-o", "--output", help="File, or folder for several inputs. Default: beside each input."),
     ] = None,
-    axes: Annotated[
-        str | None, typer.Option(help="One letter a dimension, e.g. TYX; Y and X are upscaled.")
-    ] = None,
+    axes: Annotated[str | None, typer.Option(help="One letter a dimension, e.g. TYX; Y and X are upscaled.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:0, mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16.")] = "auto",
     tile: Annotated[str, typer.Option(help="Tile side in LR pixels, or auto.")] = "auto",
@@ -50,6 +48,7 @@ def command(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
     )  # fmt: skip
+    from napari_sr.inference import Finished
     from napari_sr.inference.files import iter_upscale_file
 
     for file, target in zip(files, targets, strict=True):
@@ -59,11 +58,11 @@ def command(
                 file, target, loaded, axes=axes, device=device, precision=precision,
                 tile=tile if tile == "auto" else int(tile), overlap=overlap, overwrite=overwrite,
             ):  # fmt: skip
-                if hasattr(event, "fraction"):
-                    bar.update(task, completed=event.fraction, rate=f"{event.rate:.2f} Mpx/s")
+                if isinstance(event, Finished):
+                    summary = event.report.sentence()
                 else:
-                    last = event
-        console.print(f"{target}\n  {last.report.sentence()}", highlight=False, markup=False)
+                    bar.update(task, completed=event.fraction, rate=f"{event.rate:.2f} Mpx/s")
+        console.print(f"{target}\n  {summary}", highlight=False, markup=False)
 
 
 def output_path(file: Path, output: Path | None, model: str, many: bool) -> Path:

@@ -92,9 +92,7 @@ def fetch(
             known_hash=f"sha256:{file.sha256}",
             fname=file.name,
             path=cache_folder(),
-            downloader=pooch.HTTPDownloader(
-                progressbar=_Progress(on_progress, cancelled), timeout=TIMEOUT_SECONDS
-            ),
+            downloader=pooch.HTTPDownloader(progressbar=_Progress(on_progress, cancelled), timeout=TIMEOUT_SECONDS),
         )
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else "?"

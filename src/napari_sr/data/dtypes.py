@@ -18,9 +18,7 @@ def output_dtype(in_dtype: np.dtype[Any], asked: npt.DTypeLike | None) -> np.dty
     return dtype.newbyteorder("=")
 
 
-def to_dtype(
-    values: npt.NDArray[np.floating], dtype: np.dtype[Any]
-) -> tuple[npt.NDArray[Any], int]:
+def to_dtype(values: npt.NDArray[np.floating], dtype: np.dtype[Any]) -> tuple[npt.NDArray[Any], int]:
     """Convert image values; integers are rounded and saturate. Returns the array and how many saturated."""
     if dtype.kind == "b":
         return values >= 0.5, 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
@@ -166,7 +166,11 @@ def _read_zarr(path: Path) -> ImageFile:
     for transform in dataset.get("coordinateTransformations", []):
         if transform["type"] == "scale":
             size = (float(transform["scale"][-2]), float(transform["scale"][-1]))
-            unit = {"micrometer": "µm", "nanometer": "nm"}.get(
-                axes_info[-1].get("unit", ""), axes_info[-1].get("unit", "")
-            ) if axes_info else ""
+            unit = (
+                {"micrometer": "µm", "nanometer": "nm"}.get(
+                    axes_info[-1].get("unit", ""), axes_info[-1].get("unit", "")
+                )
+                if axes_info
+                else ""
+            )
     return ImageFile(array, axes, size if unit else None, unit)

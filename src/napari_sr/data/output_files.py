@@ -40,9 +40,7 @@ class MappedFile:
     memory, which would then grow to the size of the file.
     """
 
-    def __init__(
-        self, path: Path, *, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]
-    ) -> None:
+    def __init__(self, path: Path, *, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.path, self.offset, self.shape, self.dtype = path, offset, shape, dtype
 
     def __setitem__(self, window: Any, values: Any) -> None:
@@ -111,9 +109,7 @@ def _create_npy(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Map
     return MappedFile(path, offset=int(mapped.offset), shape=shape, dtype=dtype)
 
 
-def _create_tiff(
-    path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], info: OutputInfo
-) -> MappedFile:
+def _create_tiff(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], info: OutputInfo) -> MappedFile:
     kind = tiff_kind(shape, dtype, info.axes)
     stored = np.dtype("uint8") if dtype.kind == "b" else dtype
     if kind == "ome" or stored != dtype:
@@ -129,7 +125,9 @@ def _create_tiff(
             metadata["unit"] = "micron" if info.unit == "µm" else info.unit
         elif kind == "ome":
             metadata |= {"PhysicalSizeX": x, "PhysicalSizeY": y}
-            metadata |= {"PhysicalSizeXUnit": info.unit, "PhysicalSizeYUnit": info.unit} if info.unit in OME_UNITS else {}
+            metadata |= (
+                {"PhysicalSizeXUnit": info.unit, "PhysicalSizeYUnit": info.unit} if info.unit in OME_UNITS else {}
+            )
     if kind == "imagej":
         kept = {k: v for k, v in (info.metadata or {}).items() if k in ("Info", "finterval", "mode")}
         metadata |= kept
@@ -150,10 +148,7 @@ def _create_zarr(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], info:
     import zarr
 
     group = zarr.create_group(str(path))
-    chunks = tuple(
-        min(n, 1024) if a in "YX" else (n if a == "S" else 1)
-        for n, a in zip(shape, info.axes, strict=True)
-    )
+    chunks = tuple(min(n, 1024) if a in "YX" else (n if a == "S" else 1) for n, a in zip(shape, info.axes, strict=True))
     array = group.create_array("0", shape=shape, dtype=dtype, chunks=chunks)
     kinds = {"T": "time", "C": "channel", "S": "channel"}
     units = {"µm": "micrometer", "nm": "nanometer"}
@@ -170,8 +165,6 @@ def _create_zarr(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], info:
     ]
     group.attrs["ome"] = {
         "version": "0.5",
-        "multiscales": [
-            {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": transforms}]}
-        ],
+        "multiscales": [{"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": transforms}]}],
     }
     return array

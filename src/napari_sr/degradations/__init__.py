@@ -58,9 +58,7 @@ class Chain:
         return image
 
 
-PRESETS: Registry[Callable[[int], Chain]] = Registry(
-    kind="degradation", package="napari_sr.degradations"
-)
+PRESETS: Registry[Callable[[int], Chain]] = Registry(kind="degradation", package="napari_sr.degradations")
 
 
 def make_degradation(name: str, scale: int) -> Chain:
@@ -70,9 +68,7 @@ def make_degradation(name: str, scale: int) -> Chain:
     return PRESETS[name](scale)
 
 
-def degrade(
-    hr: npt.NDArray[np.generic], name: str, scale: int, *, seed: int | None = 0
-) -> FloatImage:
+def degrade(hr: npt.NDArray[np.generic], name: str, scale: int, *, seed: int | None = 0) -> FloatImage:
     """Return the LR image, float32, of a 2-D ``hr``; sides are first cropped to multiples of ``scale``.
 
     Parameters

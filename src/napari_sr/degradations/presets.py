@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_sr.degradations import PRESETS, Chain
 from napari_sr.degradations.blur import GaussianBlur
 from napari_sr.degradations.noise import ShotAndReadNoise
-from napari_sr.degradations.resample import BilinearDown, BlockMean, InLogDensity, PointSample
+from napari_sr.degradations.resample import BilinearDown, BlockMean, InLogDensity
 
 
 @PRESETS.register(
@@ -36,8 +36,8 @@ def area(scale: int) -> Chain:
 
 @PRESETS.register("point-scanning", title="Point scanning (fewer points, noise)")
 def point_scanning(scale: int) -> Chain:
-    """Fewer scan points of the same spot and dwell time, with the shot noise of a short dwell."""
-    steps = (PointSample(scale), ShotAndReadNoise(photons=60, read=1))
+    """Fewer scan points of the same spot, at the centres of the LR pixels, with the noise of a short dwell."""
+    steps = (BilinearDown(scale), ShotAndReadNoise(photons=60, read=1))
     return Chain("point-scanning", scale, steps, random=True, reach=0)
 
 

@@ -42,21 +42,6 @@ class BilinearDown:
 
 
 @dataclass(frozen=True)
-class PointSample:
-    """Every scale-th pixel, nothing averaged: a faster scan with the same dwell time and spot.
-
-    The pixel just below the block's centre is taken; for even scales the grid is therefore half an HR
-    pixel off the area centre, as in a real sparse scan.
-    """
-
-    scale: int
-
-    def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
-        start = (self.scale - 1) // 2
-        return image[start :: self.scale, start :: self.scale]
-
-
-@dataclass(frozen=True)
 class InLogDensity:
     """Apply a step to log10(density + offset) and return to density.
 

@@ -100,7 +100,7 @@ def iter_compared(
         return
     # cancelling stays possible, and the user sees what the wait is for
     last = Progress(1.0, finished.report.seconds, finished.report.megapixels, "Comparing with the reference …")
-    bicubic = None
+    bicubic: Any = None
     for event in iter_upscale(lr, load_model(f"bicubic-x{model.scale}"), axes=axes, dtype=np.float32, device="cpu"):
         if isinstance(event, Finished):
             bicubic = event.image
@@ -131,8 +131,9 @@ def iter_compared(
             )
         )  # fmt: skip
         yield last
-    means = [float(v) for v in np.mean(figures, axis=0)]
-    yield Compared(finished, Comparison(ssim_image, error_image, *means, data_range, density))
+    ours, similarity_mean, base_psnr, base_ssim = (float(v) for v in np.mean(figures, axis=0))
+    comparison = Comparison(ssim_image, error_image, ours, similarity_mean, base_psnr, base_ssim, data_range, density)
+    yield Compared(finished, comparison)
 
 
 def _stack_range(reference: Any, layout: Layout, density: bool) -> float:

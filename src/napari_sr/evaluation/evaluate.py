@@ -82,8 +82,7 @@ def evaluate_images(
         if len(images) != len(targets):
             raise ImageError(f"{name} has {len(images)} images, the target {len(targets)}.")
         values = [
-            measure(p, t, data_range=chosen, crop=crop, metrics=metrics)
-            for p, t in zip(images, targets, strict=True)
+            measure(p, t, data_range=chosen, crop=crop, metrics=metrics) for p, t in zip(images, targets, strict=True)
         ]
         rows.append(_row(name, values, metrics))
     conditions = {"data range": f"{chosen:g}", "border left out": f"{crop} px"}

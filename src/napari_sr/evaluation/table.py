@@ -64,15 +64,12 @@ class Table:
         """Return plain values for JSON; infinite and undefined figures become None."""
 
         def plain(values: Mapping[str, float | None]) -> dict[str, float | None]:
-            return {
-                k: None if v is None or not math.isfinite(v) else v for k, v in values.items()
-            }
+            return {k: None if v is None or not math.isfinite(v) else v for k, v in values.items()}
 
         return {
             "images": self.images,
             "conditions": dict(self.conditions),
             "rows": [
-                {"name": r.name, "mean": plain(r.means), "standard_deviation": plain(r.deviations)}
-                for r in self.rows
+                {"name": r.name, "mean": plain(r.means), "standard_deviation": plain(r.deviations)} for r in self.rows
             ],
         }

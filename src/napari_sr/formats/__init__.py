@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import warnings
 from pathlib import Path
 
 import torch
@@ -26,7 +27,9 @@ def load_foreign(path: str | os.PathLike[str]) -> Model:
     path = Path(path)
     advice = "napari-sr opens .safetensors files that it or `napari-sr train` wrote."
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # torch's remarks on the file format; the file is refused anyway
+            warnings.simplefilter("ignore", UserWarning)
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ModelError(
             f"{path.name} was refused: it contains program code that would run when opened, not only weights. {advice}"

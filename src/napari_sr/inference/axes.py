@@ -84,10 +84,7 @@ class Layout:
 
     def upscaled_shape(self, scale: int) -> tuple[int, ...]:
         """Shape of the result."""
-        return tuple(
-            n * scale if letter in "YX" else n
-            for n, letter in zip(self.shape, self.axes, strict=True)
-        )
+        return tuple(n * scale if letter in "YX" else n for n, letter in zip(self.shape, self.axes, strict=True))
 
     def planes(self) -> Iterator[tuple[int, ...]]:
         """Iterate over the indices of all dimensions but Y and X."""

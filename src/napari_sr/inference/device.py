@@ -86,7 +86,7 @@ def prepare(network: SRNetwork, target: Target) -> SRNetwork:
 
     Output heads and interpolations stay in float32.
     """
-    prepared: SRNetwork = copy.deepcopy(network).eval().fold_for_inference()
+    prepared = copy.deepcopy(network).eval().fold_for_inference()
     for parameter in prepared.parameters():
         parameter.requires_grad_(False)
     dtype = DTYPES[target.precision]
@@ -96,4 +96,5 @@ def prepare(network: SRNetwork, target: Target) -> SRNetwork:
         prepared = prepared.to(dtype)
         for head, state in zip(heads, kept, strict=True):
             head.float().load_state_dict(state)
-    return prepared.to(target.device, memory_format=torch.channels_last)
+    # torch has no type for this form of `to`
+    return prepared.to(target.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

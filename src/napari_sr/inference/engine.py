@@ -6,16 +6,17 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_sr.data.dtypes import output_dtype
 from napari_sr.errors import ConfigError, ImageError, MemoryLimitError, SRError
 from napari_sr.inference.axes import Layout, guess_axes, looks_rgb
 from napari_sr.inference.device import Target, choose, prepare
-from napari_sr.data.dtypes import output_dtype
 from napari_sr.inference.output import RowWriter
 from napari_sr.inference.tiles import Span, TilePlan, plan_tiles
 from napari_sr.inference.tiling import Tiling, choose_tiling
@@ -212,9 +213,7 @@ def iter_upscale(
     total_megapixels = per_plane * layout.plane_count()
     for index in layout.planes():
         plane = _plane(image, layout, index)
-        for share in _upscale_plane(
-            run, plane, layout, index, out, out_dtype, fits, alpha=layout.is_alpha(index)
-        ):
+        for share in _upscale_plane(run, plane, layout, index, out, out_dtype, fits, alpha=layout.is_alpha(index)):
             done = done_megapixels + share * per_plane
             yield Progress(done / total_megapixels, time.perf_counter() - start, done)
         done_megapixels += per_plane
@@ -280,13 +279,17 @@ def upscale_window(
         out = np.empty(part.upscaled_shape(model.scale), dtype)
         tiling = choose_tiling(model, network, target, shape=part.plane_shape, planes=1, tile=None, overlap=None)
         run = _Run(model, network, target, tiling, tile_given=False)
-        fit, alpha = fits(full), layout.is_alpha(full)
-        for _ in _upscale_plane(run, plane, part, (), out, dtype, lambda _, fit=fit: fit, alpha=alpha):
+        fitted = partial(_constant, fits(full))
+        for _ in _upscale_plane(run, plane, part, (), out, dtype, fitted, alpha=layout.is_alpha(full)):
             pass
         channels.append(out)
     result = np.stack(channels, axis=-1) if samples else channels[0]
     megapixels = result.shape[0] * result.shape[1] / 1e6
     return Finished(result, _report(run, part, time.perf_counter() - start, megapixels))
+
+
+def _constant(value: tuple[FittedIntensity, float], index: tuple[int, ...]) -> tuple[FittedIntensity, float]:
+    return value
 
 
 def _allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -319,9 +322,7 @@ class _Windows:
 
     def __getitem__(self, window: tuple[slice, slice]) -> npt.NDArray[Any]:
         rows, columns = window
-        return self.layout.oriented(
-            np.asarray(self.image[self.layout.select(self.index, rows, columns)])
-        )
+        return self.layout.oriented(np.asarray(self.image[self.layout.select(self.index, rows, columns)]))
 
 
 class _Fits:
@@ -337,9 +338,7 @@ class _Fits:
         colour = others.index("S") if "S" in others else None
         key = tuple(n for i, n in enumerate(index) if i != colour)
         if key not in self.cache:
-            channels = [index] if colour is None else [
-                (*index[:colour], c, *index[colour + 1 :]) for c in range(3)
-            ]
+            channels = [index] if colour is None else [(*index[:colour], c, *index[colour + 1 :]) for c in range(3)]
             sample = np.concatenate([self._sample(c).ravel() for c in channels]).astype(np.float64)
             finite = sample[np.isfinite(sample)]
             stand_in = float(np.median(finite)) if finite.size else 0.0
@@ -413,9 +412,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "allocate memory" in text
 
 
-def _tile(
-    run: _Run, window: npt.NDArray[Any], fitted: FittedIntensity, stand_in: float
-) -> npt.NDArray[np.float64]:
+def _tile(run: _Run, window: npt.NDArray[Any], fitted: FittedIntensity, stand_in: float) -> npt.NDArray[np.float64]:
     """Super-resolve one window in image values; what is not finite is kept out and put back."""
     scale = run.model.scale
     window = window.astype(window.dtype.newbyteorder("="), copy=False)

@@ -19,9 +19,7 @@ class RowWriter:
     so memory grows with the width of the image, not with its area.
     """
 
-    def __init__(
-        self, out: Any, layout: Layout, index: tuple[int, ...], dtype: np.dtype[Any], plan: TilePlan
-    ) -> None:
+    def __init__(self, out: Any, layout: Layout, index: tuple[int, ...], dtype: np.dtype[Any], plan: TilePlan) -> None:
         self.out, self.layout, self.index, self.dtype, self.plan = out, layout, index, dtype, plan
         self.saturated = 0
         self.width = layout.plane_shape[1] * plan.scale
@@ -52,7 +50,7 @@ class RowWriter:
 
     def _extend(self, stop: int) -> None:
         missing = stop - self.band_start - (0 if self.band is None else len(self.band))
-        wide = self.dtype.kind in "ui" and self.dtype.itemsize > 2 or self.dtype.itemsize > 4
+        wide = (self.dtype.kind in "ui" and self.dtype.itemsize > 2) or self.dtype.itemsize > 4
         empty = np.zeros((missing, self.width), dtype=np.float64 if wide else np.float32)
         self.band = empty if self.band is None else np.concatenate([self.band, empty])
 

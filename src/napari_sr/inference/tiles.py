@@ -105,9 +105,7 @@ def plan_axis(length: int, *, tile: int, halo: int, blend: int) -> tuple[Span, .
             # windows are spread evenly, so neighbours may share more than asked: ramp over `blend` of it
             low += (before - blend) // 2 if i else 0
             high -= (after - blend) - (after - blend) // 2 if i + 1 < count else 0
-            spans.append(
-                Span(start, start + tile, low, high, blend if i else 0, blend if i + 1 < count else 0)
-            )
+            spans.append(Span(start, start + tile, low, high, blend if i else 0, blend if i + 1 < count else 0))
         else:
             low += before // 2
             high -= after - after // 2
@@ -132,9 +130,7 @@ class TilePlan:
         return ((row, column) for row in self.rows for column in self.columns)
 
 
-def plan_tiles(
-    shape: tuple[int, int], *, scale: int, tile: int, halo: int = 0, blend: int = 0
-) -> TilePlan:
+def plan_tiles(shape: tuple[int, int], *, scale: int, tile: int, halo: int = 0, blend: int = 0) -> TilePlan:
     """Plan the tiles of an LR image of ``shape``; see :func:`plan_axis`."""
     return TilePlan(
         rows=plan_axis(shape[0], tile=tile, halo=halo, blend=blend),

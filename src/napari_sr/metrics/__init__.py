@@ -16,9 +16,7 @@ __all__ = ["METRICS", "Metric", "Spec", "check_pair"]
 class Metric(Protocol):
     """A figure of merit of ``pred`` against ``target``; None where it is not defined."""
 
-    def __call__(
-        self, pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: float
-    ) -> float | None: ...
+    def __call__(self, pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: float) -> float | None: ...
 
 
 @dataclass(frozen=True)

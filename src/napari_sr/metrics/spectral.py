@@ -29,9 +29,7 @@ def power_spectrum(
     return frequencies, total / count
 
 
-def spectrum_score(
-    pred: npt.NDArray[Any], target: npt.NDArray[Any], baseline: npt.NDArray[Any]
-) -> float:
+def spectrum_score(pred: npt.NDArray[Any], target: npt.NDArray[Any], baseline: npt.NDArray[Any]) -> float:
     """Return 1 - MSE(P_target, P_pred) / MSE(P_target, P_baseline): 1 is perfect, 0 is the baseline.
 
     The N-body thesis takes the linear density field and the nearest-neighbour upscaled LR as baseline.

@@ -38,17 +38,13 @@ def ssim_map(
     return float(mean), np.asarray(full)
 
 
-def ssim(
-    pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: float
-) -> float | None:
+def ssim(pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: float) -> float | None:
     """Mean SSIM (Wang et al. 2004); None for images smaller than the window."""
     mean, _ = ssim_map(pred, target, data_range=data_range)
     return None if np.isnan(mean) else mean
 
 
-def ms_ssim(
-    pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: float
-) -> float | None:
+def ms_ssim(pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: float) -> float | None:
     """Multi-scale SSIM (Wang et al. 2003) by torchmetrics, with the published five weights.
 
     None for images with a side below 176 pixels, which do not have five scales.
@@ -59,12 +55,11 @@ def ms_ssim(
     check_pair(pred, target, data_range)
     if min(target.shape) < 177:
         return None
-    tensors = [
-        torch.from_numpy(np.ascontiguousarray(image, dtype=np.float64))[None, None]
-        for image in (pred, target)
-    ]
+    first, second = (
+        torch.from_numpy(np.ascontiguousarray(image, dtype=np.float64))[None, None] for image in (pred, target)
+    )
     value = multiscale_structural_similarity_index_measure(
-        *tensors, data_range=data_range, betas=MS_SSIM_WEIGHTS, normalize="relu"
+        first, second, data_range=data_range, betas=MS_SSIM_WEIGHTS, normalize="relu"
     )
     return float(value)
 

@@ -38,9 +38,7 @@ def create_network(name: str, **hyper_parameters: Any) -> SRNetwork:
     bound.apply_defaults()
     if bound.arguments["scale"] not in network_class.scales:
         possible = ", ".join(f"x{s}" for s in network_class.scales)
-        raise ConfigError(
-            f"network {name!r} cannot upscale by {bound.arguments['scale']}; possible: {possible}."
-        )
+        raise ConfigError(f"network {name!r} cannot upscale by {bound.arguments['scale']}; possible: {possible}.")
     network = network_class(**bound.arguments)
     network.name = name
     network.hyper_parameters = dict(bound.arguments)

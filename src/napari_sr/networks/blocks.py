@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -22,9 +23,7 @@ class OutputHead(nn.Module):
     done in single precision whatever the rest of the network runs in.
     """
 
-    def __init__(
-        self, *, in_channels: int, out_channels: int, kernel_size: int, activation: Head
-    ) -> None:
+    def __init__(self, *, in_channels: int, out_channels: int, kernel_size: int, activation: Head) -> None:
         super().__init__()
         self.conv = conv(in_channels, out_channels, kernel_size)
         self.activation = activation
@@ -34,19 +33,10 @@ class OutputHead(nn.Module):
         weight, bias = self.conv.weight.float(), self.conv.bias
         bias = None if bias is None else bias.float()
         # autocast would cast the operands back down
-        with _autocast_off(features):
+        with torch.autocast(features.device.type, enabled=False):
             out = F.conv2d(features.float(), weight, bias, padding=self.conv.padding)
-        if self.activation == "tanh":
-            return out.tanh()
-        if self.activation == "sigmoid":
-            return out.sigmoid()
-        return out
-
-
-def _autocast_off(tensor: Tensor):  # type: ignore[no-untyped-def]
-    import torch
-
-    return torch.autocast(tensor.device.type, enabled=False)
+        activations = {"tanh": torch.tanh, "sigmoid": torch.sigmoid}
+        return activations[self.activation](out) if self.activation in activations else out
 
 
 class ChannelAttention(nn.Module):
@@ -60,7 +50,7 @@ class ChannelAttention(nn.Module):
     def weights(self, statistics: Tensor) -> Tensor:
         """Return one factor in (0, 1) a channel, shape (N, F, 1, 1)."""
         pooled = statistics.mean(dim=(-2, -1), keepdim=True)
-        return self.up(self.down(pooled).relu()).sigmoid()
+        return torch.sigmoid(self.up(torch.relu(self.down(pooled))))
 
     def forward(self, features: Tensor) -> Tensor:
         return features * self.weights(features)

@@ -92,9 +92,7 @@ class DFCAN(SRNetwork):
         )
         self.expand = conv(num_features, num_features * scale**2)
         self.shuffle = nn.PixelShuffle(scale)
-        self.last = OutputHead(
-            in_channels=num_features, out_channels=out_channels, kernel_size=3, activation=head
-        )
+        self.last = OutputHead(in_channels=num_features, out_channels=out_channels, kernel_size=3, activation=head)
 
     @property
     def halo(self) -> int:

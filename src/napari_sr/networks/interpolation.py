@@ -8,6 +8,7 @@ S*i .. S*i+S-1) and replicate the border.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -48,9 +49,7 @@ def polyphase(kernel: Callable[[float], float], radius: int, scale: int) -> Tens
     rows = []
     for phase in range(scale):
         centre = (phase + 0.5) / scale - 0.5  # of the output pixel, in LR pixels from LR pixel 0
-        row = torch.tensor(
-            [kernel(tap - centre) for tap in range(-radius, radius + 1)], dtype=torch.float64
-        )
+        row = torch.tensor([kernel(tap - centre) for tap in range(-radius, radius + 1)], dtype=torch.float64)
         rows.append(row / row.sum())
     return torch.stack(rows)
 
@@ -58,14 +57,18 @@ def polyphase(kernel: Callable[[float], float], radius: int, scale: int) -> Tens
 class Interpolation(SRNetwork):
     """Separable interpolation with a fixed kernel."""
 
-    kernel: ClassVar[Callable[[float], float]]
     radius: ClassVar[int]
     scales = (1, 2, 3, 4, 5, 6, 7, 8)
     trainable = False
 
+    @staticmethod
+    @abstractmethod
+    def kernel(x: float) -> float:
+        """Weight of an LR pixel at distance ``x``."""
+
     def __init__(self, *, scale: int, in_channels: int = 1, out_channels: int = 1) -> None:
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
-        taps = polyphase(type(self).kernel, self.radius, scale).float()
+        taps = polyphase(self.kernel, self.radius, scale).float()
         self.register_buffer("taps", taps, persistent=False)
 
     @property
@@ -89,29 +92,41 @@ class Interpolation(SRNetwork):
 class Nearest(Interpolation):
     """Every LR pixel repeated."""
 
-    kernel = staticmethod(_nearest)
     radius = 0
+
+    @staticmethod
+    def kernel(x: float) -> float:
+        return _nearest(x)
 
 
 @NETWORKS.register("bilinear", title="Bilinear interpolation")
 class Bilinear(Interpolation):
     """Triangle kernel."""
 
-    kernel = staticmethod(_linear)
     radius = 1
+
+    @staticmethod
+    def kernel(x: float) -> float:
+        return _linear(x)
 
 
 @NETWORKS.register("bicubic", title="Bicubic interpolation", reference="Keys 1981")
 class Bicubic(Interpolation):
     """Keys' cubic kernel with a = -0.75, as in torch and OpenCV."""
 
-    kernel = staticmethod(_cubic)
     radius = 2
+
+    @staticmethod
+    def kernel(x: float) -> float:
+        return _cubic(x)
 
 
 @NETWORKS.register("lanczos", title="Lanczos interpolation", reference="Duchon 1979")
 class Lanczos(Interpolation):
     """Sinc windowed by a wider sinc, three lobes."""
 
-    kernel = staticmethod(_lanczos3)
     radius = 3
+
+    @staticmethod
+    def kernel(x: float) -> float:
+        return _lanczos3(x)

@@ -22,7 +22,8 @@ class ChannelAttentionBlock(nn.Module):
         self.attention = ChannelAttention(num_features=num_features, reduction=reduction)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.attention(self.conv2(self.act(self.conv1(x))))
+        out: Tensor = x + self.attention(self.conv2(self.act(self.conv1(x))))
+        return out
 
 
 class ResidualGroup(nn.Module):
@@ -31,15 +32,13 @@ class ResidualGroup(nn.Module):
     def __init__(self, *, num_features: int, num_blocks: int, reduction: int) -> None:
         super().__init__()
         self.blocks = nn.Sequential(
-            *(
-                ChannelAttentionBlock(num_features=num_features, reduction=reduction)
-                for _ in range(num_blocks)
-            )
+            *(ChannelAttentionBlock(num_features=num_features, reduction=reduction) for _ in range(num_blocks))
         )
         self.conv = conv(num_features, num_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv(self.blocks(x))
+        out: Tensor = x + self.conv(self.blocks(x))
+        return out
 
 
 @NETWORKS.register(
@@ -80,9 +79,7 @@ class RCAN(SRNetwork):
         for factor in self.factors:
             layers += [conv(num_features, num_features * factor**2), nn.PixelShuffle(factor)]
         self.upsample = nn.Sequential(*layers)
-        self.last = OutputHead(
-            in_channels=num_features, out_channels=out_channels, kernel_size=3, activation=head
-        )
+        self.last = OutputHead(in_channels=num_features, out_channels=out_channels, kernel_size=3, activation=head)
 
     @property
     def halo(self) -> int:

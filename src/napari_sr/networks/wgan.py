@@ -22,7 +22,8 @@ class ResidualBlock(nn.Module):
         self.conv2 = conv(num_features, num_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(self.act(self.conv1(x)))
+        out: Tensor = x + self.conv2(self.act(self.conv1(x)))
+        return out
 
 
 class UpsampleBlock(nn.Module):
@@ -39,13 +40,14 @@ class UpsampleBlock(nn.Module):
         self.act = nn.PReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.shuffle(self.act(self.conv(x)))
+        out: Tensor = self.shuffle(self.act(self.conv(x)))
+        return out
 
 
 @NETWORKS.register(
     "wgan",
     title="WGAN generator",
-    reference="thesis of 2021 on WGAN-GP super-resolution of EM and N-body images; Gulrajani et al. 2017, arXiv:1704.00028",
+    reference="thesis of 2021 on WGAN-GP super-resolution; Gulrajani et al. 2017, arXiv:1704.00028",
 )
 class WGANGenerator(SRNetwork):
     """SRResNet-like generator without batch norm.
@@ -71,15 +73,9 @@ class WGANGenerator(SRNetwork):
         self.num_blocks = num_blocks
         self.factors = factors
         self.first = conv(in_channels, num_features, 5)
-        self.blocks = nn.Sequential(
-            *(ResidualBlock(num_features=num_features) for _ in range(num_blocks))
-        )
-        self.upsample = nn.Sequential(
-            *(UpsampleBlock(num_features=num_features, factor=f) for f in factors)
-        )
-        self.last = OutputHead(
-            in_channels=num_features, out_channels=out_channels, kernel_size=5, activation=head
-        )
+        self.blocks = nn.Sequential(*(ResidualBlock(num_features=num_features) for _ in range(num_blocks)))
+        self.upsample = nn.Sequential(*(UpsampleBlock(num_features=num_features, factor=f) for f in factors))
+        self.last = OutputHead(in_channels=num_features, out_channels=out_channels, kernel_size=5, activation=head)
 
     @property
     def halo(self) -> int:
@@ -97,8 +93,6 @@ class WGANGenerator(SRNetwork):
         features = self.upsample(features)  # (N, F, H * scale, W * scale)
         sr: Tensor = self.last(features)
         return sr
-
-
 
     def fold_for_inference(self) -> WGANGenerator:
         """Run the 5x5 tail before the last pixel shuffle, on memory a quarter as fragmented.
@@ -120,7 +114,8 @@ class ShuffledHead(OutputHead):
             in_channels=in_channels, out_channels=out_channels,
             kernel_size=kernel.shape[-1], activation=head.activation,
         )  # fmt: skip
-        assert head.conv.bias is not None and self.conv.bias is not None
+        assert head.conv.bias is not None
+        assert self.conv.bias is not None
         self.conv.weight.data.copy_(kernel)
         self.conv.bias.data.copy_(head.conv.bias.detach().repeat_interleave(factor**2))
         self.factor = factor
@@ -145,8 +140,6 @@ def fold_kernel(weight: Tensor, factor: int) -> tuple[Tensor, int, int]:
                 for tx in range(-radius, radius + 1):
                     cy, qy = divmod(py + ty, r)
                     cx, qx = divmod(px + tx, r)
-                    kernel[:, py, px, :, qy, qx, cy + reach, cx + reach] = weight[
-                        :, :, ty + radius, tx + radius
-                    ]
+                    kernel[:, py, px, :, qy, qx, cy + reach, cx + reach] = weight[:, :, ty + radius, tx + radius]
     folded = kernel.reshape(out_channels * r * r, in_channels * r * r, *kernel.shape[-2:])
     return folded, out_channels * r * r, in_channels * r * r

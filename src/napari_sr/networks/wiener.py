@@ -24,9 +24,7 @@ class WienerFilter(SRNetwork):
 
     scales = (1, 2, 3, 4, 5, 6, 7, 8)
 
-    def __init__(
-        self, *, scale: int, in_channels: int = 1, out_channels: int = 1, kernel_size: int = 13
-    ) -> None:
+    def __init__(self, *, scale: int, in_channels: int = 1, out_channels: int = 1, kernel_size: int = 13) -> None:
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.kernel_size = kernel_size
         taps = torch.zeros(scale**2, 1, kernel_size, kernel_size)

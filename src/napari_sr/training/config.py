@@ -105,9 +105,7 @@ class TrainConfig:
             raise ConfigError(f"unknown field in the training configuration: {', '.join(unknown)}")
         read = dict(values)
         for name in ("train", "validation"):
-            read[name] = tuple(
-                Source(s) if isinstance(s, str) else Source(**s) for s in read.get(name) or ()
-            )
+            read[name] = tuple(Source(s) if isinstance(s, str) else Source(**s) for s in read.get(name) or ())
         if "betas" in read:
             read["betas"] = tuple(read["betas"])
         try:

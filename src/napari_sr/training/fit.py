@@ -45,9 +45,7 @@ class TrainProgress:
 class WholeImages(Dataset[tuple[Tensor, Tensor, Tensor]]):
     """Validation: each image's centre, at most ``limit`` LR pixels a side, with its bicubic upscaling."""
 
-    def __init__(
-        self, *, planes: Sequence[Plane2D], degradation: Chain, intensity: Intensity, limit: int
-    ) -> None:
+    def __init__(self, *, planes: Sequence[Plane2D], degradation: Chain, intensity: Intensity, limit: int) -> None:
         self.planes, self.degradation, self.intensity = planes, degradation, intensity
         self.limit = limit
         self.bicubic = Bicubic(scale=degradation.scale)
@@ -102,9 +100,7 @@ class _Reporter(Callback):
             )
         )
 
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any, **kwargs: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any, **kwargs: Any) -> None:
         if trainer.global_step % self.every == 0:
             self._report(trainer, validated=False)
         if self.should_stop():
@@ -188,9 +184,7 @@ def fit(
         seed=config.seed,
         augment=config.augment,
     )
-    whole = WholeImages(
-        planes=validation, degradation=degradation, intensity=intensity, limit=128
-    )
+    whole = WholeImages(planes=validation, degradation=degradation, intensity=intensity, limit=128)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "last.ckpt"
     if resume and not checkpoint.exists():
@@ -199,9 +193,7 @@ def fit(
         dirpath=folder, filename="best", monitor="val_psnr", mode="max", save_last=True,
         save_top_k=1, enable_version_counter=False,
     )  # fmt: skip
-    reporter = _Reporter(
-        steps=config.steps, every=20, on_event=on_event, should_stop=should_stop
-    )
+    reporter = _Reporter(steps=config.steps, every=20, on_event=on_event, should_stop=should_stop)
     trainer = L.Trainer(
         accelerator=device, devices=1, max_steps=config.steps, logger=False,
         callbacks=[keeper, reporter], enable_progress_bar=False, enable_model_summary=False,
@@ -220,9 +212,7 @@ def fit(
         raise Cancelled(f"Stopped at step {trainer.global_step}; resume from {folder}.")
     best = torch.load(keeper.best_model_path, weights_only=False, map_location="cpu")["state_dict"]
     prefix = "network."
-    network.load_state_dict(
-        {k.removeprefix(prefix): v for k, v in best.items() if k.startswith(prefix)}
-    )
+    network.load_state_dict({k.removeprefix(prefix): v for k, v in best.items() if k.startswith(prefix)})
     scores = trainer.callback_metrics
     minutes = (time.monotonic() - reporter.start) / 60
     card = make_card(config, network, planes=len(planes), minutes=minutes)
@@ -239,20 +229,14 @@ def fit(
 def starting_network(config: TrainConfig) -> SRNetwork:
     """Return the network of ``start_from``, or a new one with seeded weights."""
     if not config.start_from:
-        return create_network(
-            config.network, **{"scale": config.scale, **dict(config.hyper_parameters)}
-        )
+        return create_network(config.network, **{"scale": config.scale, **dict(config.hyper_parameters)})
     model = load_model(config.start_from)
     if model.scale != config.scale:
-        raise TrainingError(
-            f"start_from: {model.card.name} upscales by {model.scale}, but scale is {config.scale}."
-        )
+        raise TrainingError(f"start_from: {model.card.name} upscales by {model.scale}, but scale is {config.scale}.")
     return model.network.train()
 
 
-def make_card(
-    config: TrainConfig, network: SRNetwork, *, planes: int, minutes: float
-) -> ModelCard:
+def make_card(config: TrainConfig, network: SRNetwork, *, planes: int, minutes: float) -> ModelCard:
     """Return the card of a trained network with all that training knows."""
     training = {
         "data": [Path(s.path).name for s in config.train],

@@ -37,16 +37,12 @@ class Regression(L.LightningModule):
         lr, hr, bicubic = batch
         sr = self.network(lr)
         # network values: the intensity span is upper - lower, the same for every image
-        span = float(self.config.intensity.get("upper", 1.0)) - float(
-            self.config.intensity.get("lower", 0.0)
-        )
+        span = float(self.config.intensity.get("upper", 1.0)) - float(self.config.intensity.get("lower", 0.0))
         self.log("val_psnr", _psnr(sr, hr, span), on_epoch=True, batch_size=1)
         self.log("val_bicubic", _psnr(bicubic, hr, span), on_epoch=True, batch_size=1)
 
     def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=self.config.learning_rate, betas=self.config.betas
-        )
+        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate, betas=self.config.betas)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, max_lr=self.config.learning_rate, total_steps=self.config.steps + 1
         )

@@ -40,7 +40,11 @@ def card_html(card: ModelCard) -> str:
         ("Training data", card.attribution),
         ("Method", card.citation),
     ]
-    parts = [f"<h3>{html.escape(card.title or card.name)}</h3>", f"<p>{html.escape(card.description)}</p>", _rows(about)]
+    parts = [
+        f"<h3>{html.escape(card.title or card.name)}</h3>",
+        f"<p>{html.escape(card.description)}</p>",
+        _rows(about),
+    ]
     if card.metrics:
         parts.append("<h4>Measured, beside bicubic interpolation</h4><ul>")
         for entry in card.metrics:

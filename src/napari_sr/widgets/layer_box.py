@@ -27,9 +27,7 @@ class LayerBox(QComboBox):
 
     layer_changed = Signal()
 
-    def __init__(
-        self, viewer: Any, *, follow: bool = False, optional: str = "", parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, viewer: Any, *, follow: bool = False, optional: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(18)

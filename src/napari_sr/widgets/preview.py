@@ -73,9 +73,7 @@ def visible_window(layer: Image, axes: str, *, centre: Any, step: Any, side: int
         n = min(side, length)
         start = min(max(0, round(place[axis] - n / 2)), length - n)
         slices[axis] = slice(int(start), int(start + n))
-    index = tuple(
-        int(np.clip(round(float(place[a])), 0, shape[axes.index(a)] - 1)) for a in spatial if a not in "YX"
-    )
+    index = tuple(int(np.clip(round(float(place[a])), 0, shape[axes.index(a)] - 1)) for a in spatial if a not in "YX")
     return Window(index, slices["Y"], slices["X"])
 
 
@@ -105,9 +103,7 @@ def show_preview(viewer: Any, layer: Image, axes: str, window: Window, image: np
     active = viewer.layers.selection.active
     if existing is None:
         arguments = resampled_arguments(layer, axes, scale) | transform
-        existing = viewer.add_image(
-            data, name=NAME, metadata={METADATA_KEY: {"made_by": "preview"}}, **arguments
-        )
+        existing = viewer.add_image(data, name=NAME, metadata={METADATA_KEY: {"made_by": "preview"}}, **arguments)
     else:
         existing.data = data
         for name in ("scale", "rotate", "shear", "translate", "affine"):

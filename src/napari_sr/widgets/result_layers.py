@@ -12,9 +12,7 @@ from napari_sr.model import ModelCard
 from napari_sr.widgets.layers import METADATA_KEY, Snapshot, finite_limits, provenance, resampled_arguments
 
 
-def add_result(
-    viewer: Any, layer: Image, source: Snapshot, axes: str, card: ModelCard, result: Compared
-) -> Image:
+def add_result(viewer: Any, layer: Image, source: Snapshot, axes: str, card: ModelCard, result: Compared) -> Image:
     """Add the super-resolved layer over ``layer`` and, if compared, its SSIM and error maps (hidden)."""
     arguments = resampled_arguments(layer, axes, card.scale)
     if result.comparison is not None:

@@ -34,7 +34,11 @@ def layer_data(sample: Sample) -> list[LayerData]:
     lr_translate = [0.0] * (ndim - 2) + [sample.pixel_size * (sample.scale - 1) / 2] * 2
     about = {"kind": sample.kind, "note": sample.note}
     return [
-        (sample.hr, {"name": hr_name, "visible": False, "scale": scale, "metadata": {"napari_sr": about}, **common}, "image"),
+        (
+            sample.hr,
+            {"name": hr_name, "visible": False, "scale": scale, "metadata": {"napari_sr": about}, **common},
+            "image",
+        ),
         (
             sample.lr,
             {

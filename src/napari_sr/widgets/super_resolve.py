@@ -101,7 +101,8 @@ class SuperResolve(QWidget):
 
         self.layer_box.setToolTip("The image to super-resolve. Follows the selected layer.")
         self.reference_box.setToolTip(
-            "A high-resolution image of the same place, if you have one: Run then also adds an SSIM map and an error map."
+            "A high-resolution image of the same place, if you have one: "
+            "Run then also adds an SSIM map and an error map."
         )
         self.axes_edit.setToolTip(
             "One letter for each dimension. Y and X are upscaled; Z, T and C are worked through plane by plane; "
@@ -396,5 +397,3 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-

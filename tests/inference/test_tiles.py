@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_sr.errors import ConfigError
+from napari_sr.inference.tiles import plan_axis, plan_tiles
+
+
+@st.composite
+def axis(draw):
+    halo, blend = draw(st.integers(0, 9)), draw(st.integers(0, 9))
+    tile = draw(st.integers(2 * halo + 2 * blend + 1, 80))
+    return {"length": draw(st.integers(1, 400)), "tile": tile, "halo": halo, "blend": blend}
+
+
+@given(axis(), st.integers(1, 4))
+def test_weights_sum_to_one_everywhere(case, scale):
+    spans = plan_axis(case["length"], tile=case["tile"], halo=case["halo"], blend=case["blend"])
+    total = np.zeros(case["length"] * scale)
+    for span in spans:
+        total[span.target(scale)] += span.weights(scale)
+        assert (span.weights(scale) > 0).all()
+    np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+@given(axis())
+def test_geometry(case):
+    """Windows lie in the image, have one size, keep their context, and cut sharply without blending."""
+    length, tile, halo, blend = case["length"], case["tile"], case["halo"], case["blend"]
+    spans = plan_axis(length, tile=tile, halo=halo, blend=blend)
+    assert spans[0].inner_start == 0
+    assert spans[-1].inner_stop == length
+    for span in spans:
+        assert 0 <= span.outer_start <= span.inner_start < span.inner_stop <= span.outer_stop <= length
+        assert span.outer_stop - span.outer_start == min(tile, length)
+        assert span.inner_start == 0 or span.inner_start - span.outer_start >= halo
+        assert span.inner_stop == length or span.outer_stop - span.inner_stop >= halo
+        kept = span.kept(3)
+        assert kept.stop - kept.start == 3 * (span.inner_stop - span.inner_start)
+    for before, after in zip(spans, spans[1:], strict=False):
+        assert before.inner_stop - after.inner_start == blend
+
+
+def test_every_pixel_is_kept_exactly_once_in_two_dimensions():
+    plan = plan_tiles((53, 91), scale=2, tile=24, halo=5)
+    count = np.zeros((106, 182), int)
+    for row, column in plan:
+        count[row.target(2), column.target(2)] += 1
+    assert (count == 1).all()
+    assert len(plan) == len(plan.rows) * len(plan.columns)
+
+
+def test_a_tile_that_keeps_nothing_is_refused():
+    with pytest.raises(ConfigError, match="use at least 41"):
+        plan_axis(100, tile=30, halo=20, blend=0)
+    with pytest.raises(ConfigError, match="at least one pixel"):
+        plan_axis(0, tile=30, halo=2, blend=0)

@@ -1,0 +1,46 @@
+"""Parameter counts that the sources state, and interpolation against torch's own."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from napari_sr.networks import create_network
+
+
+def test_wgan_generator_has_the_thesis_parameters():
+    assert create_network("wgan", scale=4).parameter_count() == 1_406_546
+
+
+def test_dfcan_has_about_2_4_million():
+    assert create_network("dfcan", scale=4).parameter_count() == pytest.approx(2.4e6, rel=0.03)
+
+
+def test_rcan_has_about_0_98_million():
+    assert create_network("rcan", scale=4).parameter_count() == pytest.approx(0.98e6, rel=0.01)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
+def test_interpolation_equals_torch(mode, scale):
+    lr = torch.rand(2, 1, 11, 14)
+    options = {} if mode == "nearest" else {"align_corners": False}
+    expected = F.interpolate(lr, scale_factor=scale, mode=mode, **options)
+    torch.testing.assert_close(create_network(mode, scale=scale)(lr), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_lanczos_keeps_constants_and_beats_bilinear_on_a_wave(scale):
+    x = torch.arange(64, dtype=torch.float32)
+    wave = torch.sin(x * 1.2)[None, None, None].expand(1, 1, 64, 64).contiguous()
+    fine = (torch.arange(64 * scale) + 0.5) / scale - 0.5
+    truth = torch.sin(fine * 1.2)
+    inner = slice(6 * scale, -6 * scale)
+
+    def error(name):
+        return (create_network(name, scale=scale)(wave)[0, 0, 32 * scale] - truth)[inner].abs().mean()
+
+    assert error("lanczos") < 0.5 * error("bilinear")
+    constant = torch.full((1, 1, 5, 5), 3.25)
+    torch.testing.assert_close(
+        create_network("lanczos", scale=scale)(constant), torch.full((1, 1, 5 * scale, 5 * scale), 3.25)
+    )
