@@ -49,6 +49,7 @@ def main() -> None:
             raise
         errors.print(f"[red]Error:[/red] {error}", highlight=False, markup=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        errors.print("Cancelled; nothing was written.")
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == 130:  # typer has turned Ctrl-C into this
+            errors.print("Cancelled; nothing was left behind.")
+        raise

@@ -75,9 +75,10 @@ def read_image(path: Path) -> ImageFile:
         if suffix == ".zarr":
             return _read_zarr(path)
         if suffix in (".png", ".jpg", ".jpeg", ".bmp"):
-            from skimage.io import imread
+            from PIL import Image
 
-            data = imread(path)
+            with Image.open(path) as picture:
+                data = np.asarray(picture.convert("RGB") if picture.mode in ("P", "CMYK", "YCbCr") else picture)
             return ImageFile(data, _guess_axes(data.shape, data.dtype))
     except (ValueError, OSError, tifffile.TiffFileError, KeyError, EOFError) as error:
         raise ImageError(f"{path.name} cannot be read; it may be damaged ({error}).") from None

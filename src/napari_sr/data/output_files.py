@@ -115,9 +115,7 @@ def _create_tiff(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], info:
     if kind == "ome" or stored != dtype:
         kind = "ome"
     metadata: dict[str, Any] = {"axes": info.axes}
-    settings: dict[str, Any] = {}
-    if info.axes.endswith("S"):
-        settings["photometric"] = "rgb"
+    settings: dict[str, Any] = {"photometric": "rgb" if info.axes.endswith("S") else "minisblack"}
     if info.pixel_size:
         y, x = info.pixel_size
         if kind == "imagej":

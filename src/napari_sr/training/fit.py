@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 import napari_sr
 from napari_sr.data.folders import read_planes
@@ -66,6 +69,29 @@ class WholeImages(Dataset[tuple[Tensor, Tensor, Tensor]]):
         return lr_tensor, hr_tensor, self.bicubic(lr_tensor[None])[0]
 
 
+class _FromItem(Sampler[int]):
+    """Items in order, beginning with ``start``; the length is that of a run from the beginning."""
+
+    def __init__(self, *, start: int, length: int) -> None:
+        self.start, self.length = start, length
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.length))
+
+    def __len__(self) -> int:
+        return self.length
+
+
+class _ResumableLoader(DataLoader[tuple[Tensor, Tensor]]):
+    """Tells Lightning that a run may be resumed in the middle: the sampler begins where it stopped."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
+
+
 class _Reporter(Callback):
     """Hands progress to the caller and stops when asked, after every batch."""
 
@@ -110,6 +136,22 @@ class _Reporter(Callback):
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not trainer.sanity_checking:
             self._report(trainer, validated=True)
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Silence Lightning's hardware lines, tips, and advice that cannot be followed inside a viewer."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            # workers would be processes, which a viewer cannot start; the other two are between Lightning and torch
+            for message in (".*does not have many workers", ".*LeafSpec", ".*Checkpoint directory .* exists"):
+                warnings.filterwarnings("ignore", message=message)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def load_sources(sources: Sequence[Source]) -> list[Plane2D]:
@@ -189,24 +231,31 @@ def fit(
     checkpoint = folder / "last.ckpt"
     if resume and not checkpoint.exists():
         raise TrainingError(f"There is nothing to resume in {folder}: last.ckpt is missing.")
+    done = torch.load(checkpoint, weights_only=False, map_location="cpu")["global_step"] if resume else 0
     keeper = ModelCheckpoint(
         dirpath=folder, filename="best", monitor="val_psnr", mode="max", save_last=True,
         save_top_k=1, enable_version_counter=False,
     )  # fmt: skip
     reporter = _Reporter(steps=config.steps, every=20, on_event=on_event, should_stop=should_stop)
-    trainer = L.Trainer(
-        accelerator=device, devices=1, max_steps=config.steps, logger=False,
-        callbacks=[keeper, reporter], enable_progress_bar=False, enable_model_summary=False,
-        val_check_interval=config.validate_every, check_val_every_n_epoch=None,
-        num_sanity_val_steps=0, default_root_dir=folder, gradient_clip_val=1.0,
-    )  # fmt: skip
-    trainer.fit(
-        module,
-        DataLoader(patches, batch_size=config.batch_size, num_workers=0),
-        DataLoader(whole, batch_size=1, num_workers=0),
-        ckpt_path=checkpoint if resume else None,
-        weights_only=False if resume else None,
-    )
+    with quiet_lightning():
+        trainer = L.Trainer(
+            accelerator=device, devices=1, max_steps=config.steps, logger=False,
+            callbacks=[keeper, reporter], enable_progress_bar=False, enable_model_summary=False,
+            val_check_interval=min(config.validate_every, config.steps), check_val_every_n_epoch=None,
+            num_sanity_val_steps=0, default_root_dir=folder, gradient_clip_val=1.0,
+        )  # fmt: skip
+        trainer.fit(
+            module,
+            _ResumableLoader(
+                patches,
+                batch_size=config.batch_size,
+                num_workers=0,
+                sampler=_FromItem(start=done * config.batch_size, length=len(patches)),
+            ),
+            DataLoader(whole, batch_size=1, num_workers=0),
+            ckpt_path=checkpoint if resume else None,
+            weights_only=False if resume else None,
+        )
     if reporter.stopped:
         trainer.save_checkpoint(checkpoint)
         raise Cancelled(f"Stopped at step {trainer.global_step}; resume from {folder}.")

@@ -1,0 +1,185 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from typer.testing import CliRunner
+
+from conftest import make_model
+from napari_sr.cli.app import app, main
+from napari_sr.data.io import read_image
+from napari_sr.model import save
+from napari_sr.store import user_folder
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command line as the console script does; returns (exit code, output, errors)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["napari-sr", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def lr(tmp_path, rng):
+    path = tmp_path / "lr.tif"
+    image = rng.integers(0, 4000, (3, 20, 24)).astype(np.uint16)
+    tifffile.imwrite(path, image, imagej=True, resolution=(25.0, 25.0), metadata={"axes": "ZYX", "unit": "um"})
+    return path
+
+
+def test_core_and_command_line_import_no_gui():
+    code = (
+        "import sys, napari_sr.cli, napari_sr, napari_sr.store, napari_sr.evaluation\n"
+        "bad = {m.split('.')[0] for m in sys.modules} & {'qtpy', 'napari', 'magicgui', 'superqt', 'PyQt6', 'PyQt5'}\n"
+        "assert not bad, bad\n"
+        "import napari_sr.cli\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_help_is_fast_because_torch_is_not_imported():
+    code = "import sys, napari_sr.cli; assert 'torch' not in sys.modules and 'lightning' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    result = CliRunner().invoke(app, ["--help"])
+    for name in ("upscale", "degrade", "train", "evaluate", "models", "samples", "doctor", "demo"):
+        assert name in result.output
+
+
+def test_upscale_keeps_pixel_size_axes_and_type(run, lr, tmp_path):
+    code, out, _ = run("upscale", lr, "-m", "bicubic-x2", "-o", tmp_path / "sr.tif")
+    assert code == 0
+    assert "Mpx/s" in out
+    sr = read_image(tmp_path / "sr.tif")
+    assert sr.data.shape == (3, 40, 48)
+    assert sr.data.dtype.newbyteorder("=") == np.uint16
+    assert sr.axes == "ZYX"
+    assert sr.pixel_size == pytest.approx((0.02, 0.02))
+    assert sr.unit == "µm"
+    assert "bicubic-x2" in sr.metadata["Info"]
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".zarr"])
+def test_upscale_to_other_formats(suffix, run, lr, tmp_path):
+    assert run("upscale", lr, "-m", "bicubic-x2", "-o", tmp_path / f"sr{suffix}")[0] == 0
+    assert read_image(tmp_path / f"sr{suffix}").data.shape == (3, 40, 48)
+
+
+def test_upscale_a_folder_and_existing_files(run, lr, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.tif", "b.tif"):
+        (folder / name).write_bytes(lr.read_bytes())
+    arguments = ("upscale", folder, "-m", "bicubic-x2", "-o", tmp_path / "out")
+    assert run(*arguments)[0] == 0
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_bicubic-x2.tif", "b_bicubic-x2.tif"]
+    code, _, err = run(*arguments)
+    assert code == 1
+    assert "exists already" in err
+    assert run(*arguments, "--overwrite")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("upscale", "nowhere.tif", "-m", "bicubic-x2"), "no file or folder nowhere.tif"),
+        (("upscale", "LR", "-m", "nix"), "no model called 'nix'"),
+        (("upscale", "LR", "-m", "bicubic-x2", "--device", "cuda:9"), "not available here"),
+        (("upscale", "LR", "-m", "bicubic-x2", "--axes", "YX"), "3 dimensions"),
+        (("evaluate", "LR"), "Give PRED and TARGET"),
+        (("evaluate", "LR", "LR", "LR"), "Give PRED and TARGET"),
+        (("samples", "em-phantom"), "Say where"),
+        (("samples", "nix", "-o", "x.tif"), "no sample called 'nix'"),
+        (("train", "LR", "-o", "run", "--recipe", "nix"), "no recipe 'nix'"),
+        (("degrade", "LR", "-o", "out.tif", "-p", "nix"), "no degradation called 'nix'"),
+    ],
+)
+def test_errors_are_one_line_and_exit_1(arguments, message, run, lr, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(*(lr if a == "LR" else a for a in arguments))
+    assert code == 1
+    assert message in err
+    assert err.startswith("Error:")
+    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_ctrl_c_leaves_nothing(run, lr, tmp_path, monkeypatch):
+    from napari_sr.inference import engine
+
+    def interrupted(self, tile):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine._Run, "infer", interrupted)
+    code, _, err = run("upscale", lr, "-m", "bicubic-x2", "-o", tmp_path / "sr.tif")
+    assert code == 130
+    assert "Cancelled" in err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["lr.tif"]
+
+
+def test_degrade_then_upscale_then_evaluate(run, tmp_path):
+    assert run("samples", "em-phantom", "-o", tmp_path / "s.tif")[0] == 0
+    hr = tmp_path / "s_hr.tif"
+    assert run("degrade", hr, "-o", tmp_path / "lr.tif", "-p", "em", "-s", "4")[0] == 0
+    np.testing.assert_array_equal(read_image(tmp_path / "lr.tif").data, read_image(tmp_path / "s.tif").data)
+    assert read_image(tmp_path / "lr.tif").pixel_size == pytest.approx((16, 16))
+    assert run("upscale", tmp_path / "lr.tif", "-m", "bicubic-x4", "-o", tmp_path / "sr.tif")[0] == 0
+    code, out, _ = run("evaluate", tmp_path / "sr.tif", hr, "--json")
+    assert code == 0
+    values = json.loads(out)
+    code, out, _ = run("evaluate", hr, "-m", "nearest-x4", "--degradation", "em", "--json", "--crop", "0")
+    rows = {r["name"]: r["mean"]["psnr"] for r in json.loads(out)["rows"]}
+    # the file's LR image was rounded to 8 bit, the table's was not
+    assert values["rows"][0]["mean"]["psnr"] == pytest.approx(rows["bicubic-x4"], abs=0.05)
+    assert rows["nearest-x4"] < rows["bicubic-x4"]
+
+
+def test_models_lists_and_shows_cards(run):
+    save(make_model(), user_folder() / "small-wgan-x4.safetensors")
+    _, out, _ = run("models")
+    assert "small-wgan-x4" in out
+    assert "bicubic-x4" in out
+    _, out, _ = run("models", "--json")
+    assert "small-wgan-x4" in [c["name"] for c in json.loads(out)]
+    _, out, _ = run("models", "small-wgan-x4")
+    assert "hyper_parameters" in out
+
+
+def test_train_from_images_and_from_a_file(run, tmp_path, rng):
+    np.save(tmp_path / "hr.npy", rng.integers(0, 255, (3, 40, 40)).astype(np.uint8))
+    code, out, err = run(
+        "train", tmp_path / "hr.npy", "-o", tmp_path / "run", "--name", "mine", "--recipe", "wgan-pixel", "--scale", 2,
+        "--degradation", "area", "--steps", 2, "--lr-patch", 8, "--batch-size", 1, "--device", "cpu", "--install",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "Added to your models as mine" in out
+    _, out, _ = run("models")
+    assert "mine" in out
+    (tmp_path / "c.yaml").write_text(
+        "name: filed\ntrain: [hr.npy]\nnetwork: wiener\nscale: 2\nloss: mse\ndegradation: area\n"
+        "steps: 2\nlr_patch: 8\nbatch_size: 1\n"
+    )
+    assert run("train", tmp_path / "c.yaml", "-o", tmp_path / "run2", "--device", "cpu")[0] == 0
+    assert (tmp_path / "run2" / "filed.safetensors").exists()
+
+
+def test_doctor_passes_its_self_test(run):
+    code, out, _ = run("doctor", "--json")
+    facts = json.loads(out)
+    assert code == 0
+    assert facts["self-test"] == "passed"
+    assert facts["packages"]["torch"]
+    assert "cpu" in facts["devices"]
+    code, out, _ = run("doctor")
+    assert "fast bfloat16" in out

@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from napari_sr.data.folders import image_files, read_planes
+from napari_sr.data.io import read_image
+from napari_sr.data.output_files import OutputInfo, create_output, tiff_kind
+from napari_sr.errors import ImageError
+
+
+def write(path, image, axes, size=(0.02, 0.03), unit="µm", **settings):
+    info = OutputInfo(axes=axes, pixel_size=size, unit=unit)
+    with create_output(path, shape=image.shape, dtype=image.dtype, info=info, **settings) as out:
+        out[...] = image
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "i1", "i2", "u4", "i4", "f8", "f2", "i8", "?"])
+@pytest.mark.parametrize(("shape", "axes"), [((9, 7), "YX"), ((3, 9, 7), "ZYX"), ((2, 3, 4, 9, 7), "TZCYX")])
+@pytest.mark.parametrize("suffix", [".tif", ".npy", ".zarr"])
+def test_what_is_written_is_read(dtype, shape, axes, suffix, tmp_path, rng):
+    image = (rng.random(shape) * 100).astype(dtype)
+    path = tmp_path / f"a{suffix}"
+    write(path, image, axes)
+    again = read_image(path)
+    np.testing.assert_array_equal(np.asarray(again.data[...]).reshape(shape), image)
+    assert again.axes[-2:] == "YX"
+    if suffix == ".zarr":
+        assert again.axes == axes
+        assert again.pixel_size == (0.02, 0.03)
+        assert again.unit == "µm"
+
+
+@pytest.mark.parametrize(("dtype", "kind"), [("u2", "imagej"), ("i4", "ome"), ("f8", "ome"), ("f2", "plain")])
+def test_the_most_widely_understood_tiff_is_chosen(dtype, kind, tmp_path):
+    image = np.zeros((3, 9, 7), dtype)
+    assert tiff_kind(image.shape, image.dtype, "ZYX") == kind
+    write(tmp_path / "a.tif", image, "ZYX")
+    with tifffile.TiffFile(tmp_path / "a.tif") as tif:
+        assert tif.is_imagej == (kind == "imagej")
+        assert tif.is_ome == (kind == "ome")
+        assert tif.series[0].axes.endswith("YX")
+    again = read_image(tmp_path / "a.tif")
+    if kind != "plain":
+        assert again.unit == "µm"
+        assert again.pixel_size == pytest.approx((0.02, 0.03), rel=1e-4)
+        assert again.axes == "ZYX"
+
+
+def test_large_images_go_to_ome_bigtiff():
+    assert tiff_kind((40_000, 60_000), np.dtype("u2"), "YX") == "ome"
+    assert tiff_kind((20_000, 60_000), np.dtype("u2"), "YX") == "imagej"
+    assert tiff_kind((9, 9, 4), np.dtype("u1"), "YXS") == "ome"
+
+
+def test_colour_tiff(tmp_path, rng):
+    image = rng.integers(0, 255, (9, 7, 3)).astype(np.uint8)
+    write(tmp_path / "a.tif", image, "YXS")
+    again = read_image(tmp_path / "a.tif")
+    assert again.rgb
+    np.testing.assert_array_equal(again.data, image)
+
+
+@pytest.mark.parametrize("unit", ["nm", "µm"])
+def test_pixel_sizes_of_foreign_files(unit, tmp_path):
+    image = np.zeros((9, 7), np.uint8)
+    tifffile.imwrite(
+        tmp_path / "ome.ome.tif",
+        image,
+        metadata={"axes": "YX", "PhysicalSizeX": 4, "PhysicalSizeXUnit": unit, "PhysicalSizeY": 5},
+    )
+    ome = read_image(tmp_path / "ome.ome.tif")
+    assert (ome.pixel_size, ome.unit) == ((5.0, 4.0), unit)
+    tifffile.imwrite(tmp_path / "cm.tif", image, resolution=(1e5, 1e5), resolutionunit="CENTIMETER")
+    centimetre = read_image(tmp_path / "cm.tif")
+    assert centimetre.pixel_size == pytest.approx((0.1, 0.1))
+    assert centimetre.unit == "µm"
+    tifffile.imwrite(tmp_path / "screen.tif", image, resolution=(72, 72), resolutionunit="INCH")
+    assert read_image(tmp_path / "screen.tif").pixel_size is None
+
+
+def test_compressed_and_tiled_files_are_read(tmp_path, rng):
+    image = rng.integers(0, 4000, (3, 300, 200)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "z.tif", image, compression="zlib", tile=(64, 64), photometric="minisblack")
+    np.testing.assert_array_equal(read_image(tmp_path / "z.tif").data, image)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.npy", "a.npz", "a.png", "a.txt", "none.tif"])
+def test_damaged_missing_and_unknown_files(name, tmp_path):
+    if name != "none.tif":
+        (tmp_path / name).write_bytes(b"this is no image")
+    with pytest.raises(ImageError, match=name.split(".", 1)[0]):
+        read_image(tmp_path / name)
+
+
+def test_a_zarr_group_without_an_image(tmp_path):
+    zarr.create_group(str(tmp_path / "g.zarr"))
+    with pytest.raises(ImageError, match="without an OME-Zarr image"):
+        read_image(tmp_path / "g.zarr")
+
+
+def test_nothing_is_left_when_writing_stops(tmp_path):
+    info = OutputInfo(axes="YX")
+    with (
+        pytest.raises(KeyboardInterrupt),
+        create_output(tmp_path / "a.tif", shape=(9, 9), dtype=np.dtype("u1"), info=info) as out,
+    ):
+        out[0, 0] = 1
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_files_are_kept_unless_asked(tmp_path):
+    image = np.ones((9, 7), np.uint8)
+    write(tmp_path / "a.tif", image, "YX")
+    with pytest.raises(ImageError, match="exists already"):
+        write(tmp_path / "a.tif", image * 2, "YX")
+    write(tmp_path / "a.tif", image * 2, "YX", overwrite=True)
+    assert read_image(tmp_path / "a.tif").data[0, 0] == 2
+    write(tmp_path / "a.zarr", image, "YX")
+    write(tmp_path / "a.zarr", image * 3, "YX", overwrite=True)
+    assert np.asarray(read_image(tmp_path / "a.zarr").data)[0, 0] == 3
+
+
+def test_full_disk_and_wrong_type_are_said(tmp_path, monkeypatch):
+    with pytest.raises(ImageError, match="written as"):
+        write(tmp_path / "a.png", np.zeros((3, 3), np.uint8), "YX")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10})())
+    with pytest.raises(ImageError, match="GiB free"):
+        write(tmp_path / "a.tif", np.zeros((30, 30), np.uint8), "YX")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders(tmp_path, rng):
+    for name in ("b.tif", "a.npy", "notes.txt"):
+        if name.endswith("txt"):
+            (tmp_path / name).write_text("no image")
+        else:
+            write(tmp_path / name, rng.random((2, 9, 7)).astype("f4"), "ZYX")
+    assert [f.name for f in image_files(tmp_path)] == ["a.npy", "b.tif"]
+    assert [p.shape for p in read_planes(tmp_path)] == [(9, 7)] * 4
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageError, match="no images"):
+        image_files(tmp_path / "empty")
+    with pytest.raises(ImageError, match="no file or folder"):
+        image_files(tmp_path / "nowhere")

@@ -1,0 +1,87 @@
+import json
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from skimage.metrics import peak_signal_noise_ratio
+
+from conftest import make_model
+from napari_sr import load_model
+from napari_sr.degradations import degrade
+from napari_sr.errors import ImageError
+from napari_sr.evaluation import evaluate_images, evaluate_models
+from napari_sr.evaluation.compare import Compared, iter_compared
+from napari_sr.inference import Progress, upscale
+
+
+@pytest.fixture
+def truth(rng):
+    smooth = gaussian_filter(rng.normal(size=(2, 128, 120)), (0, 4, 4))
+    return [np.clip(128 + 900 * plane, 0, 255).astype(np.uint8) for plane in smooth]
+
+
+def test_bicubic_is_the_first_row_and_figures_are_those_of_scikit_image(truth):
+    table = evaluate_models([make_model(), load_model("lanczos-x4")], truth, degradation="area")
+    assert [r.name for r in table.rows] == ["bicubic-x4", "small-wgan-x4", "lanczos-x4"]
+    expected = []
+    for plane in truth:
+        sr = upscale(degrade(plane, "area", 4), load_model("bicubic-x4"))[4:-4, 4:-4]
+        expected.append(peak_signal_noise_ratio(plane[4:-4, 4:-4].astype(float), sr.astype(float), data_range=255))
+    assert table.rows[0].means["psnr"] == pytest.approx(np.mean(expected), abs=1e-9)
+    assert table.rows[0].deviations["psnr"] == pytest.approx(np.std(expected), abs=1e-9)
+    text = table.to_markdown()
+    for condition in ("degradation: area ×4", "data range: 255", "border left out: 4 px", "2 images"):
+        assert condition in text
+    assert text.splitlines()[2].startswith("| bicubic-x4 |")
+
+
+def test_densities_are_compared_on_the_log_field_with_a_spectrum_score(rng):
+    density = np.exp(gaussian_filter(rng.normal(size=(64, 64)), 2) * 6).astype(np.float32)
+    table = evaluate_models([load_model("nearest-x4")], [density], degradation="nbody", density=True)
+    assert "of log10(density + 0.02)" in table.to_markdown()
+    nearest = next(r for r in table.rows if r.name == "nearest-x4")
+    assert nearest.means["spectrum_score"] == pytest.approx(0, abs=1e-4)
+    assert nearest.means["ms_ssim"] is None
+    assert "–" in table.to_markdown()
+    json.dumps(table.to_dict())
+
+
+def test_perfect_images(truth):
+    table = evaluate_images({"same": truth}, truth)
+    assert "∞" in table.to_markdown()
+    assert table.to_dict()["rows"][0]["mean"]["psnr"] is None
+    assert table.rows[0].means["ssim"] == pytest.approx(1)
+
+
+def test_senseless_comparisons_are_refused(truth):
+    with pytest.raises(ImageError, match="different scales"):
+        evaluate_models([load_model("bicubic-x2"), load_model("bicubic-x4")], truth, degradation="em")
+    with pytest.raises(ImageError, match="has 1 images, the target 2"):
+        evaluate_images({"a": truth[:1]}, truth)
+    with pytest.raises(ImageError, match="leaves nothing"):
+        evaluate_images({"a": truth}, truth, crop=60)
+
+
+@pytest.mark.parametrize("axes", ["ZYX", "YXS"])
+def test_comparison_with_a_reference(axes, truth, rng):
+    hr = np.stack(truth) if axes == "ZYX" else np.stack([truth[0]] * 3 + [np.full_like(truth[0], 200)], axis=-1)
+    lr = hr[:, ::4, ::4] if axes == "ZYX" else hr[::4, ::4]
+    events = list(iter_compared(lr, make_model(), hr, axes=axes))
+    assert all(isinstance(e, Progress) for e in events[:-1])
+    last = events[-1]
+    assert isinstance(last, Compared)
+    found = last.comparison
+    assert found.ssim.shape == found.error.shape == hr.shape
+    colours = (..., slice(None, 3)) if axes == "YXS" else (...,)
+    difference = np.abs(last.finished.image.astype(float) - hr)
+    np.testing.assert_allclose(found.error[colours], difference[colours])
+    planes = list(hr) if axes == "ZYX" else [hr[..., c] for c in range(3)]
+    images = list(last.finished.image) if axes == "ZYX" else [last.finished.image[..., c] for c in range(3)]
+    expected = [peak_signal_noise_ratio(p, s, data_range=255) for p, s in zip(planes, images, strict=True)]
+    assert found.psnr_db == pytest.approx(np.mean(expected))
+    assert "bicubic" in found.sentence()
+
+
+def test_a_reference_of_another_size_is_refused_before_the_work(truth):
+    with pytest.raises(ImageError, match="result will have"):
+        next(iter_compared(truth[0], make_model(), truth[0], axes="YX"))

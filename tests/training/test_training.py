@@ -1,0 +1,158 @@
+import numpy as np
+import pytest
+import torch
+
+from napari_sr.errors import Cancelled, ConfigError, ModelError, TrainingError
+from napari_sr.losses import LOSSES
+from napari_sr.model import load, save
+from napari_sr.store import load_model
+from napari_sr.training import Source, TrainConfig, fit
+from napari_sr.training.config import TrainConfig as Config
+
+SMALL = {
+    "num_groups": 1,
+    "num_blocks": 1,
+    "num_features": 8,
+    "reduction": 4,
+    "head": "linear",
+    "interpolated_skip": True,
+}
+
+
+@pytest.fixture
+def images(tmp_path, rng):
+    from scipy.ndimage import gaussian_filter
+
+    stack = gaussian_filter(rng.normal(size=(4, 64, 64)), (0, 2, 2))
+    np.save(tmp_path / "hr.npy", (stack * 500 + 1000).astype(np.uint16))
+    return tmp_path / "hr.npy"
+
+
+def config(images, **changes):
+    settings = {
+        "name": "tiny", "train": (Source(str(images)),), "hyper_parameters": SMALL, "scale": 2, "degradation": "area",
+        "lr_patch": 12, "batch_size": 2, "steps": 12, "validate_every": 4, "learning_rate": 2e-3,
+    }  # fmt: skip
+    return TrainConfig(**{**settings, **changes})
+
+
+def test_training_makes_a_model_with_its_card(images, tmp_path):
+    events = []
+    path = fit(config(images), tmp_path / "run", device="cpu", on_event=events.append)
+    model = load(path)
+    assert model.card.training["steps"] == 12
+    assert model.card.training["data"] == ["hr.npy"]
+    assert model.card.degradation == "area"
+    assert model.card.trained_patch == 12
+    assert model.card.hyper_parameters["interpolated_skip"] is True
+    validated = [e for e in events if e.val_psnr is not None]
+    assert [e.step for e in validated] == [4, 8, 12]
+    assert model.card.metrics[0]["model"]["psnr"] == pytest.approx(max(e.val_psnr for e in validated), abs=1e-3)
+    assert {p.name for p in (tmp_path / "run").iterdir()} >= {"best.ckpt", "last.ckpt", "tiny.safetensors"}
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+def test_every_loss_goes_down(loss, images, tmp_path):
+    events = []
+    fit(config(images, loss=loss, steps=60, validate_every=30), tmp_path / "run", device="cpu", on_event=events.append)
+    validated = [e for e in events if e.val_psnr is not None]
+    assert validated[-1].val_psnr > validated[0].val_psnr + 1
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(images, tmp_path):
+    whole = load(fit(config(images), tmp_path / "whole", device="cpu"))
+    steps = iter(range(100))
+    with pytest.raises(Cancelled, match="resume"):
+        fit(config(images), tmp_path / "parts", device="cpu", should_stop=lambda: next(steps) >= 6)
+    parts = load(fit(config(images), tmp_path / "parts", resume=True, device="cpu"))
+    for name, value in whole.network.state_dict().items():
+        torch.testing.assert_close(parts.network.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_fine_tuning_starts_from_a_model(images, tmp_path):
+    first = fit(config(images, steps=30, validate_every=15), tmp_path / "a", device="cpu")
+    tuned = config(images, name="tuned", start_from=str(first), steps=1, validate_every=1, learning_rate=1e-9)
+    second = load(fit(tuned, tmp_path / "b", device="cpu"))
+    for name, value in load(first).network.state_dict().items():
+        torch.testing.assert_close(second.network.state_dict()[name], value, rtol=0, atol=1e-6)
+    with pytest.raises(TrainingError, match="upscales by 2"):
+        fit(config(images, start_from=str(first), scale=4), tmp_path / "c", device="cpu")
+
+
+def test_a_loss_that_explodes_is_said(images, tmp_path):
+    with pytest.raises(TrainingError, match="Lower the learning rate"):
+        fit(config(images, learning_rate=1.0, loss="mse", steps=400, validate_every=400,
+                   hyper_parameters={**SMALL, "interpolated_skip": False}, network="exploding"),
+            tmp_path / "run", device="cpu")  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def exploding():
+    """A network whose output overflows at once."""
+    from napari_sr.networks import NETWORKS
+    from napari_sr.networks.dfcan import DFCAN
+
+    class Exploding(DFCAN):
+        def forward(self, lr):
+            return super().forward(lr) * torch.inf
+
+    NETWORKS.register("exploding", title="for this test")(Exploding)
+    yield
+    del NETWORKS._entries["exploding"]
+
+
+def test_one_image_cannot_train_and_validate(tmp_path, rng):
+    np.save(tmp_path / "one.npy", rng.random((64, 64)))
+    with pytest.raises(TrainingError, match="second one, or validation images"):
+        fit(config(tmp_path / "one.npy"), tmp_path / "run", device="cpu")
+    with pytest.raises(TrainingError, match="nothing to resume"):
+        fit(config(tmp_path / "one.npy", validation=(Source(str(tmp_path / "one.npy")),)), tmp_path / "run",
+            resume=True, device="cpu")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"train": ()}, "train"),
+        ({"steps": 0}, "steps"),
+        ({"batch_size": 1.5}, "batch_size"),
+        ({"learning_rate": -1}, "learning_rate"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"betas": (0.9, 1.0)}, "betas"),
+        ({"name": "a/b"}, "name"),
+        ({"intensity": {"kind": "nix"}}, "intensity"),
+    ],
+)
+def test_senseless_configurations_name_the_field(changes, field, images):
+    with pytest.raises(ConfigError, match=field):
+        config(images, **changes)
+
+
+def test_configuration_round_trip_and_files(images, tmp_path):
+    import yaml
+
+    original = config(images, start_from="em-dfcan-x4")
+    assert Config.from_dict(yaml.safe_load(yaml.safe_dump(original.to_dict()))) == original
+    (tmp_path / "c.yaml").write_text("name: a\ntrain: [hr.npy]\nsteps: 3\n")
+    assert Config.read(tmp_path / "c.yaml").train == (Source(str(tmp_path / "hr.npy")),)
+    (tmp_path / "bad.yaml").write_text("name: a\ntrain: [hr.npy]\nstepz: 3\n")
+    with pytest.raises(ConfigError, match="stepz"):
+        Config.read(tmp_path / "bad.yaml")
+    (tmp_path / "worse.yaml").write_text("name: [")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        Config.read(tmp_path / "worse.yaml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Config.read(tmp_path / "none.yaml")
+
+
+def test_an_unknown_start_is_refused(images, tmp_path):
+    with pytest.raises(ModelError, match="no model called"):
+        fit(config(images, start_from="nix"), tmp_path / "run", device="cpu")
+
+
+def test_model_is_usable_by_name_after_installing(images, tmp_path):
+    from napari_sr.store import user_folder
+
+    model = load(fit(config(images), tmp_path / "run", device="cpu"))
+    save(model, user_folder() / "tiny.safetensors")
+    assert load_model("tiny").card == load_model("tiny").card
