@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from small_models import make_model
 
-from conftest import make_model
 from napari_sr import store
 from napari_sr.errors import ModelError
 from napari_sr.model import HEADER_KEY, ModelCard, load, read_card, save

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 import tifffile
+from small_models import make_model
 from typer.testing import CliRunner
 
-from conftest import make_model
 from napari_sr.cli.app import app, main
 from napari_sr.data.io import read_image
 from napari_sr.model import save

@@ -100,13 +100,14 @@ def test_a_zarr_group_without_an_image(tmp_path):
 
 
 def test_nothing_is_left_when_writing_stops(tmp_path):
-    info = OutputInfo(axes="YX")
-    with (
-        pytest.raises(KeyboardInterrupt),
-        create_output(tmp_path / "a.tif", shape=(9, 9), dtype=np.dtype("u1"), info=info) as out,
-    ):
-        out[0, 0] = 1
-        raise KeyboardInterrupt
+    def interrupted():
+        info = OutputInfo(axes="YX")
+        with create_output(tmp_path / "a.tif", shape=(9, 9), dtype=np.dtype("u1"), info=info) as out:
+            out[0, 0] = 1
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio
+from small_models import make_model
 
-from conftest import make_model
 from napari_sr import load_model
 from napari_sr.degradations import degrade
 from napari_sr.errors import ImageError

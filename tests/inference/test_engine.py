@@ -4,8 +4,8 @@ import pytest
 import torch
 import xarray
 import zarr
+from small_models import make_model
 
-from conftest import make_model
 from napari_sr import load_model
 from napari_sr.errors import ConfigError, ImageError, MemoryLimitError, SRError
 from napari_sr.inference import Finished, Progress, iter_upscale, upscale, upscale_window

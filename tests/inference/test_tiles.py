@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -38,7 +40,7 @@ def test_geometry(case):
         assert span.inner_stop == length or span.outer_stop - span.inner_stop >= halo
         kept = span.kept(3)
         assert kept.stop - kept.start == 3 * (span.inner_stop - span.inner_start)
-    for before, after in zip(spans, spans[1:], strict=False):
+    for before, after in itertools.pairwise(spans):
         assert before.inner_stop - after.inner_start == blend
 
 

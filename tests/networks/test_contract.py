@@ -6,8 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_models import SMALL
 
-from conftest import SMALL
 from napari_sr.errors import ConfigError
 from napari_sr.networks import NETWORKS, create_network
 

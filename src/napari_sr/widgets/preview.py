@@ -29,6 +29,11 @@ class Window:
     columns: slice
 
 
+def camera(viewer: Any) -> Any:
+    """Return the viewer's camera, which moved into its scene with napari 0.9."""
+    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+
+
 def side_for(rate: float | None, scale: int) -> int:
     """Return the largest side, LR pixels, that ``rate`` (output Mpx/s) finishes in time; None: not measured yet."""
     if rate is None:
@@ -37,7 +42,7 @@ def side_for(rate: float | None, scale: int) -> int:
     return max(SMALLEST, min(LARGEST, side // 8 * 8))
 
 
-def visible_window(layer: Image, axes: str, *, centre: Any, step: Any, side: int) -> Window:
+def visible_window(layer: Image, axes: str, *, centre: Any, step: Any, displayed: Any, side: int) -> Window:
     """Return the window of at most ``side`` LR pixels around the centre of the view.
 
     Parameters
@@ -47,9 +52,11 @@ def visible_window(layer: Image, axes: str, *, centre: Any, step: Any, side: int
     axes
         Its axes.
     centre
-        World coordinates of the view's centre, one a dimension of the viewer.
+        World coordinates of the view's centre, as the camera has them.
     step
         World coordinates of the slice that is shown, one a dimension of the viewer.
+    displayed
+        The dimensions of the viewer that are displayed.
     side
         In LR pixels.
 
@@ -61,8 +68,8 @@ def visible_window(layer: Image, axes: str, *, centre: Any, step: Any, side: int
     spatial = [a for a in axes if a != "S"]
     shape = layer.data[0].shape if layer.multiscale else layer.data.shape
     world = np.array(step, dtype=float)
-    shown = min(len(centre), len(world))
-    world[-shown:] = np.where(np.isnan(centre[-shown:]), world[-shown:], centre[-shown:])
+    # the camera counts displayed axes only, from the end
+    world[list(displayed)] = np.asarray(centre, dtype=float)[-len(displayed) :]
     position = np.asarray(layer.world_to_data(world))[-len(spatial) :]
     place = dict(zip(spatial, position, strict=True))
     slices = {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_sr.widgets.worker import Ended, Failed, Job, Stopped
 
 if TYPE_CHECKING:
@@ -57,15 +59,30 @@ def _shipped(name: str) -> list[LayerData]:
 
 
 def _downloaded(name: str) -> list[LayerData]:
-    """Open at once if cached; otherwise download in the background and add the layers when done."""
+    """Open at once if cached; otherwise download in the background and add the layers when done.
+
+    napari wants a layer at once, so an empty one stands in the list, and goes when the download ends.
+    """
     from napari_sr.data.downloads import is_cached
     from napari_sr.data.samples import SAMPLES
 
     remote = SAMPLES[name].remote
     if remote is not None and not is_cached(remote):
         start_download(name)
-        return []
+        waiting = {"name": _waiting_name(name), "ndim": 2, "metadata": {"napari_sr": {"made_by": "download"}}}
+        return [(np.empty((0, 2)), waiting, "points")]
     return _shipped(name)
+
+
+def _waiting_name(name: str) -> str:
+    from napari_sr.data.samples import SAMPLES
+
+    return f"Downloading {SAMPLES.entry(name).title} …"
+
+
+def _remove_waiting(viewer: Any, name: str) -> None:
+    for layer in [x for x in viewer.layers if x.name == _waiting_name(name)]:
+        viewer.layers.remove(layer)
 
 
 def start_download(name: str) -> Job:
@@ -125,11 +142,13 @@ def start_download(name: str) -> Job:
             dialog.setMaximum(total)
             dialog.setValue(done)
             return
+        _remove_waiting(viewer, name)
         for data, arguments, _ in layer_data(event):
             viewer.add_image(data, **arguments)
         viewer.reset_view()
 
     def end(how: Failed | Stopped | Ended) -> None:
+        _remove_waiting(viewer, name)
         activity.close()
         dialog.close()
         dialog.deleteLater()

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 ERROR_STYLE = "color: #ff6b5e;"
 WARNING_STYLE = "color: #f0b429;"
+NO_IMAGE = "Open an image, or File ▸ Open Sample ▸ Super-resolution."
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,7 @@ class SuperResolve(QWidget):
         def found(catalogue: _Catalogue) -> None:
             self.model_box.set_cards(catalogue.cards)
             self.settings.set_devices(catalogue.devices)
+            self._say("" if self.layer_box.layer() else NO_IMAGE)
 
         self._start(look, found)
 
@@ -175,6 +177,10 @@ class SuperResolve(QWidget):
                 self._say(str(error), ERROR_STYLE)
             partner = layer.metadata.get(METADATA_KEY, {}).get("reference")
             self.reference_box.select_name(partner)
+            if self.status.text() == NO_IMAGE:
+                self._say("")
+        elif self._job is None:
+            self._say(NO_IMAGE)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -194,8 +200,6 @@ class SuperResolve(QWidget):
             text = mismatch(card, snapshot(layer))
         self.warning.setText(text)
         self.warning.setVisible(bool(text))
-        if layer is None and not running:
-            self._say("Open an image, or File ▸ Open Sample ▸ napari-sr.")
 
     def _say(self, text: str, style: str = "") -> None:
         self.status.setStyleSheet(style)
@@ -349,14 +353,20 @@ class SuperResolve(QWidget):
         request = self._request()
         if request is None:
             return
-        from napari_sr.widgets.preview import show_preview, side_for, visible_window
+        from napari_sr.widgets.preview import camera, show_preview, side_for, visible_window
 
         card = self.model_box.card()
         assert card is not None
         side = side_for(self._rates.get(card.name), card.scale)
         try:
+            dims = self.viewer.dims
             window = visible_window(
-                request.layer, request.axes, centre=self.viewer.camera.center, step=self.viewer.dims.point, side=side
+                request.layer,
+                request.axes,
+                centre=camera(self.viewer).center,
+                step=dims.point,
+                displayed=dims.displayed,
+                side=side,
             )
         except (SRError, ValueError) as error:
             self._say(str(error), ERROR_STYLE)

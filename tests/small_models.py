@@ -1,0 +1,30 @@
+"""Small models with random weights, for tests."""
+
+from __future__ import annotations
+
+import torch
+
+from napari_sr.intensity import Intensity
+from napari_sr.model import Model, ModelCard
+from napari_sr.networks import create_network
+
+SMALL = {
+    "wgan": {"num_blocks": 2, "num_features": 8},
+    "dfcan": {"num_groups": 1, "num_blocks": 2, "num_features": 8, "reduction": 4},
+    "rcan": {"num_groups": 2, "num_blocks": 2, "num_features": 8, "reduction": 4},
+}
+
+
+def make_model(network: str = "wgan", scale: int = 4, *, seed: int = 0, **hyper_parameters: object) -> Model:
+    """A small model with random weights."""
+    torch.manual_seed(seed)
+    built = create_network(network, scale=scale, **{**SMALL.get(network, {}), **hyper_parameters})
+    card = ModelCard(
+        name=f"small-{network}-x{scale}",
+        network=network,
+        hyper_parameters=built.hyper_parameters,
+        scale=scale,
+        intensity=Intensity(lower=-0.8, upper=0.8).to_dict(),
+        trained_patch=32 if built.trainable else 0,
+    )
+    return Model(network=built.eval(), card=card)

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import pytest
+from small_models import make_model
+
+from napari_sr.model import save
+from napari_sr.store import user_folder
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def widget(viewer, qtbot, own_folders):
+    """The Super-resolve widget with a small model to choose, its list filled."""
+    from napari_sr.widgets.super_resolve import SuperResolve
+
+    save(make_model(), user_folder() / "small-wgan-x4.safetensors")
+    built = SuperResolve(viewer)
+    viewer.window.add_dock_widget(built, name="Super-resolve")
+    qtbot.waitUntil(lambda: built._job is None and built.model_box.card() is not None, timeout=60_000)
+    assert built.model_box.select("small-wgan-x4")
+    yield built
+    built.cancel()
+    qtbot.waitUntil(lambda: built._job is None, timeout=60_000)
+    gc.collect()
+
+
+@pytest.fixture
+def lr(rng):
+    from scipy.ndimage import gaussian_filter
+
+    return np.clip(128 + 500 * gaussian_filter(rng.normal(size=(60, 50)), 2), 0, 255).astype(np.uint8)

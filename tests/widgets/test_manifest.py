@@ -1,0 +1,44 @@
+"""napari.yaml and the code agree, and everything is where users look for it."""
+
+import inspect
+from pathlib import Path
+
+from npe2 import PluginManifest
+
+import napari_sr
+from napari_sr.data.samples import SAMPLES
+
+MANIFEST = PluginManifest.from_file(Path(napari_sr.__file__).parent / "napari.yaml")
+
+
+def test_every_command_points_at_something():
+    for command in MANIFEST.contributions.commands:
+        module, name = command.python_name.split(":")
+        target = getattr(__import__(module, fromlist=[name]), name)
+        assert callable(target)
+        if inspect.isclass(target):
+            assert list(inspect.signature(target).parameters) == ["napari_viewer"]
+
+
+def test_every_sample_is_in_the_menu_under_its_title():
+    listed = {s.key: s.display_name for s in MANIFEST.contributions.sample_data}
+    assert listed == {name: SAMPLES.entry(name).title for name in SAMPLES}
+
+
+def test_widgets_are_in_the_layers_menu():
+    in_menu = {item.command for item in MANIFEST.contributions.menus["napari/layers/filter"]}
+    assert in_menu == {w.command for w in MANIFEST.contributions.widgets}
+
+
+def test_menu_and_command_palette(viewer):
+    from napari._app_model import get_app_model
+
+    titles = {command.title for _, command in get_app_model().commands}
+    assert any("Super-resolve" in title for title in titles)
+    menu = [
+        item.command.title
+        for item in get_app_model().menus.get_menu("napari/layers/filter")
+        if hasattr(item, "command")
+    ]
+    assert any("Super-resolve" in title for title in menu)
+    assert any("Simulate low resolution" in title for title in menu)
