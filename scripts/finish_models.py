@@ -1,0 +1,148 @@
+"""Turn training runs into the models that ship: half precision, complete cards, measured.
+
+    python scripts/finish_models.py RUNS
+
+RUNS holds one folder a model (as `napari-sr train scripts/models/NAME.yaml -o RUNS/NAME` makes it). The
+Wiener filters are fitted here. Test images are read from scripts/models/data and scripts/models/nbody.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from napari_sr.data.folders import read_planes
+from napari_sr.data.patches import Plane2D, lr_of
+from napari_sr.degradations import make_degradation
+from napari_sr.evaluation import evaluate_models
+from napari_sr.inference.halo import halo_errors, measure_halo
+from napari_sr.intensity import Intensity
+from napari_sr.model import Model, ModelCard, load, save
+from napari_sr.store import shipped_folder
+from napari_sr.training.config import TrainConfig
+from napari_sr.training.fit import load_sources
+from napari_sr.training.wiener import fit_wiener
+
+HERE = Path(__file__).parent / "models"
+TESTS = {
+    "EM": {
+        "FlyEM, independent tissue (50 × 250²)": HERE / "data/em_flyem_medulla/flyem_test_independent_250px.tif",
+        "FlyEM, test sections (9 × 520²)": HERE / "data/em_flyem_medulla/flyem_test.tif",
+        "AxonDeepSeg SEM, test animals (4 images)": HERE / "data/sem_axondeepseg_MIT/test",
+    },
+    "N-body": {"simulated test box (48 × 256²)": HERE / "nbody/test_box5.npz"},
+}
+EM_DATA = (
+    "FlyEM project team, Janelia Research Campus, HHMI: neuroproof_examples (CC BY), Parag et al. 2015, "
+    "doi:10.1371/journal.pone.0125825; data_axondeepseg_sem (MIT), Copyright (c) 2020 ivadomed, "
+    "Zaimi et al. 2018, doi:10.1038/s41598-018-22181-4, doi:10.5281/zenodo.5498378"
+)
+COMMON = {
+    "EM": {
+        "kind": "EM", "pixel_size": (40.0, 720.0), "pixel_unit": "nm", "attribution": EM_DATA,
+        "licence": "BSD-3-Clause (weights); keep the attribution of the training data",
+    },
+    "N-body": {
+        "kind": "N-body", "pixel_size": (3.125,), "pixel_unit": "Mpc/h",
+        "attribution": "Simulations made for napari-sr with JaxPM (scripts/simulate_nbody.py)",
+        "licence": "BSD-3-Clause",
+    },
+}  # fmt: skip
+DFCAN = "Qiao et al. 2021, Nat. Methods 18:194, doi:10.1038/s41592-020-01048-5"
+TEXTS = {
+    "em-dfcan-x4": (
+        "DFCAN ×4 for electron microscopy",
+        "Fourier channel attention network for EM images that were scanned with four times larger pixels and a blur. "
+        "Trained to be close to the truth, not to look sharp: where it is unsure, it stays smooth.",
+        DFCAN,
+    ),
+    "em-wgan-pixel-x4": (
+        "Residual generator ×4 for electron microscopy",
+        "The generator of the WGAN-GP thesis, trained with the pixel loss only (no adversary): fast, and close to the "
+        "truth rather than sharp.",
+        "Ledig et al. 2017, arXiv:1609.04802; Gulrajani et al. 2017, arXiv:1704.00028",
+    ),
+    "nbody-dfcan-x4": (
+        "DFCAN ×4 for N-body densities",
+        "Fourier channel attention network for dark-matter density slices (units of the mean density), trained on "
+        "block means of the logarithm. Not trained on coarse simulations: their errors are of another kind.",
+        DFCAN,
+    ),
+    "em-wiener-x4": (
+        "Wiener filter ×4 for electron microscopy",
+        "The best linear filter for the same images: deconvolution, nothing learnt about structure. A good second opinion.",
+        "Wiener 1949",
+    ),
+    "nbody-wiener-x4": (
+        "Wiener filter ×4 for N-body densities",
+        "The best linear filter on the logarithm of the density: nothing learnt about structure.",
+        "Wiener 1949",
+    ),
+}
+
+
+def wiener(name: str, like: Path) -> Model:
+    """Fit the Wiener filter on the training images of another model's configuration."""
+    config = TrainConfig.read(like)
+    intensity = Intensity.from_dict({**config.intensity, "lower": 0.0, "upper": 1.0})
+    planes = load_sources(config.train)
+    degradation = make_degradation(config.degradation, config.scale)
+    network = fit_wiener(planes, degradation=degradation, intensity=intensity)
+    card = ModelCard(
+        name=name, network="wiener", hyper_parameters=network.hyper_parameters, scale=config.scale,
+        intensity=intensity.to_dict(), degradation=config.degradation,
+        training={
+            "data": [Path(s.path).name for s in config.train], "images": len(planes),
+            "loss": "least squares, closed form", "steps": 1,
+        },
+    )  # fmt: skip
+    return Model(network=network.eval(), card=card)
+
+
+def finish(model: Model, kind: str) -> None:
+    """Complete the card by measurement and write the shipped file."""
+    name = model.card.name
+    title, description, citation = TEXTS[name]
+    card = replace(model.card, title=title, description=description, citation=citation, metrics=(), **COMMON[kind])
+    model = Model(network=model.network, card=card)
+    first = read_planes(next(iter(TESTS[kind].values() if kind == "N-body" else [list(TESTS[kind].values())[1]])))[0]
+    lr = lr_of(Plane2D(first).hr, make_degradation(card.degradation, card.scale))
+    if model.network.pools_tile:
+        halo = card.trained_patch // 16
+        seam = halo_errors(model, lr[: card.trained_patch, : card.trained_patch], [halo, 2 * halo])
+        print(name, "deviation of a tile from the whole image, share of the span:", seam)
+    else:
+        card = replace(card, halo=measure_halo(model, lr))
+        print(name, "halo", card.halo, "of", model.network.halo)
+    target = shipped_folder() / f"{name}.safetensors"
+    save(Model(network=model.network, card=card), target, half=True)
+    shipped = load(target)
+    measured = []
+    for data, path in TESTS[kind].items():
+        table = evaluate_models(
+            [shipped], read_planes(path), degradation=card.degradation, density=kind == "N-body"
+        )
+        print(f"\n{data}\n{table.to_markdown()}", flush=True)
+        bicubic, ours = ({k: v for k, v in row.means.items() if v is not None} for row in table.rows)
+        measured.append({"data": f"{data}; {table.conditions_line()}", "model": ours, "bicubic": bicubic})
+    save(Model(network=shipped.network, card=replace(shipped.card, metrics=tuple(measured))), target, half=True)
+
+
+def main() -> None:
+    runs = Path(sys.argv[1])
+    wanted = sys.argv[2:]
+    for name in TEXTS:
+        if wanted and name not in wanted:
+            continue
+        kind = "N-body" if name.startswith("nbody") else "EM"
+        if "wiener" in name:
+            finish(wiener(name, HERE / f"{name.split('-')[0]}-dfcan-x4.yaml"), kind)
+        elif (runs / name / f"{name}.safetensors").exists():
+            finish(load(runs / name / f"{name}.safetensors"), kind)
+        else:
+            print(f"{name}: no run in {runs}")
+
+
+if __name__ == "__main__":
+    main()
