@@ -120,9 +120,7 @@ def finish(model: Model, kind: str) -> None:
     shipped = load(target)
     measured = []
     for data, path in TESTS[kind].items():
-        table = evaluate_models(
-            [shipped], read_planes(path), degradation=card.degradation, density=kind == "N-body"
-        )
+        table = evaluate_models([shipped], read_planes(path), degradation=card.degradation, density=kind == "N-body")
         print(f"\n{data}\n{table.to_markdown()}", flush=True)
         bicubic, ours = ({k: v for k, v in row.means.items() if v is not None} for row in table.rows)
         measured.append({"data": f"{data}; {table.conditions_line()}", "model": ours, "bicubic": bicubic})

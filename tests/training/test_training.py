@@ -15,7 +15,7 @@ SMALL = {
     "num_features": 8,
     "reduction": 4,
     "head": "linear",
-    "interpolated_skip": True,
+    "skip": "bicubic",
 }
 
 
@@ -44,7 +44,7 @@ def test_training_makes_a_model_with_its_card(images, tmp_path):
     assert model.card.training["data"] == ["hr.npy"]
     assert model.card.degradation == "area"
     assert model.card.trained_patch == 12
-    assert model.card.hyper_parameters["interpolated_skip"] is True
+    assert model.card.hyper_parameters["skip"] == "bicubic"
     validated = [e for e in events if e.val_psnr is not None]
     assert [e.step for e in validated] == [4, 8, 12]
     assert model.card.metrics[0]["model"]["psnr"] == pytest.approx(max(e.val_psnr for e in validated), abs=1e-3)
@@ -82,7 +82,7 @@ def test_fine_tuning_starts_from_a_model(images, tmp_path):
 def test_a_loss_that_explodes_is_said(images, tmp_path):
     with pytest.raises(TrainingError, match="Lower the learning rate"):
         fit(config(images, learning_rate=1.0, loss="mse", steps=400, validate_every=400,
-                   hyper_parameters={**SMALL, "interpolated_skip": False}, network="exploding"),
+                   hyper_parameters={**SMALL, "skip": "none"}, network="exploding"),
             tmp_path / "run", device="cpu")  # fmt: skip
 
 

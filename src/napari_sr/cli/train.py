@@ -53,7 +53,7 @@ def command(
             raise ConfigError(f"There is no recipe {recipe!r}. Known: {', '.join(DEFAULTS)}.")
         settings = {**DEFAULTS[recipe], **changes}
         if recipe == "dfcan":
-            settings["hyper_parameters"] = {"head": "linear", "interpolated_skip": True}
+            settings["hyper_parameters"] = {"head": "linear", "skip": "filter"}
         config = TrainConfig(
             name=name, train=(Source(str(source)),), scale=scale,
             degradation=degradation, start_from=start_from, **settings,

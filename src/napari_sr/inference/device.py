@@ -11,6 +11,7 @@ import torch
 from napari_sr.errors import ConfigError
 from napari_sr.networks import SRNetwork
 from napari_sr.networks.blocks import OutputHead
+from napari_sr.networks.wiener import WienerFilter
 
 Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES: dict[str, torch.dtype] = {
@@ -91,7 +92,7 @@ def prepare(network: SRNetwork, target: Target) -> SRNetwork:
         parameter.requires_grad_(False)
     dtype = DTYPES[target.precision]
     if prepared.trainable and dtype != torch.float32:
-        heads = [m for m in prepared.modules() if isinstance(m, OutputHead)]
+        heads = [m for m in prepared.modules() if isinstance(m, OutputHead | WienerFilter)]
         kept = [copy.deepcopy(head.state_dict()) for head in heads]
         prepared = prepared.to(dtype)
         for head, state in zip(heads, kept, strict=True):

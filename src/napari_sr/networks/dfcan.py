@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import ChannelAttention, Head, OutputHead, conv
+from napari_sr.networks.wiener import WienerFilter
 
 
 def power_spectrum(features: Tensor, gamma: float = 0.8) -> Tensor:
@@ -27,6 +30,9 @@ def power_spectrum(features: Tensor, gamma: float = 0.8) -> Tensor:
     mirrored = torch.cat((mirrored[..., :1, :], mirrored[..., 1:, :].flip(-2)), dim=-2)
     full = torch.cat((half_power, mirrored), dim=-1)
     return full.roll((height // 2, width // 2), dims=(-2, -1))
+
+
+Skip = Literal["none", "bicubic", "filter"]
 
 
 class FourierChannelAttentionBlock(nn.Module):
@@ -56,9 +62,11 @@ class DFCAN(SRNetwork):
 
     Parameters
     ----------
-    interpolated_skip
-        Add the bicubically upsampled input, so that the network learns only what is missing. The
-        published network has no such skip; it is recorded on the model card when used.
+    skip
+        ``none``: the published network. ``bicubic``: add the interpolated input, so that the network
+        learns only what is missing. ``filter``: add the input upsampled by a linear filter, which training
+        fixes as the Wiener filter of its images; the network then learns only what deconvolution
+        cannot do. Recorded on the model card.
     """
 
     scales = (2, 3, 4, 8)
@@ -75,11 +83,11 @@ class DFCAN(SRNetwork):
         num_blocks: int = 4,
         reduction: int = 16,
         head: Head = "sigmoid",
-        interpolated_skip: bool = False,
+        skip: Skip = "none",
     ) -> None:
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.num_blocks = num_groups * num_blocks
-        self.interpolated_skip = interpolated_skip
+        self.skip = skip
         self.first = conv(in_channels, num_features)
         self.groups = nn.ModuleList(
             nn.Sequential(
@@ -93,6 +101,12 @@ class DFCAN(SRNetwork):
         self.expand = conv(num_features, num_features * scale**2)
         self.shuffle = nn.PixelShuffle(scale)
         self.last = OutputHead(in_channels=num_features, out_channels=out_channels, kernel_size=3, activation=head)
+        if skip != "none":  # start as the upsampled input itself
+            nn.init.zeros_(self.last.conv.weight)
+            nn.init.zeros_(self.last.conv.bias)  # type: ignore[arg-type]
+        if skip == "filter":
+            # fixed: its taps nearly cancel, and steps of equal size for each would ruin it
+            self.skip_filter = WienerFilter(scale=scale).requires_grad_(False)
 
     @property
     def halo(self) -> int:
@@ -106,6 +120,8 @@ class DFCAN(SRNetwork):
         # GELU acts pixel by pixel, so it may come before the shuffle
         features = self.shuffle(F.gelu(self.expand(features)))  # (N, F, H * scale, W * scale)
         sr: Tensor = self.last(features)
-        if self.interpolated_skip:
+        if self.skip == "bicubic":
             sr = sr + F.interpolate(lr.float(), scale_factor=self.scale, mode="bicubic")
+        elif self.skip == "filter":
+            sr = sr + self.skip_filter(lr)
         return sr

@@ -37,6 +37,7 @@ class WienerFilter(SRNetwork):
 
     def forward(self, lr: Tensor) -> Tensor:
         n, c, h, w = lr.shape
-        x = F.pad(lr.reshape(n * c, 1, h, w), (self.halo,) * 4, mode="replicate")
-        x = F.pixel_shuffle(F.conv2d(x, self.taps), self.scale)
+        # single precision whatever surrounds it: the taps of a deconvolution nearly cancel
+        x = F.pad(lr.float().reshape(n * c, 1, h, w), (self.halo,) * 4, mode="replicate")
+        x = F.pixel_shuffle(F.conv2d(x, self.taps.float()), self.scale)
         return x.reshape(n, c, h * self.scale, w * self.scale)

@@ -28,9 +28,11 @@ from napari_sr.intensity import Intensity
 from napari_sr.model import Model, ModelCard, save
 from napari_sr.networks import SRNetwork, create_network
 from napari_sr.networks.interpolation import Bicubic
+from napari_sr.networks.wiener import WienerFilter
 from napari_sr.store import load_model
 from napari_sr.training.config import Source, TrainConfig
 from napari_sr.training.regression import Regression
+from napari_sr.training.wiener import fit_wiener
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,8 @@ def fit(
     if not validation:
         planes, validation = split_planes(planes)
     network = starting_network(config)
+    if not config.start_from and not resume:
+        start_filters(network, planes, degradation, intensity)
     module = Regression(network=network, config=config).to(memory_format=torch.channels_last)
     patches = PatchDataset(
         planes=planes,
@@ -283,6 +287,18 @@ def starting_network(config: TrainConfig) -> SRNetwork:
     if model.scale != config.scale:
         raise TrainingError(f"start_from: {model.card.name} upscales by {model.scale}, but scale is {config.scale}.")
     return model.network.train()
+
+
+def start_filters(network: SRNetwork, planes: Sequence[Plane2D], degradation: Chain, intensity: Intensity) -> None:
+    """Start every linear filter in a network as the Wiener filter of (at most 32 of) the training images."""
+    filters = [m for m in network.modules() if isinstance(m, WienerFilter)]
+    if filters:
+        step = -(-len(planes) // 32)
+        fitted = fit_wiener(
+            planes[::step], degradation=degradation, intensity=intensity, kernel_size=filters[0].kernel_size
+        )
+        for one in filters:
+            one.load_state_dict(fitted.state_dict())
 
 
 def make_card(config: TrainConfig, network: SRNetwork, *, planes: int, minutes: float) -> ModelCard:

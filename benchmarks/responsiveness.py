@@ -1,0 +1,90 @@
+"""How long the viewer keeps a user waiting while a run is going on.
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/responsiveness.py [--seconds 30]
+
+A 10-ms QTimer runs in the GUI thread; its gaps are measured idle, during a run, and while the layer is
+added, in one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import napari
+import numpy as np
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+
+from napari_sr.data.samples import load_sample
+
+
+class Gaps:
+    """Gaps between the ticks of a 10-ms timer."""
+
+    def __init__(self) -> None:
+        self.timer = QTimer()
+        self.timer.setInterval(10)
+        self.timer.timeout.connect(self.tick)
+        self.reset()
+
+    def reset(self) -> None:
+        self.last, self.values = time.perf_counter(), []
+        self.timer.start()
+
+    def tick(self) -> None:
+        now = time.perf_counter()
+        self.values.append(1000 * (now - self.last))
+        self.last = now
+
+    def report(self, title: str) -> float:
+        p99 = float(np.percentile(self.values, 99))
+        print(f"{title}: {len(self.values)} ticks, 99th percentile {p99:.0f} ms, longest {max(self.values):.0f} ms")
+        return p99
+
+
+def wait(condition: object, seconds: float) -> None:
+    """Run the event loop, as a user's viewer does, until the condition holds or the time is over."""
+    end = time.monotonic() + seconds
+    app = QApplication.instance()
+    timer = QTimer()
+    timer.setInterval(20)
+    timer.timeout.connect(lambda: app.exit() if time.monotonic() > end or condition() else None)
+    timer.start()
+    app.exec()
+    timer.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--model", default="em-wgan-pixel-x4")
+    arguments = parser.parse_args()
+    viewer = napari.Viewer(show=True)
+    lr = load_sample("em-phantom").hr
+    viewer.add_image(np.tile(lr, (3, 3)), name="image")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
+    wait(lambda: widget._job is None and widget.model_box.card() is not None, 60)
+    widget.model_box.select(arguments.model)
+    gaps = Gaps()
+    wait(lambda: False, 10)
+    idle = gaps.report("idle")
+    widget.run_button.click()
+    wait(lambda: False, 1)
+    gaps.reset()
+    wait(lambda: widget._job is None, arguments.seconds)
+    busy = gaps.report("running")
+    print(f"above idle: {busy - idle:.0f} ms")
+    widget.cancel()
+    wait(lambda: widget._job is None, 60)
+    viewer.layers.clear()
+    viewer.add_image(lr[:320, :320], name="small")
+    gaps.reset()
+    widget.run_button.click()
+    wait(lambda: widget._job is None, 300)
+    gaps.report("a whole run of 320 x 320 pixels, adding the layer included")
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()
