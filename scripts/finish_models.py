@@ -71,7 +71,8 @@ TEXTS = {
     ),
     "em-wiener-x4": (
         "Wiener filter ×4 for electron microscopy",
-        "The best linear filter for the same images: deconvolution, nothing learnt about structure. A good second opinion.",
+        "The best linear filter for the same images: deconvolution, nothing learnt about structure. "
+        "A good second opinion.",
         "Wiener 1949",
     ),
     "nbody-wiener-x4": (

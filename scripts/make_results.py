@@ -25,10 +25,8 @@ def main() -> None:
     parts = []
     for kind, tests in TESTS.items():
         prefix = "nbody" if kind == "N-body" else "em"
-        names = [*INTERPOLATIONS, *sorted(n for n in model_paths() if n.startswith(prefix))]
-        names.sort(
-            key=lambda n: ("-x4" not in n, "wiener" not in n and n not in INTERPOLATIONS, n not in INTERPOLATIONS)
-        )
+        trained = sorted((n for n in model_paths() if n.startswith(prefix)), key=lambda n: ("wiener" not in n, n))
+        names = [*INTERPOLATIONS, *trained]
         for title, path in tests.items():
             models = [load_model(n) for n in names]
             preset = "nbody" if kind == "N-body" else "em"

@@ -205,9 +205,7 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
     except FileNotFoundError:
         raise ModelError(f"There is no file {path}.") from None
     except (SafetensorError, OSError) as error:
-        raise ModelError(
-            f"{path.name} is damaged or not a model file ({error}). Get it again from where it came."
-        ) from None
+        raise ModelError(f"{path.name} is damaged or not a model file. Get it again from where it came.") from error
     if HEADER_KEY not in metadata:
         raise ModelError(
             f"{path.name} holds weights but no napari-sr model card, so it is not known which network they belong to."

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from napari_sr.degradations import Chain
+from napari_sr.degradations import Chain, low_resolution
 from napari_sr.errors import TrainingError
 from napari_sr.intensity import FittedIntensity, Intensity
 
@@ -107,9 +107,9 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         right = min(margin, hr_image.shape[1] // s - self.lr_patch - x)
         rows = slice((y - top) * s, (y + self.lr_patch + bottom) * s)
         columns = slice((x - left) * s, (x + self.lr_patch + right) * s)
-        wide = np.asarray(hr_image[rows, columns], dtype=np.float32)
+        wide = np.asarray(hr_image[rows, columns])
         n = self.lr_patch
-        lr = self.degradation(wide, rng)[top : top + n, left : left + n]
+        lr = low_resolution(wide, self.degradation, rng)[top : top + n, left : left + n]
         hr = wide[top * s : (top + n) * s, left * s : (left + n) * s]
         turn = int(rng.integers(8)) if self.augment else 0
         fitted = self.fitted(index)
@@ -119,8 +119,6 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         )
 
 
-def lr_of(hr: Plane, degradation: Chain, seed: int = 0) -> npt.NDArray[np.float32]:
-    """Return the LR image of a whole HR image, cropped to a multiple of the scale."""
-    s = degradation.scale
-    cut = np.asarray(hr[: hr.shape[0] // s * s, : hr.shape[1] // s * s], dtype=np.float32)
-    return np.asarray(degradation(cut, np.random.default_rng(seed)), dtype=np.float32)
+def lr_of(hr: Plane, degradation: Chain, seed: int = 0) -> npt.NDArray[np.floating]:
+    """Return the LR image of a whole HR image."""
+    return low_resolution(hr, degradation, np.random.default_rng(seed))

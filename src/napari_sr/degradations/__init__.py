@@ -17,7 +17,7 @@ import numpy.typing as npt
 from napari_sr.errors import ConfigError, ImageError
 from napari_sr.registry import Registry
 
-__all__ = ["PRESETS", "Chain", "FloatImage", "Step", "degrade", "make_degradation"]
+__all__ = ["PRESETS", "Chain", "FloatImage", "Step", "degrade", "low_resolution", "make_degradation"]
 
 FloatImage = npt.NDArray[np.floating]
 
@@ -68,8 +68,20 @@ def make_degradation(name: str, scale: int) -> Chain:
     return PRESETS[name](scale)
 
 
+def low_resolution(hr: npt.NDArray[np.generic], chain: Chain, rng: np.random.Generator) -> FloatImage:
+    """Return the LR image, float32, of a 2-D ``hr`` whose sides are first cropped to multiples of the scale.
+
+    The LR image of an integer image is rounded, as it is when it is stored. Without that, almost all of a
+    blur could be undone, and what was learnt so turns the rounding of real images into patterns.
+    """
+    s = chain.scale
+    cut = hr[: hr.shape[0] // s * s, : hr.shape[1] // s * s]
+    lr = np.asarray(chain(np.asarray(cut, dtype=np.float32), rng), dtype=np.float32)
+    return np.rint(lr) if hr.dtype.kind in "ui" else lr
+
+
 def degrade(hr: npt.NDArray[np.generic], name: str, scale: int, *, seed: int | None = 0) -> FloatImage:
-    """Return the LR image, float32, of a 2-D ``hr``; sides are first cropped to multiples of ``scale``.
+    """Return the LR image, float32, of a 2-D ``hr``; see :func:`low_resolution`.
 
     Parameters
     ----------
@@ -84,8 +96,6 @@ def degrade(hr: npt.NDArray[np.generic], name: str, scale: int, *, seed: int | N
     """
     if hr.ndim != 2:
         raise ImageError(f"A degradation works on 2-D images; this one has shape {hr.shape}.")
-    height, width = (n // scale * scale for n in hr.shape)
-    if not height or not width:
+    if min(hr.shape) < scale:
         raise ImageError(f"An image of shape {hr.shape} is too small to be reduced {scale} times.")
-    image = np.asarray(hr[:height, :width], dtype=np.float32)
-    return make_degradation(name, scale)(image, np.random.default_rng(seed)).astype(np.float32)
+    return low_resolution(hr, make_degradation(name, scale), np.random.default_rng(seed))

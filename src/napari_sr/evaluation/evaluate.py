@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.degradations import make_degradation
+from napari_sr.degradations import low_resolution, make_degradation
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.table import Row, Table
 from napari_sr.inference import upscale
@@ -102,8 +102,8 @@ def evaluate_models(
 ) -> Table:
     """Degrade each target, super-resolve it with every model, and measure.
 
-    Bicubic interpolation is always the first row. LR images are kept in float32, as the degradation
-    gives them.
+    Bicubic interpolation is always the first row. LR images of integer images are rounded, as they are
+    when they are stored; super-resolved images are not.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def evaluate_models(
     data_range = common_range([view(t) for t in cut])
     values: dict[str, list[dict[str, float | None]]] = {m.card.name: [] for m in models}
     for number, target in enumerate(cut):
-        lr = np.asarray(chain(np.asarray(target, np.float32), np.random.default_rng(number)), np.float32)
+        lr = low_resolution(target, chain, np.random.default_rng(number))
         nearest = np.repeat(np.repeat(lr, scale, axis=0), scale, axis=1)
         for model in models:
             sr = upscale(lr, model, device=device)

@@ -25,7 +25,7 @@ def _rows(pairs: list[tuple[str, str]]) -> str:
 def _figures(values: Mapping[str, Any]) -> str:
     names = {"psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.3f}", "ms_ssim": "MS-SSIM {:.3f}",
              "spectrum_score": "spectrum score {:.3f}"}  # fmt: skip
-    return ", ".join(names[k].format(v) for k, v in values.items() if k in names and v is not None)
+    return ", ".join(text.format(values[k]) for k, text in names.items() if values.get(k) is not None)
 
 
 def card_html(card: ModelCard) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from napari.layers import Image
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 METADATA_KEY = "napari_sr"
 
@@ -31,6 +31,7 @@ class LayerBox(QComboBox):
         super().__init__(parent)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(18)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.viewer, self._optional = viewer, optional
         self._shown: Any = None
         layers = viewer.layers

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
 
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.worker import Ended, Failed, Job, Stopped
@@ -31,6 +31,7 @@ class SimulateLowResolution(QWidget):
         self.preset_box.setCurrentIndex(self.preset_box.findData("em"))
         self.preset_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.preset_box.setMinimumContentsLength(18)
+        self.preset_box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.scale_box = QSpinBox()
         self.scale_box.setRange(2, 8)
         self.scale_box.setValue(4)

@@ -1,0 +1,113 @@
+"""Take the screenshots in docs/images, in a real viewer with real clicks.
+
+xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/make_screenshots.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import napari
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_sr.widgets.preview import camera
+
+OUT = Path(__file__).parents[1] / "docs" / "images"
+
+
+def wait(condition: object = lambda: False, seconds: float = 90.0) -> None:
+    """Run the event loop until the condition holds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not condition():
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def click(button: object) -> None:
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def shoot(viewer: napari.Viewer, name: str) -> None:
+    wait(seconds=0.7)
+    viewer.screenshot(str(OUT / f"{name}.png"), canvas_only=False, flash=False)
+    print(name, flush=True)
+
+
+def main() -> None:
+    viewer = napari.Viewer(show=True)
+    viewer.window._qt_window.resize(1400, 860)
+    viewer.open_sample("napari-sr", "em-phantom")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
+    wait(lambda: widget._job is None and widget.model_box.card() is not None)
+    widget.model_box.select("em-wgan-pixel-x4")
+    shoot(viewer, "sample")
+
+    click(widget.preview_button)
+    wait(lambda: widget._job is None)
+    shoot(viewer, "preview")
+    viewer.layers.remove(viewer.layers[-1])
+
+    widget.settings.tile.setValue(48)
+    widget.settings.overlap.setValue(12)
+    viewer.window._status_bar._toggle_activity_dock(True)
+    click(widget.run_button)
+    wait(lambda: widget.bar.value() > 400 or widget._job is None)
+    shoot(viewer, "running")
+    wait(lambda: widget._job is None)
+    viewer.window._status_bar._toggle_activity_dock(False)
+    camera(viewer).zoom *= 3
+    sr = viewer.layers[-1]
+    lr = next(layer for layer in viewer.layers if layer.name.endswith("LR"))
+    # the super-resolved layer on the right half, the original on the left
+    half = sr.data.shape[1] // 2
+    shown = sr.data.copy()
+    beside = sr.translate.copy()
+    beside[1] += half * sr.scale[1]
+    viewer.add_image(
+        shown[:, half:],
+        name="right half: super-resolved",
+        scale=sr.scale,
+        translate=beside,
+        units=sr.units,
+        contrast_limits=sr.contrast_limits,
+    )
+    sr.visible = False
+    lr.visible = True
+    shoot(viewer, "zoomed")
+    viewer.layers.remove(viewer.layers[-1])
+    sr.visible = True
+    camera(viewer).zoom /= 3
+    shoot(viewer, "result")
+
+    error = next(layer for layer in viewer.layers if layer.name.endswith("error map"))
+    error.visible, sr.visible = True, False
+    shoot(viewer, "error-map")
+    error.visible, sr.visible = False, True
+
+    click(widget.card_button)
+    wait(seconds=0.5)
+    widget._dialog.grab().save(str(OUT / "card.png"))
+    widget._dialog.close()
+
+    with tempfile.TemporaryDirectory() as folder:
+        broken = Path(folder) / "broken.safetensors"
+        broken.write_bytes(b"not a model")
+        widget.open_model(broken)
+        wait(lambda: widget._job is None)
+        shoot(viewer, "error")
+
+    viewer.layers.clear()
+    viewer.open_sample("napari-sr", "nbody")
+    widget.model_box.select("nbody-dfcan-x4")
+    click(widget.run_button)
+    wait(lambda: widget._job is None)
+    shoot(viewer, "nbody")
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()
