@@ -41,7 +41,9 @@ def test_geometry(case):
         kept = span.kept(3)
         assert kept.stop - kept.start == 3 * (span.inner_stop - span.inner_start)
     for before, after in itertools.pairwise(spans):
-        assert before.inner_stop - after.inner_start == blend
+        shared = before.inner_stop - after.inner_start
+        assert shared == min(blend, *(b.outer_start - a.outer_start for a, b in itertools.pairwise(spans)), blend)
+        assert (shared > 0) == (blend > 0)
 
 
 def test_every_pixel_is_kept_exactly_once_in_two_dimensions():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
@@ -321,8 +322,18 @@ class _Windows:
     index: tuple[int, ...]
 
     def __getitem__(self, window: tuple[slice, slice]) -> npt.NDArray[Any]:
-        rows, columns = window
-        return self.layout.oriented(np.asarray(self.image[self.layout.select(self.index, rows, columns)]))
+        copied = np.array(self.image[self.layout.select(self.index, *window)])
+        _release_pages(self.image)
+        return self.layout.oriented(copied)
+
+
+def _release_pages(image: Any) -> None:
+    """Give back the pages of a mapped file that were read, which would otherwise count as our memory.
+
+    Not for copy-on-write maps, whose changes live in those pages alone.
+    """
+    if isinstance(image, np.memmap) and image.mode in ("r", "r+") and hasattr(mmap, "MADV_DONTNEED"):
+        image._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
 
 class _Fits:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +74,7 @@ def plan_axis(length: int, *, tile: int, halo: int, blend: int) -> tuple[Span, .
     halo
         Pixels thrown away on each inner side of a window.
     blend
-        Fewest pixels that two kept neighbours share; 0 to cut sharply.
+        Pixels that two kept neighbours share (fewer where windows must lie closer together); 0 to cut sharply.
 
     Raises
     ------
@@ -85,7 +86,6 @@ def plan_axis(length: int, *, tile: int, halo: int, blend: int) -> tuple[Span, .
     if tile >= length:
         return (Span(0, length, 0, length, 0, 0),)
     stride = tile - 2 * halo - blend
-    # two ramps in one tile may meet but not cross, or the weights would not sum to one
     if stride < max(1, blend):
         raise ConfigError(
             f"tile: {tile} LR pixels leave nothing beside a halo of {halo} and an overlap of {blend}; "
@@ -96,20 +96,17 @@ def plan_axis(length: int, *, tile: int, halo: int, blend: int) -> tuple[Span, .
     edges = [(s + halo, s + tile - halo) for s in starts]
     edges[0] = (0, edges[0][1])
     edges[-1] = (edges[-1][0], length)
+    # windows are spread evenly, so neighbours may share more than asked, and lie closer than the overlap:
+    # a ramp longer than their distance would cross the next one, and the weights would not sum to one
+    ramp = min([blend, *(b - a for a, b in pairwise(starts))])
     spans = []
     for i, start in enumerate(starts):
         low, high = edges[i]
         before = edges[i - 1][1] - low if i else 0
         after = high - edges[i + 1][0] if i + 1 < count else 0
-        if blend:
-            # windows are spread evenly, so neighbours may share more than asked: ramp over `blend` of it
-            low += (before - blend) // 2 if i else 0
-            high -= (after - blend) - (after - blend) // 2 if i + 1 < count else 0
-            spans.append(Span(start, start + tile, low, high, blend if i else 0, blend if i + 1 < count else 0))
-        else:
-            low += before // 2
-            high -= after - after // 2
-            spans.append(Span(start, start + tile, low, high, 0, 0))
+        low += (before - ramp) // 2 if i else 0
+        high -= (after - ramp) - (after - ramp) // 2 if i + 1 < count else 0
+        spans.append(Span(start, start + tile, low, high, ramp if i else 0, ramp if i + 1 < count else 0))
     return tuple(spans)
 
 

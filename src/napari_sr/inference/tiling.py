@@ -88,7 +88,7 @@ def choose_tiling(
     if max(shape) <= default:
         return Tiling(max(shape), halo, blend)
     if not network.trainable:  # interpolations are bound by memory, not by arithmetic
-        return Tiling(1024, halo, blend)
+        return Tiling(512, halo, blend)
     largest = max(CANDIDATES[kind])
     if planes * shape[0] * shape[1] < 16 * largest**2:
         return Tiling(default, halo, blend)
