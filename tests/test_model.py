@@ -142,6 +142,12 @@ def test_store_finds_users_models_by_name_and_they_win(model, tmp_path):
     assert store.load_model(store.user_folder() / "mine.safetensors").card.name == "mine"
 
 
+def test_a_renamed_file_goes_by_its_new_name(model):
+    save(model, store.user_folder() / "renamed.safetensors")
+    assert "renamed" in [c.name for c in store.list_models()]
+    assert store.load_model("renamed").card.name == "renamed"
+
+
 def test_unknown_names_list_what_there_is():
     with pytest.raises(ModelError, match=r"no model called 'nix'. Known: .*bicubic-x4"):
         store.load_model("nix")

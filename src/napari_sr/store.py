@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
@@ -65,7 +66,7 @@ def list_models(*, interpolations: bool = True) -> list[ModelCard]:
     cards = []
     for path in model_paths().values():
         try:
-            cards.append(model_file.read_card(path))
+            cards.append(replace(model_file.read_card(path), name=path.stem))
         except ModelError:
             continue
     if interpolations:
@@ -84,7 +85,9 @@ def load_model(name_or_path: str | os.PathLike[str]) -> Model:
     text = os.fspath(name_or_path)
     paths = model_paths()
     if text in paths:
-        return model_file.load(paths[text])
+        loaded = model_file.load(paths[text])
+        # the file may have been renamed: lists show the name that loads it
+        return replace(loaded, card=replace(loaded.card, name=text))
     match = re.fullmatch(rf"({'|'.join(INTERPOLATIONS)})-x([2-8])", text)
     if match:
         card = interpolation_card(match[1], int(match[2]))

@@ -103,6 +103,8 @@ def test_upscale_a_folder_and_existing_files(run, lr, tmp_path):
         (("samples", "nix", "-o", "x.tif"), "no sample called 'nix'"),
         (("train", "LR", "-o", "run", "--recipe", "nix"), "no recipe 'nix'"),
         (("degrade", "LR", "-o", "out.tif", "-p", "nix"), "no degradation called 'nix'"),
+        (("upscale", "no[raw]x[/b].tif", "-m", "bicubic-x2"), "no[raw]x[/b].tif"),
+        (("evaluate", "LR", "-m", "bicubic-x2", "--data-range", "3"), "--data-range goes with"),
     ],
 )
 def test_errors_are_one_line_and_exit_1(arguments, message, run, lr, tmp_path, monkeypatch):

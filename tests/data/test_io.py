@@ -93,6 +93,39 @@ def test_damaged_missing_and_unknown_files(name, tmp_path):
         read_image(tmp_path / name)
 
 
+def test_damaged_compression_is_an_image_error(tmp_path, rng):
+    path = tmp_path / "z.tif"
+    image = rng.integers(0, 255, (64, 64)).astype(np.uint8)
+    tifffile.imwrite(path, image, compression="zlib")
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle - 200 : middle + 200] = bytes(400)
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match="damaged"):
+        read_image(path)
+
+
+def test_unknown_axes_get_letters_of_their_own(tmp_path):
+    tifffile.imwrite(tmp_path / "q.tif", np.zeros((2, 5, 16, 17), np.uint16), photometric="minisblack")
+    axes = read_image(tmp_path / "q.tif").axes
+    assert axes.endswith("YX")
+    assert len(set(axes)) == len(axes) == 4
+
+
+def test_grey_pictures_with_transparency_are_flat(tmp_path):
+    from PIL import Image
+
+    Image.new("LA", (7, 9), (100, 255)).save(tmp_path / "la.png")
+    picture = read_image(tmp_path / "la.png")
+    assert (picture.axes, picture.data.shape) == ("YX", (9, 7))
+
+
+def test_planes_of_zarr(tmp_path, rng):
+    image = rng.random((3, 9, 7)).astype("f4")
+    write(tmp_path / "a.zarr", image, "ZYX")
+    np.testing.assert_array_equal(read_planes(tmp_path / "a.zarr"), image)
+
+
 def test_a_zarr_group_without_an_image(tmp_path):
     zarr.create_group(str(tmp_path / "g.zarr"))
     with pytest.raises(ImageError, match="without an OME-Zarr image"):

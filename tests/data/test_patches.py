@@ -32,6 +32,16 @@ def test_patches_are_cuts_of_the_degraded_whole_image(preset, rng):
         assert np.abs(cuts - lr.numpy().reshape(1, 64)).max(axis=1).min() < 2e-3
 
 
+def test_patches_have_the_noise_of_their_whole_image():
+    """Also where a patch is dark and would look fully exposed by itself."""
+    hr = np.full((64, 64), 10.0, np.float32)
+    hr[:8, :8] = 1000
+    patches = dataset(hr, "point-scanning", lr_patch=4, intensity=Intensity(kind="identity"))
+    dark = [lr for lr, target in (patches[i] for i in range(200)) if float(target.max()) == 10]
+    whole = lr_of(hr, patches.degradation)[4:, 4:]
+    assert float(torch.stack(dark).std()) == pytest.approx(float(whole.std()), rel=0.15)
+
+
 def test_same_seed_same_patches_in_any_order(rng):
     hr = rng.uniform(0, 200, (75, 66)).astype(np.float32)
     first, second = dataset(hr, augment=True), dataset(hr, augment=True)

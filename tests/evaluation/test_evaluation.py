@@ -82,6 +82,13 @@ def test_comparison_with_a_reference(axes, truth, rng):
     assert "bicubic" in found.sentence()
 
 
+def test_rows_that_fill_no_lr_pixel_are_left_out_of_the_reference(truth):
+    hr = truth[0][:127, :119]
+    lr = degrade(hr, "area", 4).astype(np.uint8)
+    last = list(iter_compared(lr, make_model(), hr, axes="YX"))[-1]
+    assert last.comparison.error.shape == (124, 116)
+
+
 def test_a_reference_of_another_size_is_refused_before_the_work(truth):
     with pytest.raises(ImageError, match="result will have"):
         next(iter_compared(truth[0], make_model(), truth[0], axes="YX"))

@@ -69,12 +69,34 @@ def test_a_resumed_run_equals_an_uninterrupted_one(images, tmp_path):
         torch.testing.assert_close(parts.network.state_dict()[name], value, rtol=0, atol=0)
 
 
+def test_a_run_resumed_after_its_last_validation_ends_well(images, tmp_path):
+    steps = iter(range(100))
+    odd = config(images, steps=7, validate_every=4)
+    with pytest.raises(Cancelled):
+        fit(odd, tmp_path / "run", device="cpu", should_stop=lambda: next(steps) >= 5)
+    card = load(fit(odd, tmp_path / "run", resume=True, device="cpu")).card
+    assert card.metrics[0]["bicubic"]["psnr"] > 0
+    assert Config.read(tmp_path / "run" / "config.yaml").steps == 7
+
+
+def test_filters_in_a_network_start_as_the_wiener_filter(images, tmp_path):
+    """With no step worth mentioning, the network is the least-squares filter and beats bicubic."""
+    sharp = config(
+        images, degradation="em", hyper_parameters={**SMALL, "skip": "filter"}, steps=1, validate_every=1,
+        learning_rate=1e-9,
+    )  # fmt: skip
+    card = load(fit(sharp, tmp_path / "run", device="cpu")).card
+    assert card.metrics[0]["model"]["psnr"] > card.metrics[0]["bicubic"]["psnr"] + 2
+
+
 def test_fine_tuning_starts_from_a_model(images, tmp_path):
     first = fit(config(images, steps=30, validate_every=15), tmp_path / "a", device="cpu")
     tuned = config(images, name="tuned", start_from=str(first), steps=1, validate_every=1, learning_rate=1e-9)
     second = load(fit(tuned, tmp_path / "b", device="cpu"))
     for name, value in load(first).network.state_dict().items():
         torch.testing.assert_close(second.network.state_dict()[name], value, rtol=0, atol=1e-6)
+    with pytest.raises(TrainingError, match="needs the same"):
+        fit(config(images, start_from=str(first), intensity={"kind": "range"}), tmp_path / "c", device="cpu")
     with pytest.raises(TrainingError, match="upscales by 2"):
         fit(config(images, start_from=str(first), scale=4), tmp_path / "c", device="cpu")
 

@@ -215,8 +215,60 @@ def test_closing_the_viewer_stops_the_run(viewer, qtbot, rng, widget, monkeypatc
     click(qtbot, widget.run_button)
     qtbot.wait(200)
     job = widget._job
-    widget.close()
+    viewer.window.remove_dock_widget(widget)  # what the x of the dock does
     qtbot.waitUntil(lambda: not job.running, timeout=5_000)
+    assert len(viewer.layers) == 1
+    viewer.add_image(np.zeros((4, 4)))  # nothing listens any more
+    assert widget.layer_box.count() == 1
+
+
+def test_axes_that_do_not_fit_the_layer_are_refused_before_the_work(widget, viewer, qtbot, rng):
+    viewer.add_image(rng.integers(0, 9999, (20, 24, 3)).astype(np.uint16), rgb=False, name="three")
+    widget.axes_edit.setText("YXS")
+    click(qtbot, widget.run_button)
+    assert widget._job is None
+    assert "not shown as a colour layer" in widget.status.text()
+    viewer.add_image(rng.integers(0, 255, (20, 24, 3)).astype(np.uint8), rgb=True, name="colour")
+    widget.axes_edit.setText("YXC")
+    click(qtbot, widget.preview_button)
+    assert "its last axis is S" in widget.status.text()
+
+
+def test_a_choice_made_by_hand_updates_axes_and_reference(viewer, qtbot, lr, own_folders):
+    from napari_sr.widgets.super_resolve import SuperResolve
+
+    first = viewer.add_image(lr, name="flat")
+    viewer.add_image(np.stack([lr, lr]), name="stack")
+    viewer.layers.selection.active = first
+    built = SuperResolve(viewer)
+    qtbot.addWidget(built)
+    assert built.axes_edit.text() == "YX"
+    built.layer_box.setCurrentIndex(built.layer_box.findText("stack"))
+    assert built.axes_edit.text() == "ZYX"
+    done(qtbot, built)
+    built.shut_down()
+
+
+def test_a_reference_that_cannot_be_compared_does_not_cost_the_result(widget, viewer, qtbot, lr):
+    hr = np.kron(lr, np.ones((4, 4))).astype(np.float32)
+    hr[3, 3] = np.nan
+    viewer.add_image(hr, name="truth")
+    viewer.add_image(lr, name="cells", metadata={METADATA_KEY: {"reference": "truth"}})
+    run(qtbot, widget)
+    assert viewer.layers[-1].name == "cells [small-wgan-x4]"
+    assert "could not be compared" in widget.status.text()
+
+
+def test_preview_with_layers_of_different_units(widget, viewer, qtbot, rng):
+    image = rng.integers(0, 255, (300, 300)).astype(np.uint8)
+    for scale, unit in ((4.0, "nm"), (0.004, "um")):
+        layer = viewer.add_image(image, scale=(scale, scale), units=(unit, unit))
+        click(qtbot, widget.preview_button)
+        done(qtbot, widget)
+        assert "Preview of" in widget.status.text()
+        (shown,) = [x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == "preview"]
+        assert shown.units == layer.units
+        np.testing.assert_allclose(shown.scale, np.array(layer.scale) / 4)
 
 
 def test_progress_is_shown_in_naparis_activity_area(widget, viewer, qtbot, rng, monkeypatch):

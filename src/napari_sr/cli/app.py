@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 import napari_sr
 from napari_sr.cli import degrade, demo, doctor, evaluate, models, samples, train, upscale
@@ -47,7 +48,7 @@ def main() -> None:
     except SRError as error:
         if os.environ.get("NAPARI_SR_DEBUG"):
             raise
-        errors.print(f"[red]Error:[/red] {error}", highlight=False, markup=True)
+        errors.print(f"[red]Error:[/red] {escape(str(error))}", highlight=False)
         sys.exit(1)
     except SystemExit as stop:
         if stop.code == 130:  # typer has turned Ctrl-C into this

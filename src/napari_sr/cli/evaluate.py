@@ -33,13 +33,15 @@ def command(
 ) -> None:
     """Print PSNR, SSIM and MS-SSIM, with bicubic interpolation in the first row."""
     from napari_sr.data.folders import read_planes
-    from napari_sr.errors import ImageError
+    from napari_sr.errors import ConfigError, ImageError
     from napari_sr.evaluation import evaluate_images, evaluate_models
     from napari_sr.store import load_model
 
     if model:
         if len(images) != 1:
             raise ImageError("With models, give one file or folder of ground-truth images.")
+        if data_range is not None:
+            raise ConfigError("--data-range goes with PRED TARGET; with models it is taken from the images.")
         loaded = [load_model(name) for name in model]
         preset = degradation or next((m.card.degradation for m in loaded if m.card.degradation), "em")
         console = Console(stderr=True)

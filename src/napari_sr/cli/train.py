@@ -11,7 +11,13 @@ from rich.console import Console
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "dfcan": {"network": "dfcan", "loss": "mse+ssim", "learning_rate": 3e-4},
-    "wgan-pixel": {"network": "wgan", "loss": "l1", "learning_rate": 5e-4},
+    "wgan-pixel": {
+        "network": "wgan",
+        "loss": "l1",
+        "learning_rate": 5e-4,
+        # room above and below, since tanh cannot reach its limits
+        "intensity": {"kind": "percentile", "lower": -0.8, "upper": 0.8},
+    },
     "rcan": {"network": "rcan", "loss": "l1", "learning_rate": 5e-4},
 }
 
@@ -21,8 +27,10 @@ def command(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for checkpoints and the model.")],
     recipe: Annotated[str, typer.Option(help=f"{', '.join(DEFAULTS)} (for images).")] = "dfcan",
     name: Annotated[str, typer.Option(help="Name of the model (for images).")] = "my-model",
-    scale: Annotated[int, typer.Option(help="Upscaling factor (for images).")] = 4,
-    degradation: Annotated[str, typer.Option(help="Preset that makes LR from HR (for images).")] = "em",
+    scale: Annotated[int | None, typer.Option(help="Upscaling factor (for images). Default: 4.")] = None,
+    degradation: Annotated[
+        str | None, typer.Option(help="Preset that makes LR from HR (for images). Default: em.")
+    ] = None,
     start_from: Annotated[str, typer.Option(help="Model to fine-tune (for images).")] = "",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
     lr_patch: Annotated[int | None, typer.Option(help="Patch side in LR pixels.")] = None,
@@ -37,7 +45,7 @@ def command(
     from dataclasses import replace
 
     from napari_sr.errors import ConfigError
-    from napari_sr.store import user_folder
+    from napari_sr.store import load_model, user_folder
     from napari_sr.training import Source, TrainConfig, fit
     from napari_sr.training.fit import TrainProgress
 
@@ -54,10 +62,15 @@ def command(
         settings = {**DEFAULTS[recipe], **changes}
         if recipe == "dfcan":
             settings["hyper_parameters"] = {"head": "linear", "skip": "filter"}
+        known: dict[str, Any] = {"scale": 4, "degradation": "em"}
+        if start_from:  # a model keeps its scale, its degradation, and above all its intensity transform
+            card = load_model(start_from).card
+            known = {"scale": card.scale, "degradation": card.degradation or "em"}
+            settings["intensity"] = dict(card.intensity)
+        chosen = {k: v for k, v in {"scale": scale, "degradation": degradation}.items() if v is not None}
         config = TrainConfig(
-            name=name, train=(Source(str(source)),), scale=scale,
-            degradation=degradation, start_from=start_from, **settings,
-        )  # fmt: skip
+            name=name, train=(Source(str(source)),), start_from=start_from, **{**settings, **known, **chosen}
+        )
     console = Console(soft_wrap=True)
 
     def show(event: TrainProgress) -> None:

@@ -36,7 +36,11 @@ def command(
     if tile != "auto" and not tile.isdigit():
         raise typer.BadParameter(f"{tile!r} is neither a number nor auto", param_hint="--tile")
     loaded = load_model(model)
-    files = [file for path in inputs for file in image_files(path)]
+    # a folder may hold the results of an earlier run: those are not taken as inputs again
+    done = f"_{loaded.card.name}"
+    files = [f for path in inputs for f in image_files(path) if f == path or not f.stem.endswith(done)]
+    if not files:
+        raise ImageError(f"There are only results of {loaded.card.name} in {inputs[0]}, no images to work on.")
     many = len(files) > 1 or any(p.is_dir() for p in inputs)
     if many and output is not None and output.suffix:
         raise ImageError(f"Several images cannot be written to the one file {output}; give a folder.")
@@ -44,8 +48,11 @@ def command(
     doubles = {t for t in targets if targets.count(t) > 1}
     if doubles:
         raise ImageError(f"Two inputs would be written to {sorted(doubles)[0]}; give them different names.")
+    existing = [t for t in targets if t.exists()]
+    if existing and not overwrite:
+        raise ImageError(f"{existing[0]} exists already; allow overwriting (--overwrite) or choose another name.")
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
     )  # fmt: skip
     from napari_sr.inference import Finished

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from napari_sr.data.io import SUFFIXES, read_image
@@ -31,6 +32,8 @@ def read_planes(path: Path) -> list[npt.NDArray[Any]]:
         data = image.data
         if image.rgb:
             raise ImageError(f"{file.name} is a colour image; training needs single-channel images.")
-        flat = data.reshape(-1, *data.shape[-2:]) if data.ndim > 2 else data[None]
-        planes += list(flat)
+        for index in np.ndindex(*data.shape[:-2]):
+            plane = data[index] if index else data
+            # memory-mapped planes stay on disk; zarr and compressed files are read
+            planes.append(plane if isinstance(plane, np.ndarray) else np.asarray(plane[...]))
     return planes

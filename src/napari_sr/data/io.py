@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+from zipfile import BadZipFile
 
 import numpy as np
 import tifffile
@@ -78,9 +79,11 @@ def read_image(path: Path) -> ImageFile:
             from PIL import Image
 
             with Image.open(path) as picture:
-                data = np.asarray(picture.convert("RGB") if picture.mode in ("P", "CMYK", "YCbCr") else picture)
+                simple = {"P": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LA": "L", "PA": "RGB", "1": "L"}.get(picture.mode)
+                data = np.asarray(picture.convert(simple) if simple else picture)
             return ImageFile(data, _guess_axes(data.shape, data.dtype))
-    except (ValueError, OSError, tifffile.TiffFileError, KeyError, EOFError) as error:
+    # imagecodecs reports damaged compression as RuntimeError
+    except (ValueError, OSError, tifffile.TiffFileError, KeyError, EOFError, RuntimeError, BadZipFile) as error:
         raise ImageError(f"{path.name} cannot be read; it may be damaged ({error}).") from None
     raise ImageError(f"{path.name}: files of type {suffix or '(none)'} are not supported; use {', '.join(SUFFIXES)}.")
 
@@ -93,10 +96,16 @@ def _guess_axes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
     return "TCZ"[max(0, 5 - len(shape)) :][-(len(shape) - 2) :] + "YX" if len(shape) > 2 else "YX"
 
 
+def distinct_axes(axes: str) -> str:
+    """Return axis letters with each unknown one (Q, I) replaced by one of Z, C, T that is not taken yet."""
+    free = [a for a in "ZCTRAPHEV" if a not in axes]
+    return "".join(a if a not in "QI" else free.pop(0) for a in reversed(axes))[::-1]
+
+
 def _read_tiff(path: Path) -> ImageFile:
     with tifffile.TiffFile(path) as tif:
         series = tif.series[0]
-        axes = series.axes.replace("Q", "Z").replace("I", "Z")
+        axes = distinct_axes(series.axes)
         pixel_size, unit = _tiff_pixel_size(tif)
         metadata: dict[str, Any] = {}
         if tif.imagej_metadata:

@@ -127,7 +127,7 @@ def _create_tiff(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], info:
                 {"PhysicalSizeXUnit": info.unit, "PhysicalSizeYUnit": info.unit} if info.unit in OME_UNITS else {}
             )
     if kind == "imagej":
-        kept = {k: v for k, v in (info.metadata or {}).items() if k in ("Info", "finterval", "mode")}
+        kept = {k: v for k, v in (info.metadata or {}).items() if k in ("Info", "finterval", "mode", "spacing")}
         metadata |= kept
     mapped = tifffile.memmap(
         path, shape=shape, dtype=stored, imagej=kind == "imagej", ome=kind == "ome",

@@ -82,6 +82,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         self.degradation, self.intensity = degradation, intensity
         self.lr_patch, self.length, self.seed, self.augment = lr_patch, length, seed, augment
         self._fitted: dict[int, FittedIntensity] = {}
+        self._chains: dict[int, Chain] = {}
 
     def __len__(self) -> int:
         return self.length
@@ -92,6 +93,12 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
             lr = lr_of(self.planes[index].hr, self.degradation)
             self._fitted[index] = self.intensity.fit(lr)
         return self._fitted[index]
+
+    def chain(self, index: int) -> Chain:
+        """Return the degradation as it acts on the whole of one image."""
+        if index not in self._chains:
+            self._chains[index] = self.degradation.bound_to(self.planes[index].hr)
+        return self._chains[index]
 
     def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, item))
@@ -109,7 +116,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         columns = slice((x - left) * s, (x + self.lr_patch + right) * s)
         wide = np.asarray(hr_image[rows, columns])
         n = self.lr_patch
-        lr = low_resolution(wide, self.degradation, rng)[top : top + n, left : left + n]
+        lr = low_resolution(wide, self.chain(index), rng)[top : top + n, left : left + n]
         hr = wide[top * s : (top + n) * s, left * s : (left + n) * s]
         turn = int(rng.integers(8)) if self.augment else 0
         fitted = self.fitted(index)

@@ -7,9 +7,10 @@ state, so a degradation is as reproducible as its seed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,13 @@ class Step(Protocol):
     """One degradation step."""
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage: ...
+
+
+@runtime_checkable
+class Bindable(Protocol):
+    """A step that takes something from the whole image, e.g. its brightest value."""
+
+    def bound_to(self, image: FloatImage) -> Step: ...
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,15 @@ class Chain:
     random: bool
     reach: int
 
+    def bound_to(self, hr: npt.NDArray[np.generic]) -> Chain:
+        """Return the chain with everything that it takes from a whole image taken from ``hr``."""
+        if not self.random:
+            return self
+        step = max(1, math.isqrt(hr.size // 1_000_000))  # a regular sample is enough for percentiles
+        sample = hr[::step, ::step].astype(np.float32)
+        steps = tuple(s.bound_to(sample) if isinstance(s, Bindable) else s for s in self.steps)
+        return replace(self, steps=steps)
+
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         for step in self.steps:
             image = step(image, rng)
@@ -76,7 +93,7 @@ def low_resolution(hr: npt.NDArray[np.generic], chain: Chain, rng: np.random.Gen
     """
     s = chain.scale
     cut = hr[: hr.shape[0] // s * s, : hr.shape[1] // s * s]
-    lr = np.asarray(chain(np.asarray(cut, dtype=np.float32), rng), dtype=np.float32)
+    lr = np.asarray(chain.bound_to(cut)(np.asarray(cut, dtype=np.float32), rng), dtype=np.float32)
     return np.rint(lr) if hr.dtype.kind in "ui" else lr
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,14 +19,24 @@ class ShotAndReadNoise:
         Expected photons in the image's brightest pixel (99.9th percentile above the 0.1th).
     read
         Standard deviation of the read noise in photons.
+    limits
+        Image values of no photon and of ``photons``; those of the image it is applied to if None.
     """
 
     photons: float
     read: float
+    limits: tuple[float, float] | None = None
+
+    def bound_to(self, image: FloatImage) -> ShotAndReadNoise:
+        """Return this step with the limits of a whole image, so that its patches get the image's noise."""
+        if self.limits is not None:
+            return self
+        low, high = (float(v) for v in np.percentile(image, (0.1, 99.9)))
+        return replace(self, limits=(low, high))
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
-        low, high = np.percentile(image, (0.1, 99.9))
-        span = max(float(high - low), np.finfo(np.float32).tiny)
+        low, high = self.bound_to(image).limits or (0.0, 1.0)
+        span = max(high - low, float(np.finfo(np.float32).tiny))
         expected = np.clip((image - low) / span, 0, None) * self.photons
         counts = rng.poisson(expected) + rng.normal(0, self.read, image.shape)
         return np.asarray(counts / self.photons * span + low, dtype=np.float32)

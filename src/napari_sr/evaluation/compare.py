@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.errors import ImageError
+from napari_sr.errors import ImageError, SRError
 from napari_sr.evaluation.evaluate import full_range, log_density
 from napari_sr.inference import Finished, Progress, iter_upscale
 from napari_sr.inference.axes import Layout
@@ -56,16 +56,26 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Compared:
-    """The super-resolved image with its report, and the comparison if there is a reference."""
+    """The super-resolved image with its report, and the comparison if there is a reference.
+
+    ``note`` says why there is none although there is a reference.
+    """
 
     finished: Finished
     comparison: Comparison | None
+    note: str = ""
 
 
 def check_reference(lr_shape: tuple[int, ...], axes: str, scale: int, hr_shape: tuple[int, ...]) -> None:
-    """Raise :class:`ImageError` if a reference does not have the shape that the result will have."""
+    """Raise :class:`ImageError` if a reference does not have the shape that the result will have.
+
+    Fewer than ``scale`` rows or columns more are allowed at the end: they did not fill an LR pixel.
+    """
     expected = Layout(axes, lr_shape).upscaled_shape(scale)
-    if tuple(hr_shape) != expected:
+    fits = len(hr_shape) == len(expected) and all(
+        0 <= h - e < (scale if a in "YX" else 1) for h, e, a in zip(hr_shape, expected, axes, strict=True)
+    )
+    if not fits:
         raise ImageError(
             f"The reference has shape {tuple(hr_shape)}, but the result will have {expected}. "
             "Choose another reference, or none."
@@ -88,6 +98,8 @@ def iter_compared(
     shape = tuple(int(n) for n in lr.shape)
     if reference is not None:
         check_reference(shape, axes, model.scale, tuple(int(n) for n in reference.shape))
+        full = Layout(axes, shape).upscaled_shape(model.scale)
+        reference = reference[tuple(slice(n) for n in full)]
     finished = None
     for event in iter_upscale(lr, model, axes=axes, **settings):
         if isinstance(event, Finished):
@@ -98,6 +110,18 @@ def iter_compared(
     if reference is None:
         yield Compared(finished, None)
         return
+    try:
+        comparison = yield from _iter_comparison(lr, finished, model, reference, axes)
+    except (SRError, MemoryError) as error:  # the super-resolved image is there, and must not be lost
+        reason = str(error) or "there is too little memory"
+        yield Compared(finished, None, f"It could not be compared with the reference: {reason}")
+        return
+    yield Compared(finished, comparison)
+
+
+def _iter_comparison(
+    lr: Any, finished: Finished, model: Model, reference: Any, axes: str
+) -> Generator[Progress, None, Comparison]:
     # cancelling stays possible, and the user sees what the wait is for
     last = Progress(1.0, finished.report.seconds, finished.report.megapixels, "Comparing with the reference …")
     bicubic: Any = None
@@ -119,6 +143,8 @@ def iter_compared(
         window = layout.select(index, whole, whole)
         target = view(np.asarray(reference[window]))
         pred = view(np.asarray(finished.image[window]))
+        if not (np.isfinite(target).all() and np.isfinite(pred).all()):
+            raise ImageError("there are pixels that are not finite.")
         mean, similarity = ssim_map(pred, target, data_range=data_range)
         ssim_image[window] = similarity
         error_image[window] = error_map(pred, target)
@@ -132,8 +158,7 @@ def iter_compared(
         )  # fmt: skip
         yield last
     ours, similarity_mean, base_psnr, base_ssim = (float(v) for v in np.mean(figures, axis=0))
-    comparison = Comparison(ssim_image, error_image, ours, similarity_mean, base_psnr, base_ssim, data_range, density)
-    yield Compared(finished, comparison)
+    return Comparison(ssim_image, error_image, ours, similarity_mean, base_psnr, base_ssim, data_range, density)
 
 
 def _stack_range(reference: Any, layout: Layout, density: bool) -> float:
@@ -145,5 +170,7 @@ def _stack_range(reference: Any, layout: Layout, density: bool) -> float:
         plane = np.asarray(reference[layout.select(index, slice(None), slice(None))])
         if density:
             plane = log_density(plane)
+        if not np.isfinite(plane).all():
+            raise ImageError("there are pixels that are not finite.")
         low, high = min(low, float(plane.min())), max(high, float(plane.max()))
     return high - low or full_range(np.zeros(1))

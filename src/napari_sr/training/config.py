@@ -33,9 +33,9 @@ class TrainConfig:
     train, validation
         HR images. Without ``validation`` images, one image in ten of ``train`` is kept aside.
     network, hyper_parameters, scale
-        What to train; ``scale`` is taken from ``start_from`` if that is given.
+        What to train.
     start_from
-        Name or path of a model whose weights to start with.
+        Name or path of a model whose weights to start with; scale and intensity must be those of its card.
     loss
         ``l1``, ``mse`` or ``mse+ssim``.
     degradation

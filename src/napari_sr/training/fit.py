@@ -15,6 +15,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+import yaml
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -136,7 +137,7 @@ class _Reporter(Callback):
             trainer.should_stop = True
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not trainer.sanity_checking:
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self._report(trainer, validated=True)
 
 
@@ -231,10 +232,14 @@ def fit(
         augment=config.augment,
     )
     whole = WholeImages(planes=validation, degradation=degradation, intensity=intensity, limit=128)
-    folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "last.ckpt"
     if resume and not checkpoint.exists():
         raise TrainingError(f"There is nothing to resume in {folder}: last.ckpt is missing.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.yaml").write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
+    except OSError as error:
+        raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
     done = torch.load(checkpoint, weights_only=False, map_location="cpu")["global_step"] if resume else 0
     keeper = ModelCheckpoint(
         dirpath=folder, filename="best", monitor="val_psnr", mode="max", save_last=True,
@@ -266,13 +271,14 @@ def fit(
     best = torch.load(keeper.best_model_path, weights_only=False, map_location="cpu")["state_dict"]
     prefix = "network."
     network.load_state_dict({k.removeprefix(prefix): v for k, v in best.items() if k.startswith(prefix)})
-    scores = trainer.callback_metrics
+    with quiet_lightning():  # a resumed run need not have validated, and the last steps never were
+        (scores,) = trainer.validate(module, DataLoader(whole, batch_size=1, num_workers=0), verbose=False)
     minutes = (time.monotonic() - reporter.start) / 60
     card = make_card(config, network, planes=len(planes), minutes=minutes)
     measured = {
         "data": "validation images, network values, centre of at most 128 LR pixels",
-        "model": {"psnr": float(keeper.best_model_score or scores["val_psnr"])},
-        "bicubic": {"psnr": float(scores["val_bicubic"])},
+        "model": {"psnr": scores["val_psnr"]},
+        "bicubic": {"psnr": scores["val_bicubic"]},
     }
     path = folder / f"{config.name}.safetensors"
     save(Model(network=network, card=replace(card, metrics=(measured,))), path)
@@ -286,6 +292,10 @@ def starting_network(config: TrainConfig) -> SRNetwork:
     model = load_model(config.start_from)
     if model.scale != config.scale:
         raise TrainingError(f"start_from: {model.card.name} upscales by {model.scale}, but scale is {config.scale}.")
+    if Intensity.from_dict(config.intensity) != model.intensity:
+        raise TrainingError(
+            f"intensity: {model.card.name} was trained with {model.card.intensity}; fine-tuning needs the same."
+        )
     return model.network.train()
 
 

@@ -14,6 +14,9 @@ from napari_sr.intensity import Intensity
 from napari_sr.networks import create_network
 from napari_sr.networks.wiener import WienerFilter
 
+#: LR rows taken at a time
+STRIP = 64
+
 
 def fit_wiener(
     planes: Sequence[Plane2D],
@@ -40,10 +43,13 @@ def fit_wiener(
         x = torch.from_numpy(fitted.forward(lr)).double()[None, None]
         y = torch.from_numpy(fitted.forward(hr)).double()[None, None]
         padded = F.pad(x, (kernel_size // 2,) * 4, mode="replicate")
-        columns = F.unfold(padded, kernel_size)[0]  # (k^2, H * W)
-        targets = F.pixel_unshuffle(y, scale).reshape(scale**2, -1)  # (s^2, H * W)
-        gram += plane.weight * columns @ columns.T
-        cross += plane.weight * columns @ targets.T
+        targets = F.pixel_unshuffle(y, scale)  # (1, s^2, H, W)
+        for row in range(0, height, STRIP):  # the neighbourhoods of a whole image would not fit into memory
+            rows = min(STRIP, height - row)
+            columns = F.unfold(padded[:, :, row : row + rows + kernel_size - 1], kernel_size)[0]  # (k^2, rows * W)
+            under = targets[0, :, row : row + rows].reshape(scale**2, -1)
+            gram += plane.weight * columns @ columns.T
+            cross += plane.weight * columns @ under.T
     gram += ridge * gram.trace() / features * torch.eye(features, dtype=torch.float64)
     solution = torch.linalg.solve(gram, cross).T.reshape(scale**2, 1, kernel_size, kernel_size)
     network = create_network("wiener", scale=scale, kernel_size=kernel_size)

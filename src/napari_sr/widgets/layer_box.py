@@ -43,6 +43,7 @@ class LayerBox(QComboBox):
         self._fill()
         if follow:
             self._follow()
+        self._shown = self.currentData()
         self.currentIndexChanged.connect(self._announce)
 
     def disconnect_viewer(self) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
+from napari_sr.errors import ImageError
 from napari_sr.inference import Report
-from napari_sr.inference.axes import guess_axes
+from napari_sr.inference.axes import Layout, guess_axes
 from napari_sr.model import ModelCard
 from napari_sr.widgets.alignment import resampled_transform
 
@@ -61,6 +62,18 @@ def snapshot(layer: Image) -> Snapshot:
         pixel_size=float(layer.scale[-1]),
         unit=str(layer.units[-1]),
     )
+
+
+def check_axes(axes: str, layer: Image) -> None:
+    """Raise :class:`ImageError` if ``axes`` do not fit the layer as napari shows it."""
+    shape = tuple((layer.data[0] if layer.multiscale else layer.data).shape)
+    Layout(axes, shape)
+    if layer.rgb and not axes.endswith("S"):
+        raise ImageError(f"{layer.name} is a colour layer: its last axis is S, not {axes[-1]}.")
+    if not layer.rgb and "S" in axes:
+        raise ImageError(
+            f"{layer.name} is not shown as a colour layer, so none of its axes is S. Call it C, or open it as RGB."
+        )
 
 
 def spatial_factors(axes: str, factor: float) -> list[float]:

@@ -42,7 +42,9 @@ def side_for(rate: float | None, scale: int) -> int:
     return max(SMALLEST, min(LARGEST, side // 8 * 8))
 
 
-def visible_window(layer: Image, axes: str, *, centre: Any, step: Any, displayed: Any, side: int) -> Window:
+def visible_window(
+    layer: Image, axes: str, *, centre: Any, step: Any, displayed: Any, side: int, world_units: Any = None
+) -> Window:
     """Return the window of at most ``side`` LR pixels around the centre of the view.
 
     Parameters
@@ -59,6 +61,8 @@ def visible_window(layer: Image, axes: str, *, centre: Any, step: Any, displayed
         The dimensions of the viewer that are displayed.
     side
         In LR pixels.
+    world_units
+        Units that the viewer counts in, if it converts between layers of different units.
 
     Raises
     ------
@@ -70,6 +74,11 @@ def visible_window(layer: Image, axes: str, *, centre: Any, step: Any, displayed
     world = np.array(step, dtype=float)
     # the camera counts displayed axes only, from the end
     world[list(displayed)] = np.asarray(centre, dtype=float)[-len(displayed) :]
+    if world_units is not None and len(world_units) == len(world):
+        own = list(layer.units)
+        for i, unit in enumerate(own, start=len(world) - len(own)):
+            if world_units[i].is_compatible_with(unit):
+                world[i] = (world[i] * world_units[i]).to(unit).magnitude
     position = np.asarray(layer.world_to_data(world))[-len(spatial) :]
     place = dict(zip(spatial, position, strict=True))
     slices = {}
@@ -104,6 +113,9 @@ def show_preview(viewer: Any, layer: Image, axes: str, window: Window, image: np
     data = image.reshape((*shape, *samples))
     transform = resampled_transform(layer, factors, start)
     existing = next((x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == "preview"), None)
+    if existing is not None and tuple(existing.units) != tuple(layer.units):
+        viewer.layers.remove(existing)
+        existing = None
     if existing is not None and (existing.rgb != layer.rgb or existing.ndim != data.ndim - len(samples)):
         viewer.layers.remove(existing)
         existing = None

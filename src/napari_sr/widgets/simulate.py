@@ -79,10 +79,9 @@ class SimulateLowResolution(QWidget):
                 self.status.setText(f"{event:.0%}")
                 return
             arguments = resampled_arguments(layer, source.axes, 1 / scale)
-            partner = layer.name if all(n % scale == 0 for n in _plane_shape(source.data.shape, source.rgb)) else None
             added = self.viewer.add_image(
                 event, name=f"{source.name} [LR ÷{scale}]",
-                metadata={METADATA_KEY: {"kind": source.kind, "reference": partner, "degradation": preset}},
+                metadata={METADATA_KEY: {"kind": source.kind, "reference": layer.name, "degradation": preset}},
                 **arguments,
             )  # fmt: skip
             layer.visible = False
@@ -99,10 +98,6 @@ class SimulateLowResolution(QWidget):
         self.status.setText("Simulating …")
         self._refresh()
         self._job.start()
-
-
-def _plane_shape(shape: tuple[int, ...], rgb: bool) -> tuple[int, ...]:
-    return tuple(shape[-3:-1] if rgb else shape[-2:])
 
 
 def degrade_planes(data: Any, preset: str, scale: int, *, rgb: bool) -> Generator[Any, None, None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from napari.utils import progress
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
@@ -268,10 +268,17 @@ class SuperResolve(QWidget):
             self.cancel_button.setEnabled(False)
             self._say("Stopping …")
 
-    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Stop what is running when the widget goes."""
+    def event(self, event: QEvent) -> bool:
+        """Stop when the widget is taken out of the window; napari sends no close event then."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.shut_down()
+        return bool(super().event(event))
+
+    def shut_down(self) -> None:
+        """Cancel what is running and stop listening to the viewer."""
         self.cancel()
-        super().closeEvent(event)
+        self.layer_box.disconnect_viewer()
+        self.reference_box.disconnect_viewer()
 
     def _close_activity(self) -> None:
         self.bar.setValue(0)
@@ -280,10 +287,15 @@ class SuperResolve(QWidget):
             self._activity = None
 
     def _request(self) -> _Request | None:
-        from napari_sr.widgets.layers import snapshot
+        from napari_sr.widgets.layers import check_axes, snapshot
 
         layer, card = self.layer_box.layer(), self.model_box.card()
         if layer is None or card is None or self._job is not None:
+            return None
+        try:
+            check_axes(self.axes_edit.text().strip().upper(), layer)
+        except SRError as error:
+            self._say(str(error), ERROR_STYLE)
             return None
         return _Request(
             source=snapshot(layer),
@@ -346,6 +358,8 @@ class SuperResolve(QWidget):
         lines = [report.sentence() + "."]
         if result.comparison is not None:
             lines.append(result.comparison.sentence() + ".")
+        if result.note:
+            lines.append(result.note)
         self._say("\n".join(lines))
 
     def preview(self) -> None:
@@ -365,6 +379,7 @@ class SuperResolve(QWidget):
                 request.axes,
                 centre=camera(self.viewer).center,
                 step=dims.point,
+                world_units=getattr(self.viewer.layers, "units", None),
                 displayed=dims.displayed,
                 side=side,
             )
