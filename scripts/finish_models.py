@@ -1,9 +1,10 @@
-"""Turn training runs into the models that ship: half precision, complete cards, measured.
+"""Turn training runs into the models that ship: half precision, complete cards.
 
     python scripts/finish_models.py RUNS
 
 RUNS holds one folder a model (as `napari-sr train scripts/models/NAME.yaml -o RUNS/NAME` makes it). The
 Wiener filters are fitted here. Test images are read from scripts/models/data and scripts/models/nbody.
+Then `make results` measures the models and puts the figures on their cards.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from pathlib import Path
 from napari_sr.data.folders import read_planes
 from napari_sr.data.patches import Plane2D, lr_of
 from napari_sr.degradations import make_degradation
-from napari_sr.evaluation import evaluate_models
 from napari_sr.inference.halo import halo_errors, measure_halo
 from napari_sr.intensity import Intensity
 from napari_sr.model import Model, ModelCard, load, save
@@ -116,16 +116,21 @@ def finish(model: Model, kind: str) -> None:
     else:
         card = replace(card, halo=measure_halo(model, lr))
         print(name, "halo", card.halo, "of", model.network.halo)
-    target = shipped_folder() / f"{name}.safetensors"
-    save(Model(network=model.network, card=card), target, half=True)
-    shipped = load(target)
-    measured = []
-    for data, path in TESTS[kind].items():
-        table = evaluate_models([shipped], read_planes(path), degradation=card.degradation, density=kind == "N-body")
-        print(f"\n{data}\n{table.to_markdown()}", flush=True)
-        bicubic, ours = ({k: v for k, v in row.means.items() if v is not None} for row in table.rows)
-        measured.append({"data": f"{data}; {table.conditions_line()}", "model": ours, "bicubic": bicubic})
-    save(Model(network=shipped.network, card=replace(shipped.card, metrics=tuple(measured))), target, half=True)
+    save(Model(network=model.network, card=card), shipped_folder() / f"{name}.safetensors", half=True)
+
+
+def from_run(name: str, runs: Path) -> Model | None:
+    """Load what a run has made; a second run in NAME-tuned continues the first, and the card says so."""
+    first, second = (runs / folder / f"{name}.safetensors" for folder in (name, f"{name}-tuned"))
+    if not first.exists():
+        return None
+    model = load(first)
+    if not second.exists():
+        return model
+    tuned = load(second)
+    steps = model.card.training["steps"] + tuned.card.training["steps"]
+    training = {**model.card.training, "steps": steps, "second_part": dict(tuned.card.training)}
+    return Model(network=tuned.network, card=replace(tuned.card, training=training))
 
 
 def main() -> None:
@@ -137,8 +142,8 @@ def main() -> None:
         kind = "N-body" if name.startswith("nbody") else "EM"
         if "wiener" in name:
             finish(wiener(name, HERE / f"{name.split('-')[0]}-dfcan-x4.yaml"), kind)
-        elif (runs / name / f"{name}.safetensors").exists():
-            finish(load(runs / name / f"{name}.safetensors"), kind)
+        elif (model := from_run(name, runs)) is not None:
+            finish(model, kind)
         else:
             print(f"{name}: no run in {runs}")
 

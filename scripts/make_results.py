@@ -1,4 +1,4 @@
-"""Print the tables of docs/results.md and write them there.
+"""Print the tables of docs/results.md, write them there, and put the figures on the models' cards.
 
     python scripts/make_results.py
 
@@ -7,6 +7,7 @@ Each table is what `napari-sr evaluate TEST -m MODEL …` prints for the same fi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from finish_models import TESTS
@@ -14,6 +15,7 @@ from finish_models import TESTS
 from napari_sr import load_model
 from napari_sr.data.folders import read_planes
 from napari_sr.evaluation import evaluate_models
+from napari_sr.model import Model, save
 from napari_sr.store import model_paths
 
 TARGET = Path(__file__).parents[1] / "docs" / "results.md"
@@ -27,12 +29,21 @@ def main() -> None:
         prefix = "nbody" if kind == "N-body" else "em"
         trained = sorted((n for n in model_paths() if n.startswith(prefix)), key=lambda n: ("wiener" not in n, n))
         names = [*INTERPOLATIONS, *trained]
+        measured: dict[str, list[dict[str, object]]] = {name: [] for name in trained}
         for title, path in tests.items():
             models = [load_model(n) for n in names]
             preset = "nbody" if kind == "N-body" else "em"
             table = evaluate_models(models, read_planes(path), degradation=preset, density=kind == "N-body")
             parts.append(f"## {kind}: {title}\n\n{table.to_markdown()}\n")
             print(parts[-1], flush=True)
+            rows = {row.name: {k: v for k, v in row.means.items() if v is not None} for row in table.rows}
+            for name in trained:
+                figures = {"model": rows[name], "bicubic": rows["bicubic-x4"]}
+                measured[name].append({"data": f"{title}; {table.conditions_line()}", **figures})
+        for name in trained:
+            model = load_model(name)
+            card = replace(model.card, metrics=tuple(measured[name]))
+            save(Model(network=model.network, card=card), model_paths()[name], half=True)
     head = TARGET.read_text(encoding="utf-8").split(MARK)[0]
     TARGET.write_text(head + MARK + "\n\n" + "\n".join(parts), encoding="utf-8")
 
