@@ -102,7 +102,7 @@ def test_tiled_equals_whole_once_the_overlap_covers_the_field(scale, shape, rng)
 def test_pooling_networks_run_at_their_patch_and_are_blended(rng):
     model = make_model("dfcan", 2)
     report = finished(rng.normal(size=(90, 80)).astype(np.float32), model).report
-    assert (report.tile, report.halo, report.blend) == (32, 2, 4)
+    assert (report.tile, report.halo, report.blend) == (32, 4, 2)
 
 
 def test_intensity_is_that_of_the_whole_image(rng):
