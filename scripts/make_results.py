@@ -7,6 +7,7 @@ Each table is what `napari-sr evaluate TEST -m MODEL …` prints for the same fi
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,10 @@ MARK = "<!-- tables: everything below is written by `make results` -->"
 
 def main() -> None:
     parts = []
+    wanted = sys.argv[1:]  # EM, N-body; both if none is named
     for kind, tests in TESTS.items():
+        if wanted and kind not in wanted:
+            continue
         prefix = "nbody" if kind == "N-body" else "em"
         trained = sorted((n for n in model_paths() if n.startswith(prefix)), key=lambda n: ("wiener" not in n, n))
         names = [*INTERPOLATIONS, *trained]
@@ -44,8 +48,11 @@ def main() -> None:
             model = load_model(name)
             card = replace(model.card, metrics=tuple(measured[name]))
             save(Model(network=model.network, card=card), model_paths()[name], half=True)
-    head = TARGET.read_text(encoding="utf-8").split(MARK)[0]
-    TARGET.write_text(head + MARK + "\n\n" + "\n".join(parts), encoding="utf-8")
+    head, _, old = TARGET.read_text(encoding="utf-8").partition(MARK)
+    sections = ["## " + part for part in old.split("## ")[1:]]
+    kept = [part for part in sections if wanted and not part.startswith(tuple(f"## {kind}:" for kind in wanted))]
+    tables = sorted([*(part.rstrip() + "\n" for part in kept), *parts])
+    TARGET.write_text(head + MARK + "\n\n" + "\n".join(tables), encoding="utf-8")
 
 
 if __name__ == "__main__":
