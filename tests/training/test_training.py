@@ -56,7 +56,7 @@ def test_every_loss_goes_down(loss, images, tmp_path):
     events = []
     fit(config(images, loss=loss, steps=60, validate_every=30), tmp_path / "run", device="cpu", on_event=events.append)
     validated = [e for e in events if e.val_psnr is not None]
-    assert validated[-1].val_psnr > validated[0].val_psnr + 1
+    assert validated[-1].val_psnr > validated[0].val_bicubic + 1  # the network starts as bicubic
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(images, tmp_path):
