@@ -18,11 +18,9 @@ def viewer(make_napari_viewer):
 @pytest.fixture
 def widget(viewer, qtbot, own_folders):
     """The Super-resolve widget with a small model to choose, its list filled."""
-    from napari_sr.widgets.super_resolve import SuperResolve
-
     save(make_model(), user_folder() / "small-wgan-x4.safetensors")
-    built = SuperResolve(viewer)
-    viewer.window.add_dock_widget(built, name="Super-resolve")
+    # as the menu does it: napari then hands the widget a proxy of the viewer
+    _, built = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
     qtbot.waitUntil(lambda: built._job is None and built.model_box.card() is not None, timeout=60_000)
     assert built.model_box.select("small-wgan-x4")
     yield built

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_sr.data import downloads
 from napari_sr.data.samples import SAMPLES
@@ -56,6 +57,22 @@ def test_the_first_click_on_a_sample_shows_something_true(viewer, qtbot):
     qtbot.waitUntil(lambda: widget._job is None, timeout=60_000)
     np.testing.assert_allclose(viewer.layers[-1].extent.world, viewer.layers[0].extent.world, atol=1e-6)
     assert "PSNR" in widget.status.text()
+
+
+@pytest.mark.parametrize("title", ["Super-resolve", "Simulate low resolution"])
+def test_a_sample_opened_beside_an_open_widget_is_chosen(title, viewer, qtbot):
+    # napari hands plugins a proxy of the viewer, whose layers are never the same object twice
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sr", title)
+    qtbot.waitUntil(lambda: widget._job is None, timeout=60_000)
+    for name in ("em-phantom", "nbody"):
+        viewer.layers.clear()
+        viewer.open_sample("napari-sr", name)
+        hr, lr = viewer.layers
+        assert widget.layer_box.layer() is lr
+        if title == "Super-resolve":
+            assert widget.reference_box.layer() is hr
+        viewer.layers.selection.active = hr
+        assert widget.layer_box.layer() is hr
 
 
 @pytest.fixture
@@ -134,6 +151,52 @@ def test_simulated_low_resolution_lies_under_its_original(shape, viewer, qtbot, 
     np.testing.assert_allclose(lr.data_to_world((*lead, 3, 5)), layer.data_to_world((*lead, 13.5, 21.5)))
     assert not layer.visible
     assert lr.metadata[METADATA_KEY]["reference"] == "mine"
+
+
+def test_simulating_can_be_cancelled(viewer, qtbot, monkeypatch):
+    import threading
+
+    from napari_sr.widgets import simulate
+
+    going_on = threading.Event()
+
+    def slow(*args, **kwargs):
+        for plane in range(1, 10_000):
+            going_on.wait(0.01)
+            yield plane / 10_000
+
+    monkeypatch.setattr(simulate, "degrade_planes", slow)
+    viewer.add_image(np.zeros((64, 64), np.uint8))
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Simulate low resolution")
+    assert not widget.cancel_button.isEnabled()
+    qtbot.mouseClick(widget.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "%" in widget.status.text(), timeout=5_000)
+    qtbot.mouseClick(widget.cancel_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: widget._job is None, timeout=5_000)
+    assert "Nothing was added" in widget.status.text()
+    assert len(viewer.layers) == 1
+    assert widget.run_button.isEnabled()
+
+
+def test_taking_the_widget_out_of_the_window_stops_simulating(viewer, qtbot, monkeypatch):
+    import time
+
+    from napari_sr.widgets import simulate
+
+    def slow(*args, **kwargs):
+        for plane in range(1, 10_000):
+            time.sleep(0.01)
+            yield plane / 10_000
+
+    monkeypatch.setattr(simulate, "degrade_planes", slow)
+    viewer.add_image(np.zeros((64, 64), np.uint8))
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Simulate low resolution")
+    widget.run()
+    job = widget._job
+    viewer.window.remove_dock_widget(widget)
+    assert job.cancelled
+    qtbot.waitUntil(lambda: not job.running, timeout=5_000)
+    assert len(viewer.layers) == 1
 
 
 def test_simulating_an_image_that_is_too_small_is_explained(viewer, qtbot):

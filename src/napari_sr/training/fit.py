@@ -6,7 +6,7 @@ import logging
 import platform
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -218,7 +218,7 @@ def fit(
     validation = load_sources(config.validation)
     if not validation:
         planes, validation = split_planes(planes)
-    network = starting_network(config)
+    network, history = starting_network(config)
     if not config.start_from and not resume:
         start_filters(network, planes, degradation, intensity)
     module = Regression(network=network, config=config).to(memory_format=torch.channels_last)
@@ -274,7 +274,7 @@ def fit(
     with quiet_lightning():  # a resumed run need not have validated, and the last steps never were
         (scores,) = trainer.validate(module, DataLoader(whole, batch_size=1, num_workers=0), verbose=False)
     minutes = (time.monotonic() - reporter.start) / 60
-    card = make_card(config, network, planes=len(planes), minutes=minutes)
+    card = make_card(config, network, planes=len(planes), minutes=minutes, history=history)
     measured = {
         "data": "validation images, network values, centre of at most 128 LR pixels",
         "model": {"psnr": scores["val_psnr"]},
@@ -285,10 +285,10 @@ def fit(
     return path
 
 
-def starting_network(config: TrainConfig) -> SRNetwork:
-    """Return the network of ``start_from``, or a new one with seeded weights."""
+def starting_network(config: TrainConfig) -> tuple[SRNetwork, list[dict[str, Any]]]:
+    """Return the network of ``start_from`` and how that was trained, or a new one with seeded weights."""
     if not config.start_from:
-        return create_network(config.network, **{"scale": config.scale, **dict(config.hyper_parameters)})
+        return create_network(config.network, **{"scale": config.scale, **dict(config.hyper_parameters)}), []
     model = load_model(config.start_from)
     if model.scale != config.scale:
         raise TrainingError(f"start_from: {model.card.name} upscales by {model.scale}, but scale is {config.scale}.")
@@ -296,7 +296,8 @@ def starting_network(config: TrainConfig) -> SRNetwork:
         raise TrainingError(
             f"intensity: {model.card.name} was trained with {model.card.intensity}; fine-tuning needs the same."
         )
-    return model.network.train()
+    earlier = dict(model.card.training)
+    return model.network.train(), [*earlier.pop("earlier", []), earlier]
 
 
 def start_filters(network: SRNetwork, planes: Sequence[Plane2D], degradation: Chain, intensity: Intensity) -> None:
@@ -311,8 +312,10 @@ def start_filters(network: SRNetwork, planes: Sequence[Plane2D], degradation: Ch
             one.load_state_dict(fitted.state_dict())
 
 
-def make_card(config: TrainConfig, network: SRNetwork, *, planes: int, minutes: float) -> ModelCard:
-    """Return the card of a trained network with all that training knows."""
+def make_card(
+    config: TrainConfig, network: SRNetwork, *, planes: int, minutes: float, history: Sequence[Mapping[str, Any]] = ()
+) -> ModelCard:
+    """Return the card of a trained network with all that training knows; ``history`` is of the runs before it."""
     training = {
         "data": [Path(s.path).name for s in config.train],
         "images": planes,
@@ -329,6 +332,8 @@ def make_card(config: TrainConfig, network: SRNetwork, *, planes: int, minutes: 
         "napari_sr": napari_sr.__version__,
         "torch": torch.__version__,
     }
+    if history:
+        training["earlier"] = [dict(run) for run in history]
     return ModelCard(
         **{
             "name": config.name,

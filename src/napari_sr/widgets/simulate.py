@@ -6,25 +6,24 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout
 
 from napari_sr.widgets.layer_box import LayerBox
-from napari_sr.widgets.worker import Ended, Failed, Job, Stopped
+from napari_sr.widgets.viewer_widget import ViewerWidget
+from napari_sr.widgets.worker import Ended, Failed, Stopped
 
 if TYPE_CHECKING:
     import napari
 
 
-class SimulateLowResolution(QWidget):
+class SimulateLowResolution(ViewerWidget):
     """Degrade an image layer into an aligned LR layer, to try a model where the truth is known."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
+        super().__init__(napari_viewer)
         from napari_sr.degradations import PRESETS
 
-        self.viewer = napari_viewer
-        self._job: Job | None = None
-        self.layer_box = LayerBox(napari_viewer, follow=True)
+        self.layer_box = LayerBox(self.viewer, follow=True)
         self.preset_box = QComboBox()
         for name in PRESETS:
             self.preset_box.addItem(PRESETS.entry(name).title, name)
@@ -37,6 +36,7 @@ class SimulateLowResolution(QWidget):
         self.scale_box.setValue(4)
         self.scale_box.setPrefix("÷ ")
         self.run_button = QPushButton("Simulate")
+        self.cancel_button = QPushButton("Cancel")
         self.status = QLabel()
         self.status.setWordWrap(True)
         explanation = QLabel(
@@ -51,14 +51,20 @@ class SimulateLowResolution(QWidget):
         layout = QVBoxLayout(self)
         layout.addWidget(explanation)
         layout.addLayout(form)
-        layout.addWidget(self.run_button)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_button, 1)
+        buttons.addWidget(self.cancel_button, 1)
+        layout.addLayout(buttons)
         layout.addWidget(self.status)
         layout.addStretch(1)
         self.run_button.clicked.connect(self.run)
-        self.layer_box.layer_changed.connect(self._refresh)
-        self._refresh()
+        self.cancel_button.clicked.connect(self.cancel)
+        self.layer_box.layer_changed.connect(self.refresh)
+        self.refresh()
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Enable what can be pressed now."""
+        self.cancel_button.setEnabled(self._job is not None)
         self.run_button.setEnabled(self.layer_box.layer() is not None and self._job is None)
 
     def run(self) -> None:
@@ -89,15 +95,13 @@ class SimulateLowResolution(QWidget):
             self.status.setText(f"Added {added.name}. The original is hidden, and serves as reference.")
 
         def end(how: Failed | Stopped | Ended) -> None:
-            self._job = None
             if isinstance(how, Failed):
                 self.status.setText(how.message)
-            self._refresh()
+            elif isinstance(how, Stopped):
+                self.status.setText("Cancelled. Nothing was added.")
 
-        self._job = Job(work, on_event=show, on_end=end, keep=lambda event: not isinstance(event, float))
         self.status.setText("Simulating …")
-        self._refresh()
-        self._job.start()
+        self.start_job(work, show, end, keep=lambda event: not isinstance(event, float))
 
 
 def degrade_planes(data: Any, preset: str, scale: int, *, rgb: bool) -> Generator[Any, None, None]:

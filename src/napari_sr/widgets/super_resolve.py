@@ -10,23 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from napari.utils import progress
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QProgressBar,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.errors import SRError
-from napari_sr.widgets.layer_box import LayerBox
-from napari_sr.widgets.settings_panel import SettingsPanel
-from napari_sr.widgets.worker import Ended, Failed, Job, Stopped
+from napari_sr.widgets.super_resolve_form import ERROR_STYLE, SuperResolveForm
+from napari_sr.widgets.worker import Ended, Failed, Stopped
 
 if TYPE_CHECKING:
     import napari
@@ -35,8 +23,6 @@ if TYPE_CHECKING:
     from napari_sr.model import ModelCard
     from napari_sr.widgets.layers import Snapshot
 
-ERROR_STYLE = "color: #ff6b5e;"
-WARNING_STYLE = "color: #f0b429;"
 NO_IMAGE = "Open an image, or File ▸ Open Sample ▸ Super-resolution."
 
 
@@ -60,7 +46,7 @@ class _Request:
     settings: dict[str, Any]
 
 
-class SuperResolve(QWidget):
+class SuperResolve(SuperResolveForm):
     """Super-resolve an image layer with a model, and compare with a reference if there is one.
 
     Parameters
@@ -70,83 +56,24 @@ class SuperResolve(QWidget):
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
-        self._job: Job | None = None
+        super().__init__(napari_viewer)
         self._activity: progress | None = None
         self._paths: dict[str, str] = {}
         self._rates: dict[str, float] = {}
-        self._build()
-        self._load_catalogue()
-
-    # -- building ---------------------------------------------------------------------------------
-
-    def _build(self) -> None:
-        from napari_sr.widgets.model_box import ModelBox
-
-        self.layer_box = LayerBox(self.viewer, follow=True)
-        self.reference_box = LayerBox(self.viewer, optional="none")
-        self.model_box = ModelBox()
-        self.card_button = QPushButton("Card…")
-        self.open_button = QPushButton("Open model file…")
-        self.axes_edit = QLineEdit()
-        self.warning = _message(WARNING_STYLE)
-        self.preview_button = QPushButton("Preview")
-        self.run_button = QPushButton("Run")
-        self.cancel_button = QPushButton("Cancel")
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
-        self.bar.setTextVisible(False)
-        self.status = _message()
-        self.settings = SettingsPanel()
-
-        self.layer_box.setToolTip("The image to super-resolve. Follows the selected layer.")
-        self.reference_box.setToolTip(
-            "A high-resolution image of the same place, if you have one: "
-            "Run then also adds an SSIM map and an error map."
-        )
-        self.axes_edit.setToolTip(
-            "One letter for each dimension. Y and X are upscaled; Z, T and C are worked through plane by plane; "
-            "S holds colours."
-        )
-        self.preview_button.setToolTip("Super-resolve a square in the centre of the view.")
-        self.card_button.setToolTip("What the model was trained on, how good it was measured to be, its licence.")
-
-        model_row = QHBoxLayout()
-        model_row.addWidget(self.model_box, 1)
-        model_row.addWidget(self.card_button)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Image", self.layer_box)
-        form.addRow("Axes", self.axes_edit)
-        form.addRow("Model", model_row)
-        form.addRow("", self.open_button)
-        form.addRow("Reference", self.reference_box)
-        buttons = QHBoxLayout()
-        for button in (self.preview_button, self.run_button, self.cancel_button):
-            buttons.addWidget(button, 1)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.warning)
-        layout.addLayout(buttons)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.status)
-        layout.addWidget(self.settings)
-        layout.addStretch(1)
-
         self.layer_box.layer_changed.connect(self._on_layer)
-        self.model_box.model_changed.connect(self._refresh)
-        self.axes_edit.textChanged.connect(self._refresh)
+        self.model_box.model_changed.connect(self.refresh)
+        self.axes_edit.textChanged.connect(self.refresh)
         self.card_button.clicked.connect(self._show_card)
         self.open_button.clicked.connect(self._open_model)
         self.preview_button.clicked.connect(self.preview)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
         self._on_layer()
+        self._load_catalogue()
 
     def _load_catalogue(self) -> None:
         """List models and devices in the background: importing torch takes seconds."""
-        self._say("Loading the list of models …")
+        self.say("Loading the list of models …")
 
         def look() -> Generator[_Catalogue, None, None]:
             from napari_sr.inference.device import available_devices
@@ -157,7 +84,7 @@ class SuperResolve(QWidget):
         def found(catalogue: _Catalogue) -> None:
             self.model_box.set_cards(catalogue.cards)
             self.settings.set_devices(catalogue.devices)
-            self._say("" if self.layer_box.layer() else NO_IMAGE)
+            self.say("" if self.layer_box.layer() else NO_IMAGE)
 
         self._start(look, found)
 
@@ -174,16 +101,16 @@ class SuperResolve(QWidget):
             try:
                 self.axes_edit.setText(guess_axes(tuple(shape), rgb=bool(layer.rgb)))
             except SRError as error:
-                self._say(str(error), ERROR_STYLE)
+                self.say(str(error), ERROR_STYLE)
             partner = layer.metadata.get(METADATA_KEY, {}).get("reference")
             self.reference_box.select_name(partner)
             if self.status.text() == NO_IMAGE:
-                self._say("")
+                self.say("")
         elif self._job is None:
-            self._say(NO_IMAGE)
-        self._refresh()
+            self.say(NO_IMAGE)
+        self.refresh()
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
         """Enable what can be pressed now, and warn of a model far from what it knows."""
         running = self._job is not None
         layer, card = self.layer_box.layer(), self.model_box.card()
@@ -200,10 +127,6 @@ class SuperResolve(QWidget):
             text = mismatch(card, snapshot(layer))
         self.warning.setText(text)
         self.warning.setVisible(bool(text))
-
-    def _say(self, text: str, style: str = "") -> None:
-        self.status.setStyleSheet(style)
-        self.status.setText(text)
 
     def _show_card(self) -> None:
         from napari_sr.widgets.card_view import CardDialog
@@ -231,54 +154,34 @@ class SuperResolve(QWidget):
             others = [c for c in self.model_box.cards() if c.name != card.name]
             self.model_box.set_cards([card, *others])
             self.model_box.select(card.name)
-            self._say(f"{card.name} was opened from {path.name}.")
+            self.say(f"{card.name} was opened from {path.name}.")
 
-        self._say(f"Opening {path.name} …")
-        self._start(read, add, done="")
+        self.say(f"Opening {path.name} …")
+        self._start(read, add)
 
     # -- jobs -------------------------------------------------------------------------------------
 
-    def _start(self, make: Any, on_event: Any, *, done: str | None = "", keep: Any = lambda event: True) -> None:
-        """Run one job; a second one cannot start before it has ended."""
-        if self._job is not None:
-            return
-        self._before_end = self.status.text()
+    def _start(self, make: Any, on_event: Any, *, keep: Any = lambda event: True) -> None:
+        """Run one job, and say how it ended if it has not said so itself."""
+        before = self.status.text()
 
         def end(how: Failed | Stopped | Ended) -> None:
-            self._job = None
             self._close_activity()
             if isinstance(how, Failed):
-                self._say(how.message, ERROR_STYLE)
-                if how.details:
-                    print(how.details)
+                self.say(how.message, ERROR_STYLE)
             elif isinstance(how, Stopped):
-                self._say("Cancelled. Nothing was added.")
-            elif done == "" and self.status.text() == self._before_end:
-                self._say("")
-            self._refresh()
+                self.say("Cancelled. Nothing was added.")
+            elif self.status.text() == before:
+                self.say("")
 
-        self._job = Job(make, on_event=on_event, on_end=end, keep=keep)
-        self._refresh()
-        self._job.start()
+        self.start_job(make, on_event, end, keep=keep)
 
     def cancel(self) -> None:
         """Stop at the next tile."""
+        super().cancel()
         if self._job is not None:
-            self._job.cancel()
             self.cancel_button.setEnabled(False)
-            self._say("Stopping …")
-
-    def event(self, event: QEvent) -> bool:
-        """Stop when the widget is taken out of the window; napari sends no close event then."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.shut_down()
-        return bool(super().event(event))
-
-    def shut_down(self) -> None:
-        """Cancel what is running and stop listening to the viewer."""
-        self.cancel()
-        self.layer_box.disconnect_viewer()
-        self.reference_box.disconnect_viewer()
+            self.say("Stopping …")
 
     def _close_activity(self) -> None:
         self.bar.setValue(0)
@@ -295,7 +198,7 @@ class SuperResolve(QWidget):
         try:
             check_axes(self.axes_edit.text().strip().upper(), layer)
         except SRError as error:
-            self._say(str(error), ERROR_STYLE)
+            self.say(str(error), ERROR_STYLE)
             return None
         return _Request(
             source=snapshot(layer),
@@ -315,7 +218,7 @@ class SuperResolve(QWidget):
 
         reference = None if request.reference_layer is None else snapshot(request.reference_layer).data
         self._activity = progress(total=1000, desc=f"Super-resolving {request.source.name}")
-        self._say("Starting …")
+        self.say("Starting …")
 
         def work() -> Generator[Any, None, None]:
             from napari_sr.evaluation.compare import iter_compared
@@ -334,7 +237,7 @@ class SuperResolve(QWidget):
             else:
                 self._advance(event)
 
-        self._start(work, show, done=None, keep=lambda event: isinstance(event, Compared))
+        self._start(work, show, keep=lambda event: isinstance(event, Compared))
 
     def _advance(self, event: Any) -> None:
         if self._job is None or self._job.cancelled:
@@ -342,7 +245,7 @@ class SuperResolve(QWidget):
         value = round(1000 * event.fraction)
         self.bar.setValue(value)
         left = "" if math.isnan(event.remaining) else f", {_duration(event.remaining)} left"
-        self._say(event.stage or f"{event.fraction:.0%}, {event.rate:.2g} Mpx/s{left}")
+        self.say(event.stage or f"{event.fraction:.0%}, {event.rate:.2g} Mpx/s{left}")
         # last: napari's progress bar processes events, so the job's end may be handled inside this call
         if self._activity is not None:
             self._activity.update(value - self._activity.n)
@@ -360,7 +263,7 @@ class SuperResolve(QWidget):
             lines.append(result.comparison.sentence() + ".")
         if result.note:
             lines.append(result.note)
-        self._say("\n".join(lines))
+        self.say("\n".join(lines))
 
     def preview(self) -> None:
         """Super-resolve a square in the centre of the view."""
@@ -384,9 +287,9 @@ class SuperResolve(QWidget):
                 side=side,
             )
         except (SRError, ValueError) as error:
-            self._say(str(error), ERROR_STYLE)
+            self.say(str(error), ERROR_STYLE)
             return
-        self._say("Preview …")
+        self.say("Preview …")
 
         def work() -> Generator[Any, None, None]:
             from napari_sr.inference import upscale_window
@@ -403,17 +306,9 @@ class SuperResolve(QWidget):
             self._rates[card.name] = report.megapixels / max(report.seconds, 1e-6)
             if request.layer in self.viewer.layers:
                 show_preview(self.viewer, request.layer, request.axes, window, event.image, card.scale)
-            self._say(f"Preview of {side} × {side} pixels in {report.seconds:.2g} s.")
+            self.say(f"Preview of {side} × {side} pixels in {report.seconds:.2g} s.")
 
-        self._start(work, show, done=None)
-
-
-def _message(style: str = "") -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setStyleSheet(style)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
+        self._start(work, show)
 
 
 def _duration(seconds: float) -> str:

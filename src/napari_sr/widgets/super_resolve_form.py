@@ -1,0 +1,85 @@
+"""What the dock widget *Super-resolve* looks like: its controls and their places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QProgressBar, QPushButton, QVBoxLayout
+
+from napari_sr.widgets.layer_box import LayerBox
+from napari_sr.widgets.model_box import ModelBox
+from napari_sr.widgets.settings_panel import SettingsPanel
+from napari_sr.widgets.viewer_widget import ViewerWidget
+
+ERROR_STYLE = "color: #ff6b5e;"
+WARNING_STYLE = "color: #f0b429;"
+
+
+class SuperResolveForm(ViewerWidget):
+    """The controls of *Super-resolve*, without what they do."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self.layer_box = LayerBox(self.viewer, follow=True)
+        self.reference_box = LayerBox(self.viewer, optional="none")
+        self.model_box = ModelBox()
+        self.card_button = QPushButton("Card…")
+        self.open_button = QPushButton("Open model file…")
+        self.axes_edit = QLineEdit()
+        self.warning = _message(WARNING_STYLE)
+        self.preview_button = QPushButton("Preview")
+        self.run_button = QPushButton("Run")
+        self.cancel_button = QPushButton("Cancel")
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.status = _message()
+        self.settings = SettingsPanel()
+
+        self.layer_box.setToolTip("The image to super-resolve. Follows the selected layer.")
+        self.reference_box.setToolTip(
+            "A high-resolution image of the same place, if you have one: "
+            "Run then also adds an SSIM map and an error map."
+        )
+        self.axes_edit.setToolTip(
+            "One letter for each dimension. Y and X are upscaled; Z, T and C are worked through plane by plane; "
+            "S holds colours."
+        )
+        self.preview_button.setToolTip("Super-resolve a square in the centre of the view.")
+        self.card_button.setToolTip("What the model was trained on, how good it was measured to be, its licence.")
+
+        model_row = QHBoxLayout()
+        model_row.addWidget(self.model_box, 1)
+        model_row.addWidget(self.card_button)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("Image", self.layer_box)
+        form.addRow("Axes", self.axes_edit)
+        form.addRow("Model", model_row)
+        form.addRow("", self.open_button)
+        form.addRow("Reference", self.reference_box)
+        buttons = QHBoxLayout()
+        for button in (self.preview_button, self.run_button, self.cancel_button):
+            buttons.addWidget(button, 1)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.warning)
+        layout.addLayout(buttons)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.status)
+        layout.addWidget(self.settings)
+        layout.addStretch(1)
+
+    def say(self, text: str, style: str = "") -> None:
+        """Show a sentence under the buttons."""
+        self.status.setStyleSheet(style)
+        self.status.setText(text)
+
+
+def _message(style: str = "") -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setStyleSheet(style)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

@@ -1,0 +1,80 @@
+"""What every dock widget of napari-sr has in common: the real viewer, one job at a time, an orderly end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QWidget
+
+from napari_sr.widgets.layer_box import LayerBox
+from napari_sr.widgets.worker import Ended, Failed, Job, Stopped
+
+
+def real_viewer(viewer: Any) -> Any:
+    """Return the viewer inside the proxy that napari hands to plugins.
+
+    The proxy wraps whatever is read from it anew each time, so that ``viewer.layers.selection.active is layer``
+    is never true for a layer got in another way.
+    """
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+class ViewerWidget(QWidget):
+    """A dock widget that works on the layers of a viewer, with at most one job in the background.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer, or napari's proxy of it.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self.viewer = real_viewer(napari_viewer)
+        self._job: Job | None = None
+
+    def refresh(self) -> None:
+        """Enable what can be pressed now; called when a job starts and ends."""
+        raise NotImplementedError
+
+    def start_job(
+        self,
+        make: Callable[[], Generator[Any, None, None]],
+        on_event: Callable[[Any], None],
+        on_end: Callable[[Failed | Stopped | Ended], None],
+        *,
+        keep: Callable[[Any], bool] = lambda event: True,
+    ) -> None:
+        """Run one job; a second one cannot start before it has ended."""
+        if self._job is not None:
+            return
+
+        def end(how: Failed | Stopped | Ended) -> None:
+            self._job = None
+            if isinstance(how, Failed) and how.details:
+                print(how.details)
+            on_end(how)
+            self.refresh()
+
+        self._job = Job(make, on_event=on_event, on_end=end, keep=keep)
+        self.refresh()
+        self._job.start()
+
+    def cancel(self) -> None:
+        """Ask the job to stop; it does at its next step."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def event(self, event: QEvent) -> bool:
+        """Stop when the widget is taken out of the window; napari sends no close event then."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.shut_down()
+        return bool(super().event(event))
+
+    def shut_down(self) -> None:
+        """Cancel what is running and stop listening to the viewer."""
+        self.cancel()
+        for box in self.findChildren(LayerBox):
+            box.disconnect_viewer()
