@@ -9,7 +9,8 @@ from small_models import make_model
 from napari_sr import load_model
 from napari_sr.errors import ConfigError, ImageError, MemoryLimitError, SRError
 from napari_sr.inference import Finished, Progress, iter_upscale, upscale, upscale_window
-from napari_sr.inference import engine as engine_module
+from napari_sr.inference import planes as planes_module
+from napari_sr.inference.run import Run
 
 DTYPES = ["u1", ">u2", "<u2", "u4", "i1", "i2", ">i4", "i8", "?", "f2", "f4", ">f8"]
 
@@ -58,7 +59,7 @@ def lazy(kind, image, tmp_path):
 @pytest.mark.parametrize("kind", ["memmap", "dask", "zarr", "xarray"])
 def test_lazy_arrays_equal_the_array(kind, large, model, rng, tmp_path, monkeypatch):
     if large:  # as for planes that do not fit: window by window
-        monkeypatch.setattr(engine_module, "PLANE_BYTES", 10)
+        monkeypatch.setattr(planes_module, "PLANE_BYTES", 10)
     image = rng.integers(0, 4000, (3, 40, 36)).astype(np.uint16)
     expected = upscale(image, model, tile=30, overlap=5)
     np.testing.assert_array_equal(upscale(lazy(kind, image, tmp_path), model, tile=30, overlap=5), expected)
@@ -151,7 +152,7 @@ def test_values_are_never_clipped_silently(rng):
 
 def out_of_memory(limit):
     """A network call that fails for tiles above a limit, as a full device does."""
-    original = engine_module._Run.infer
+    original = Run.infer
 
     def infer(self, lr):
         if max(lr.shape) > limit:
@@ -164,7 +165,7 @@ def out_of_memory(limit):
 def test_memory_that_runs_out_halves_the_tile(model, rng, monkeypatch):
     image = rng.normal(size=(150, 140)).astype(np.float32)
     expected = upscale(image, model)
-    monkeypatch.setattr(engine_module._Run, "infer", out_of_memory(80))
+    monkeypatch.setattr(Run, "infer", out_of_memory(80))
     result = finished_loosely(image, model)
     assert result.report.tile <= 80
     assert "halved" in result.report.sentence()
@@ -176,7 +177,7 @@ def finished_loosely(*args, **kwargs):
 
 
 def test_no_memory_at_all_ends_with_a_sentence(model, rng, monkeypatch):
-    monkeypatch.setattr(engine_module._Run, "infer", out_of_memory(0))
+    monkeypatch.setattr(Run, "infer", out_of_memory(0))
     image = rng.normal(size=(150, 140)).astype(np.float32)
     with pytest.raises(MemoryLimitError, match="too little memory for the smallest tile"):
         finished_loosely(image, model)
@@ -188,7 +189,7 @@ def test_other_runtime_errors_become_ours(model, monkeypatch):
     def broken(self, lr):
         raise RuntimeError("shapes cannot be multiplied")
 
-    monkeypatch.setattr(engine_module._Run, "infer", broken)
+    monkeypatch.setattr(Run, "infer", broken)
     with pytest.raises(SRError, match="shapes cannot be multiplied"):
         upscale(np.zeros((8, 8), np.float32), model)
 

@@ -1,6 +1,8 @@
 """napari.yaml and the code agree, and everything is where users look for it."""
 
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 from npe2 import PluginManifest
@@ -42,3 +44,13 @@ def test_menu_and_command_palette(viewer):
     ]
     assert any("Super-resolve" in title for title in menu)
     assert any("Simulate low resolution" in title for title in menu)
+
+
+def test_opening_the_widget_does_not_wait_for_torch():
+    # importing torch takes seconds, in which the window would stand still; it is done beside the window
+    code = (
+        "import sys, napari_sr.widgets.super_resolve, napari_sr.widgets.simulate, napari_sr.widgets.layers, "
+        "napari_sr.inference.axes\nprint('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "False", done.stderr

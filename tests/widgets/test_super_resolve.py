@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 from small_models import make_model
 
 from napari_sr import upscale
-from napari_sr.inference import engine
+from napari_sr.inference.run import Run
 from napari_sr.model import save
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.preview import camera
@@ -160,16 +160,16 @@ def test_axes_can_be_corrected(widget, viewer, qtbot, rng):
 @pytest.mark.parametrize("error", [RuntimeError("shapes do not fit"), torch.OutOfMemoryError("out of memory")])
 def test_every_failure_is_said_and_leaves_the_widget_usable(error, widget, viewer, qtbot, lr, monkeypatch):
     viewer.add_image(lr)
-    original = engine._Run.infer
+    original = Run.infer
 
     def broken(self, tile):
         raise error
 
-    monkeypatch.setattr(engine._Run, "infer", broken)
+    monkeypatch.setattr(Run, "infer", broken)
     run(qtbot, widget)
     assert any(word in widget.status.text() for word in ("shapes do not fit", "too little memory"))
     assert len(viewer.layers) == 1
-    monkeypatch.setattr(engine._Run, "infer", original)
+    monkeypatch.setattr(Run, "infer", original)
     run(qtbot, widget)
     assert len(viewer.layers) == 2
 
@@ -177,13 +177,13 @@ def test_every_failure_is_said_and_leaves_the_widget_usable(error, widget, viewe
 def slow(monkeypatch):
     import time
 
-    original = engine._Run.infer
+    original = Run.infer
 
     def infer(self, tile):
         time.sleep(0.05)
         return original(self, tile)
 
-    monkeypatch.setattr(engine._Run, "infer", infer)
+    monkeypatch.setattr(Run, "infer", infer)
 
 
 def test_cancel_stops_within_a_tile_and_adds_nothing(widget, viewer, qtbot, rng, monkeypatch):

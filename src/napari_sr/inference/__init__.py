@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
-from napari_sr.inference.engine import Finished, Progress, Report, iter_upscale, upscale, upscale_window
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_sr.inference.engine import iter_upscale, upscale, upscale_window
+    from napari_sr.inference.events import Finished, Progress, Report
 
 __all__ = ["Finished", "Progress", "Report", "iter_upscale", "upscale", "upscale_window"]
+
+
+def __getattr__(name: str) -> Any:
+    # imported when first used: the axes of a layer are wanted on the GUI thread, where torch would take seconds
+    if name in __all__:
+        from napari_sr.inference import engine
+
+        return getattr(engine, name)
+    raise AttributeError(f"module 'napari_sr.inference' has no attribute {name!r}")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
 
 from napari_sr.errors import ImageError
-from napari_sr.inference import Report
 from napari_sr.inference.axes import Layout, guess_axes
-from napari_sr.model import ModelCard
 from napari_sr.widgets.alignment import resampled_transform
+
+if TYPE_CHECKING:
+    from napari_sr.inference import Report
+    from napari_sr.model import ModelCard
 
 METADATA_KEY = "napari_sr"
 #: nanometres in units that layers of microscopes use

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
-from napari_sr.model import ModelCard
+if TYPE_CHECKING:
+    from napari_sr.model import ModelCard
 
 GROUPS = ("EM", "N-body", "fluorescence", "any")
 TITLES = {"EM": "Electron microscopy", "N-body": "Cosmology (N-body)", "any": "Interpolation (any image)"}
@@ -64,8 +66,8 @@ class ModelBox(QComboBox):
 
     def card(self) -> ModelCard | None:
         """The chosen card."""
-        card = self.currentData()
-        return card if isinstance(card, ModelCard) else None
+        card: ModelCard | None = self.currentData()  # None for a heading
+        return card
 
     def cards(self) -> list[ModelCard]:
         """All listed cards."""

@@ -1,0 +1,79 @@
+"""What a run tells while it goes on, and at its end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, after a tile.
+
+    Attributes
+    ----------
+    fraction
+        Share of the output that is done, 0 to 1.
+    seconds
+        Since the start.
+    megapixels
+        Output done so far.
+    stage
+        What is being done, if it is not the super-resolution itself.
+    """
+
+    fraction: float
+    seconds: float
+    megapixels: float
+    stage: str = ""
+
+    @property
+    def rate(self) -> float:
+        """Output megapixels a second."""
+        return self.megapixels / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left at the present rate."""
+        return self.seconds * (1 / self.fraction - 1) if self.fraction else math.nan
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done: for the result line and the layer's metadata."""
+
+    model: str
+    scale: int
+    device: str
+    precision: str
+    tile: int
+    halo: int
+    blend: int
+    planes: int
+    seconds: float
+    megapixels: float
+    non_finite: int = 0
+    tiles_redone: int = 0
+    saturated: int = 0
+    notes: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """One line for a person."""
+        rate = self.megapixels / self.seconds if self.seconds else 0.0
+        line = (
+            f"{self.model}: {self.megapixels:.3g} Mpx in {self.seconds:.2g} s ({rate:.2g} Mpx/s) on "
+            f"{self.device} in {self.precision}, tiles of {self.tile} px"
+        )
+        return ". ".join([line, *self.notes])
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The whole result; the last event of a run."""
+
+    image: Any
+    report: Report
+
+
+Event = Progress | Finished
