@@ -9,7 +9,9 @@ from small_models import make_model
 from typer.testing import CliRunner
 
 from napari_sr.cli.app import app, main
+from napari_sr.data.geometry import Geometry
 from napari_sr.data.io import read_image
+from napari_sr.data.output_files import OutputInfo, create_output
 from napari_sr.model import save
 from napari_sr.store import user_folder
 
@@ -74,6 +76,42 @@ def test_upscale_keeps_pixel_size_axes_and_type(run, lr, tmp_path):
 def test_upscale_to_other_formats(suffix, run, lr, tmp_path):
     assert run("upscale", lr, "-m", "bicubic-x2", "-o", tmp_path / f"sr{suffix}")[0] == 0
     assert read_image(tmp_path / f"sr{suffix}").data.shape == (3, 40, 48)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".zarr"])
+def test_upscale_lays_the_result_over_the_image_in_world_coordinates(suffix, run, tmp_path):
+    lies = Geometry({"Z": 0.5, "Y": 0.04, "X": 0.04}, dict.fromkeys("ZYX", "µm"), {"Z": 3.0, "Y": 10.0, "X": -2.0})
+    source = tmp_path / f"lr{suffix}"
+    image = np.zeros((3, 20, 24), np.float32)
+    with create_output(source, shape=image.shape, dtype=image.dtype, info=OutputInfo("ZYX", lies)) as out:
+        out[...] = image
+    assert run("upscale", source, "-m", "bicubic-x4", "-o", tmp_path / f"sr{suffix}")[0] == 0
+    sr = read_image(tmp_path / f"sr{suffix}").geometry
+    assert sr.steps == pytest.approx({"Z": 0.5, "Y": 0.01, "X": 0.01})
+    # half a coarse pixel less half a fine one to the upper left
+    assert sr.origin == pytest.approx({"Z": 3.0, "Y": 10 - 0.015, "X": -2 - 0.015}, abs=1e-5)
+
+
+def test_masks_say_how_they_are_stored(run, tmp_path):
+    np.save(tmp_path / "mask.npy", np.ones((8, 8), bool))
+    code, out, _ = run("upscale", tmp_path / "mask.npy", "-m", "nearest-x2", "-o", tmp_path / "sr.tif")
+    assert code == 0
+    assert "uint8" in out
+    np.testing.assert_array_equal(read_image(tmp_path / "sr.tif").data, np.ones((16, 16), np.uint8))
+    code, out, _ = run("upscale", tmp_path / "mask.npy", "-m", "nearest-x2", "-o", tmp_path / "sr.npy")
+    assert "uint8" not in out
+    assert read_image(tmp_path / "sr.npy").data.dtype == bool
+
+
+def test_degrade_colours_and_stacks(run, tmp_path, rng):
+    for name, shape in (("colour", (32, 24, 3)), ("stack", (2, 32, 24))):
+        image = rng.integers(0, 255, shape).astype(np.uint8)
+        np.save(tmp_path / f"{name}.npy", image)
+        assert run("degrade", tmp_path / f"{name}.npy", "-o", tmp_path / f"{name}_lr.npy", "-p", "area")[0] == 0
+        lr = read_image(tmp_path / f"{name}_lr.npy").data
+        blocks = image.reshape((8, 4, 6, 4, 3) if name == "colour" else (2, 8, 4, 6, 4))
+        blocks = blocks.mean((1, 3) if name == "colour" else (2, 4))
+        np.testing.assert_allclose(lr, blocks, atol=0.501)
 
 
 def test_upscale_a_folder_and_existing_files(run, lr, tmp_path):

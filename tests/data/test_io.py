@@ -4,13 +4,14 @@ import tifffile
 import zarr
 
 from napari_sr.data.folders import image_files, read_planes
+from napari_sr.data.geometry import Geometry
 from napari_sr.data.io import read_image
 from napari_sr.data.output_files import OutputInfo, create_output, tiff_kind
 from napari_sr.errors import ImageError
 
 
 def write(path, image, axes, size=(0.02, 0.03), unit="µm", **settings):
-    info = OutputInfo(axes=axes, pixel_size=size, unit=unit)
+    info = OutputInfo(axes=axes, geometry=Geometry(dict(zip("YX", size, strict=True)), {"Y": unit, "X": unit}))
     with create_output(path, shape=image.shape, dtype=image.dtype, info=info, **settings) as out:
         out[...] = image
 
@@ -41,10 +42,66 @@ def test_the_most_widely_understood_tiff_is_chosen(dtype, kind, tmp_path):
         assert tif.is_ome == (kind == "ome")
         assert tif.series[0].axes.endswith("YX")
     again = read_image(tmp_path / "a.tif")
-    if kind != "plain":
-        assert again.unit == "µm"
-        assert again.pixel_size == pytest.approx((0.02, 0.03), rel=1e-4)
-        assert again.axes == "ZYX"
+    assert again.unit == "µm"
+    assert again.pixel_size == pytest.approx((0.02, 0.03), rel=1e-4)
+    assert again.axes == "ZYX"
+
+
+FULL = Geometry(
+    {"T": 2.5, "Z": 0.3, "Y": 0.02, "X": 0.03},
+    {"T": "s", "Z": "µm", "Y": "µm", "X": "µm"},
+    {"Z": 1.5, "Y": -0.0075, "X": 7.0},
+)
+DENSITY = Geometry({"Z": 1.0, "Y": 0.78125, "X": 0.78125}, dict.fromkeys("ZYX", "Mpc/h"))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "i4", "f8", "f2", "i8", "?"])
+@pytest.mark.parametrize("suffix", [".tif", ".zarr"])
+@pytest.mark.parametrize(("geometry", "axes"), [(FULL, "TZYX"), (DENSITY, "ZYX"), (Geometry(), "ZYX")])
+def test_geometry_survives_every_format(dtype, suffix, geometry, axes, tmp_path):
+    image = np.ones((2, 3, 9, 7)[4 - len(axes) :], dtype)
+    path = tmp_path / f"a{suffix}"
+    with create_output(path, shape=image.shape, dtype=image.dtype, info=OutputInfo(axes, geometry)) as out:
+        out[...] = image
+    again = read_image(path)
+    assert again.axes == axes
+    assert {a: u for a, u in again.geometry.units.items() if u != "pixel"} == geometry.units
+    if suffix == ".zarr" and not geometry.steps:  # a zarr image always says its distances: 1 without a unit
+        assert set(again.geometry.steps.values()) == {1.0}
+        return
+    assert again.geometry.steps == pytest.approx(geometry.steps, rel=1e-5)
+    for axis in "ZYX":
+        assert again.geometry.origin.get(axis, 0.0) == pytest.approx(geometry.origin.get(axis, 0.0), rel=1e-4)
+
+
+def test_resampling_keeps_points_where_they_are():
+    finer = FULL.resampled(4)
+    # the mean of four fine centres is the coarse centre
+    for axis in "YX":
+        centres = [finer.origin[axis] + n * finer.steps[axis] for n in range(4)]
+        assert np.mean(centres) == pytest.approx(FULL.origin[axis], abs=1e-12)
+    assert finer.steps["Z"] == FULL.steps["Z"]
+    assert finer.resampled(1 / 4).origin == pytest.approx(FULL.origin)
+
+
+def test_plain_tiff_says_its_pixel_size_to_other_programs(tmp_path):
+    write(tmp_path / "a.tif", np.zeros((9, 7), np.float16), "YX")
+    with tifffile.TiffFile(tmp_path / "a.tif") as tif:
+        assert tif.pages.first.get_resolution("MICROMETER") == pytest.approx((1 / 0.03, 1 / 0.02), rel=1e-4)
+
+
+def test_ome_zarr_of_others(tmp_path):
+    # version 0.4, with a translation in each resolution and a scale of the whole image (after it)
+    group = zarr.create_group(str(tmp_path / "a.zarr"), zarr_format=2)
+    group.create_array("0", data=np.zeros((2, 9, 7), np.uint8))
+    group.attrs["multiscales"] = [{
+        "axes": [{"name": a, "type": "space", "unit": "micrometer"} for a in "zyx"],
+        "datasets": [{"path": "0", "coordinateTransformations": [
+            {"type": "scale", "scale": [2, 0.5, 0.5]}, {"type": "translation", "translation": [1, 2, 3]}]}],
+        "coordinateTransformations": [{"type": "scale", "scale": [1, 10, 10]}],
+    }]  # fmt: skip
+    image = read_image(tmp_path / "a.zarr")
+    assert image.geometry == Geometry({"Z": 2, "Y": 5, "X": 5}, dict.fromkeys("ZYX", "µm"), {"Z": 1, "Y": 20, "X": 30})
 
 
 def test_large_images_go_to_ome_bigtiff():

@@ -156,7 +156,7 @@ def test_simulated_low_resolution_lies_under_its_original(shape, viewer, qtbot, 
 def test_simulating_can_be_cancelled(viewer, qtbot, monkeypatch):
     import threading
 
-    from napari_sr.widgets import simulate
+    from napari_sr.inference import simulate
 
     going_on = threading.Event()
 
@@ -165,7 +165,7 @@ def test_simulating_can_be_cancelled(viewer, qtbot, monkeypatch):
             going_on.wait(0.01)
             yield plane / 10_000
 
-    monkeypatch.setattr(simulate, "degrade_planes", slow)
+    monkeypatch.setattr(simulate, "iter_degraded", slow)
     viewer.add_image(np.zeros((64, 64), np.uint8))
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Simulate low resolution")
     assert not widget.cancel_button.isEnabled()
@@ -181,14 +181,14 @@ def test_simulating_can_be_cancelled(viewer, qtbot, monkeypatch):
 def test_taking_the_widget_out_of_the_window_stops_simulating(viewer, qtbot, monkeypatch):
     import time
 
-    from napari_sr.widgets import simulate
+    from napari_sr.inference import simulate
 
     def slow(*args, **kwargs):
         for plane in range(1, 10_000):
             time.sleep(0.01)
             yield plane / 10_000
 
-    monkeypatch.setattr(simulate, "degrade_planes", slow)
+    monkeypatch.setattr(simulate, "iter_degraded", slow)
     viewer.add_image(np.zeros((64, 64), np.uint8))
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Simulate low resolution")
     widget.run()

@@ -21,22 +21,15 @@ def command(
     """Simulate a low-resolution image from a high-resolution one."""
     import numpy as np
 
-    from napari_sr.data.dtypes import to_dtype
     from napari_sr.data.io import read_image
     from napari_sr.data.output_files import OutputInfo, create_output
-    from napari_sr.degradations import degrade
-    from napari_sr.errors import ImageError
+    from napari_sr.inference.simulate import degraded_shape, iter_degraded
 
     image = read_image(hr)
-    if image.rgb:
-        raise ImageError(f"{hr.name} is a colour image; degrade its channels one by one.")
-    shape = tuple(int(n) for n in image.data.shape)
-    lr_shape = (*shape[:-2], shape[-2] // scale, shape[-1] // scale)
-    size = tuple(s * scale for s in image.pixel_size) if image.pixel_size else None
-    info = OutputInfo(axes=image.axes, pixel_size=size, unit=image.unit)  # type: ignore[arg-type]
+    shape = degraded_shape(tuple(int(n) for n in image.data.shape), image.axes, scale)
+    info = OutputInfo(axes=image.axes, geometry=image.geometry.resampled(1 / scale), metadata=image.metadata)
     dtype = np.dtype(image.data.dtype).newbyteorder("=")
-    with create_output(output, shape=lr_shape, dtype=dtype, info=info, overwrite=overwrite) as out:
-        for number, index in enumerate(np.ndindex(*shape[:-2])):
-            lr = degrade(np.asarray(image.data[index]), preset, scale, seed=seed + number)
-            out[(*index, slice(None), slice(None))] = to_dtype(lr, dtype)[0]
-    typer.echo(f"{output}: {lr_shape}, {preset} ×{scale}")
+    with create_output(output, shape=shape, dtype=dtype, info=info, overwrite=overwrite) as out:
+        for _ in iter_degraded(image.data, preset, scale, axes=image.axes, seed=seed, out=out):
+            pass
+    typer.echo(f"{output}: {shape}, {preset} ×{scale}")

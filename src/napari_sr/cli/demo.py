@@ -61,6 +61,7 @@ def run_job(sample: Sample, models: tuple[str, ...], folder: Path) -> tuple[Tabl
     """Super-resolve one sample with each model; writes TIFFs and a figure, returns table and reports."""
     import numpy as np
 
+    from napari_sr.data.geometry import Geometry
     from napari_sr.data.output_files import OutputInfo, create_output
     from napari_sr.evaluation import evaluate_models
     from napari_sr.evaluation.evaluate import full_range, log_density
@@ -88,7 +89,7 @@ def run_job(sample: Sample, models: tuple[str, ...], folder: Path) -> tuple[Tabl
         images[f"{name}_error-map"] = error_map(pred, target)
     for name, image in images.items():
         size = sample.pixel_size * (sample.scale if name == "LR" else 1)
-        info = OutputInfo(axes="YX", pixel_size=(size, size) if sample.unit == "nm" else None, unit=sample.unit)
+        info = OutputInfo(axes="YX", geometry=Geometry.square(size, sample.unit))
         path = folder / f"{name}.tif"
         with create_output(path, shape=image.shape, dtype=image.dtype, info=info, overwrite=True) as out:
             out[...] = image

@@ -18,6 +18,7 @@ def command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """List the sample images, or write one of them."""
+    from napari_sr.data.geometry import Geometry
     from napari_sr.data.output_files import OutputInfo, create_output
     from napari_sr.data.samples import SAMPLES, load_sample
     from napari_sr.errors import ConfigError
@@ -43,8 +44,7 @@ def command(
     for path, (image, factor) in targets.items():
         size = sample.pixel_size * factor
         axes = "ZYX"[3 - image.ndim :]
-        # the unit Mpc/h is not a length that image formats know
-        info = OutputInfo(axes=axes, pixel_size=(size, size) if sample.unit == "nm" else None, unit=sample.unit)
+        info = OutputInfo(axes=axes, geometry=Geometry.square(size, sample.unit))
         with create_output(path, shape=image.shape, dtype=image.dtype, info=info, overwrite=overwrite) as out:
             out[...] = image
         console.print(f"{path}  {image.shape}", highlight=False)

@@ -41,7 +41,7 @@ def command(
     files = [f for path in inputs for f in image_files(path) if f == path or not f.stem.endswith(done)]
     if not files:
         raise ImageError(f"There are only results of {loaded.card.name} in {inputs[0]}, no images to work on.")
-    many = len(files) > 1 or any(p.is_dir() for p in inputs)
+    many = len(files) > 1 or any(p.is_dir() and p not in files for p in inputs)  # an image in zarr is a folder too
     if many and output is not None and output.suffix:
         raise ImageError(f"Several images cannot be written to the one file {output}; give a folder.")
     targets = [output_path(file, output, loaded.card.name, many) for file in files]

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 from zipfile import BadZipFile
 
 import numpy as np
 import tifffile
 
+from napari_sr.data.geometry import Geometry
+from napari_sr.data.ome_zarr import read_array
+from napari_sr.data.tiff_geometry import read_geometry
 from napari_sr.errors import ImageError
 
 SUFFIXES = (".tif", ".tiff", ".npy", ".npz", ".zarr", ".png", ".jpg", ".jpeg", ".bmp")
@@ -31,19 +33,26 @@ class ImageFile:
         Array-like with ``shape``, ``dtype`` and slicing; may live on disk.
     axes
         One letter a dimension, ``Y`` and ``X`` the spatial ones, ``S`` colour samples.
-    pixel_size
-        (y, x) in ``unit``, or None.
-    unit
-        Unit of the pixel size; empty if unknown.
+    geometry
+        Distances, units and positions along the axes, as far as they are known.
     metadata
         What else the file said, kept for the result.
     """
 
     data: Any
     axes: str
-    pixel_size: tuple[float, float] | None = None
-    unit: str = ""
+    geometry: Geometry = field(default_factory=Geometry)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def pixel_size(self) -> tuple[float, float] | None:
+        """(y, x) in :attr:`unit`, or None if unknown."""
+        return self.geometry.pixel_size
+
+    @property
+    def unit(self) -> str:
+        """Unit of the pixel size; empty if unknown."""
+        return self.geometry.unit
 
     @property
     def rgb(self) -> bool:
@@ -74,7 +83,8 @@ def read_image(path: Path) -> ImageFile:
                 data = arrays[name]
             return ImageFile(data, _guess_axes(data.shape, data.dtype))
         if suffix == ".zarr":
-            return _read_zarr(path)
+            data, axes, geometry = read_array(path)
+            return ImageFile(data, axes or _guess_axes(data.shape, data.dtype), geometry)
         if suffix in (".png", ".jpg", ".jpeg", ".bmp"):
             from PIL import Image
 
@@ -106,11 +116,11 @@ def _read_tiff(path: Path) -> ImageFile:
     with tifffile.TiffFile(path) as tif:
         series = tif.series[0]
         axes = distinct_axes(series.axes)
-        pixel_size, unit = _tiff_pixel_size(tif)
+        geometry = read_geometry(tif)
         metadata: dict[str, Any] = {}
         if tif.imagej_metadata:
             metadata = {k: v for k, v in tif.imagej_metadata.items() if isinstance(v, str | int | float)}
-        elif tif.pages.first.description and not tif.is_ome:
+        elif tif.pages.first.description and not tif.is_ome and not tif.is_shaped:
             metadata = {"description": tif.pages.first.description}
         contiguous = series.dataoffset is not None
         large = series.nbytes > 256 * 1024**2
@@ -126,61 +136,4 @@ def _read_tiff(path: Path) -> ImageFile:
             data = data["0"]
     else:
         data = tifffile.imread(path)
-    return ImageFile(data, axes, pixel_size, unit, metadata)
-
-
-def _tiff_pixel_size(tif: tifffile.TiffFile) -> tuple[tuple[float, float] | None, str]:
-    """Return ((y, x), unit) from OME, ImageJ or plain TIFF tags."""
-    if tif.is_ome and tif.ome_metadata:
-        root = ElementTree.fromstring(tif.ome_metadata)
-        pixels = root.find(".//{*}Pixels")
-        if pixels is not None and "PhysicalSizeX" in pixels.attrib:
-            x = float(pixels.attrib["PhysicalSizeX"])
-            y = float(pixels.attrib.get("PhysicalSizeY", x))
-            return (y, x), pixels.attrib.get("PhysicalSizeXUnit", "µm")
-    tags = tif.pages.first.tags
-    if "XResolution" not in tags or "YResolution" not in tags:
-        return None, ""
-    (xn, xd), (yn, yd) = tags["XResolution"].value, tags["YResolution"].value
-    if not (xn and yn and xd and yd):
-        return None, ""
-    size = (yd / yn, xd / xn)
-    if tif.imagej_metadata:
-        unit = str(tif.imagej_metadata.get("unit", ""))
-        unit = {"micron": "µm", "\\u00B5m": "µm", "um": "µm", "pixel": ""}.get(unit, unit)
-        return (size, unit) if unit else (None, "")
-    resolution_unit = tags["ResolutionUnit"].value if "ResolutionUnit" in tags else 1
-    # 2 is inch, 3 is centimetre; 1 has no unit, and 72 or 96 per inch are screen defaults, not microscopes
-    factor = {2: 25_400.0, 3: 10_000.0}.get(int(resolution_unit))
-    if factor is None or (int(resolution_unit) == 2 and round(1 / size[1]) in (72, 96, 150, 300)):
-        return None, ""
-    return (size[0] * factor, size[1] * factor), "µm"
-
-
-def _read_zarr(path: Path) -> ImageFile:
-    import zarr
-
-    node = zarr.open(str(path), mode="r")
-    if isinstance(node, zarr.Array):
-        return ImageFile(node, _guess_axes(node.shape, node.dtype))
-    attributes: dict[str, Any] = dict(node.attrs)
-    described: Any = attributes.get("ome", attributes)
-    scales = described.get("multiscales")
-    if not scales:
-        raise ImageError(f"{path.name} is a zarr group without an OME-Zarr image in it.")
-    dataset = scales[0]["datasets"][0]
-    array = node[dataset["path"]]
-    axes_info = scales[0].get("axes", [])
-    axes = "".join(a["name"].upper() for a in axes_info) or _guess_axes(array.shape, array.dtype)
-    size, unit = None, ""
-    for transform in dataset.get("coordinateTransformations", []):
-        if transform["type"] == "scale":
-            size = (float(transform["scale"][-2]), float(transform["scale"][-1]))
-            unit = (
-                {"micrometer": "µm", "nanometer": "nm"}.get(
-                    axes_info[-1].get("unit", ""), axes_info[-1].get("unit", "")
-                )
-                if axes_info
-                else ""
-            )
-    return ImageFile(array, axes, size if unit else None, unit)
+    return ImageFile(data, axes, geometry, metadata)

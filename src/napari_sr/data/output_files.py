@@ -7,14 +7,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 
+from napari_sr.data.geometry import Geometry
 from napari_sr.data.io import IMAGEJ_BYTES, IMAGEJ_DTYPES
+from napari_sr.data.ome_zarr import create_image
+from napari_sr.data.tiff_geometry import tiff_settings
 from napari_sr.errors import ImageError
 
 OME_DTYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
@@ -26,10 +29,7 @@ class OutputInfo:
     """What the file should say of the image."""
 
     axes: str
-    pixel_size: tuple[float, float] | None = None
-    unit: str = ""
-    #: position of the first pixel's centre, in ``unit``, relative to the input's
-    origin: tuple[float, float] = (0.0, 0.0)
+    geometry: Geometry = field(default_factory=Geometry)
     metadata: Mapping[str, Any] | None = None
 
 
@@ -49,8 +49,14 @@ class MappedFile:
         mapped.flush()
 
 
+def tiff_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that a TIFF file stores; TIFF has no truth values, so they become 0 and 1."""
+    return np.dtype("uint8") if dtype.kind == "b" else dtype
+
+
 def tiff_kind(shape: tuple[int, ...], dtype: np.dtype[Any], axes: str) -> str:
     """Return ``imagej``, ``ome`` or ``plain``: the most widely understood TIFF that can hold the image."""
+    dtype = tiff_dtype(dtype)
     size = int(np.prod(shape)) * dtype.itemsize
     order = [a for a in "TZCYXS" if a in axes]
     if (
@@ -92,7 +98,7 @@ def create_output(
         if suffix == ".npy":
             yield _create_npy(part, shape, dtype)
         elif suffix == ".zarr":
-            yield _create_zarr(part, shape, dtype, info)
+            yield create_image(part, shape, dtype, info.axes, info.geometry)
         else:
             yield _create_tiff(part, shape, dtype, info)
         if path.is_dir():
@@ -111,58 +117,15 @@ def _create_npy(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Map
 
 def _create_tiff(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], info: OutputInfo) -> MappedFile:
     kind = tiff_kind(shape, dtype, info.axes)
-    stored = np.dtype("uint8") if dtype.kind == "b" else dtype
-    if kind == "ome" or stored != dtype:
-        kind = "ome"
-    metadata: dict[str, Any] = {"axes": info.axes}
-    settings: dict[str, Any] = {"photometric": "rgb" if info.axes.endswith("S") else "minisblack"}
-    if info.pixel_size:
-        y, x = info.pixel_size
-        if kind == "imagej":
-            settings["resolution"] = (1 / x, 1 / y)
-            metadata["unit"] = "micron" if info.unit == "µm" else info.unit
-        elif kind == "ome":
-            metadata |= {"PhysicalSizeX": x, "PhysicalSizeY": y}
-            metadata |= (
-                {"PhysicalSizeXUnit": info.unit, "PhysicalSizeYUnit": info.unit} if info.unit in OME_UNITS else {}
-            )
+    stored = tiff_dtype(dtype)
+    planes = int(np.prod([n for n, a in zip(shape, info.axes, strict=True) if a not in "YXS"]))
+    settings = tiff_settings(kind, info.axes, info.geometry, planes)
     if kind == "imagej":
-        kept = {k: v for k, v in (info.metadata or {}).items() if k in ("Info", "finterval", "mode", "spacing")}
-        metadata |= kept
+        kept = ("Info", "mode")
+        settings["metadata"] |= {k: v for k, v in (info.metadata or {}).items() if k in kept}
     mapped = tifffile.memmap(
         path, shape=shape, dtype=stored, imagej=kind == "imagej", ome=kind == "ome",
-        bigtiff=kind != "imagej", metadata=metadata, **settings,
+        bigtiff=kind != "imagej", photometric="rgb" if info.axes.endswith("S") else "minisblack", **settings,
     )  # fmt: skip
     # ImageJ files are big-endian, and tifffile may have added dimensions of one
     return MappedFile(path, offset=int(mapped.offset), shape=shape, dtype=mapped.dtype)
-
-
-#: units that the OME schema knows
-OME_UNITS = ("nm", "µm", "mm", "m", "Å", "pixel")
-
-
-def _create_zarr(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], info: OutputInfo) -> Any:
-    """Create an OME-Zarr image (version 0.5) with its pixel size and the shift of its first pixel."""
-    import zarr
-
-    group = zarr.create_group(str(path))
-    chunks = tuple(min(n, 1024) if a in "YX" else (n if a == "S" else 1) for n, a in zip(shape, info.axes, strict=True))
-    array = group.create_array("0", shape=shape, dtype=dtype, chunks=chunks)
-    kinds = {"T": "time", "C": "channel", "S": "channel"}
-    units = {"µm": "micrometer", "nm": "nanometer"}
-    axes = [
-        {"name": a.lower(), "type": kinds.get(a, "space")}
-        | ({"unit": units[info.unit]} if a in "YX" and info.unit in units else {})
-        for a in info.axes
-    ]
-    size = dict(zip("YX", info.pixel_size or (1.0, 1.0), strict=True))
-    origin = dict(zip("YX", info.origin, strict=True))
-    transforms = [
-        {"type": "scale", "scale": [size.get(a, 1.0) for a in info.axes]},
-        {"type": "translation", "translation": [origin.get(a, 0.0) for a in info.axes]},
-    ]
-    group.attrs["ome"] = {
-        "version": "0.5",
-        "multiscales": [{"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": transforms}]}],
-    }
-    return array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from napari_sr.data.io import read_image
 from napari_sr.data.output_files import OutputInfo, create_output
 from napari_sr.errors import ImageError
 from napari_sr.inference.axes import Layout
-from napari_sr.inference.engine import Event, iter_upscale
+from napari_sr.inference.engine import iter_upscale
+from napari_sr.inference.events import Event, Finished
 from napari_sr.model import Model
 
 
@@ -35,16 +37,16 @@ def iter_upscale_file(
         raise ImageError(f"{source} would be overwritten by its own result; choose another name.")
     layout = Layout(axes or image.axes, tuple(int(n) for n in image.data.shape))
     scale = model.scale
-    size = tuple(s / scale for s in image.pixel_size) if image.pixel_size else None
-    origin = tuple((1 / scale - 1) / 2 * s for s in image.pixel_size or (1.0, 1.0))
     info = OutputInfo(
         axes=layout.axes,
-        pixel_size=size,  # type: ignore[arg-type]
-        unit=image.unit,
-        origin=origin,  # type: ignore[arg-type]
+        geometry=image.geometry.resampled(scale),
         metadata={**image.metadata, "Info": f"super-resolved by napari-sr with {model.card.name}"},
     )
     dtype = np.dtype(image.data.dtype).newbyteorder("=")
     shape = layout.upscaled_shape(scale)
     with create_output(target, shape=shape, dtype=dtype, info=info, overwrite=overwrite) as out:
-        yield from iter_upscale(image.data, model, axes=layout.axes, out=out, **settings)
+        for event in iter_upscale(image.data, model, axes=layout.axes, out=out, **settings):
+            if isinstance(event, Finished) and out.dtype != dtype and dtype.kind == "b":
+                note = "The file holds 0 and 1 in uint8, since TIFF has no type for true and false"
+                event = replace(event, report=replace(event.report, notes=(*event.report.notes, note)))
+            yield event

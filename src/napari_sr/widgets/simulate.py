@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout
 
 from napari_sr.widgets.layer_box import LayerBox
@@ -78,7 +77,9 @@ class SimulateLowResolution(ViewerWidget):
         preset, scale = str(self.preset_box.currentData()), self.scale_box.value()
 
         def work() -> Generator[Any, None, None]:
-            yield from degrade_planes(source.data, preset, scale, rgb=source.rgb)
+            from napari_sr.inference import simulate
+
+            yield from simulate.iter_degraded(source.data, preset, scale, axes=source.axes)
 
         def show(event: Any) -> None:
             if isinstance(event, float):
@@ -102,21 +103,3 @@ class SimulateLowResolution(ViewerWidget):
 
         self.status.setText("Simulating …")
         self.start_job(work, show, end, keep=lambda event: not isinstance(event, float))
-
-
-def degrade_planes(data: Any, preset: str, scale: int, *, rgb: bool) -> Generator[Any, None, None]:
-    """Degrade an image plane by plane; yields shares as floats, then the LR image in the input's type."""
-    from napari_sr.data.dtypes import to_dtype
-    from napari_sr.degradations import degrade
-    from napari_sr.inference.axes import Layout, guess_axes
-
-    shape = tuple(int(n) for n in data.shape)
-    layout = Layout(guess_axes(shape, rgb=rgb), shape)
-    dtype = np.dtype(data.dtype).newbyteorder("=")
-    lr = np.empty(tuple(n // scale if a in "YX" else n for n, a in zip(shape, layout.axes, strict=True)), dtype)
-    whole = slice(None)
-    for number, index in enumerate(layout.planes()):
-        window = layout.select(index, whole, whole)
-        lr[window] = to_dtype(degrade(np.asarray(data[window]), preset, scale, seed=number), dtype)[0]
-        yield (number + 1) / layout.plane_count()
-    yield lr

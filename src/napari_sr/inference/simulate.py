@@ -1,0 +1,59 @@
+"""Low-resolution images made from high-resolution ones, of any number of dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+
+from napari_sr.data.dtypes import to_dtype
+from napari_sr.degradations import degrade
+from napari_sr.inference.axes import Layout
+
+
+def degraded_shape(shape: tuple[int, ...], axes: str, scale: int) -> tuple[int, ...]:
+    """Return the shape of the LR image: Y and X divided by ``scale``, what is left over cut off."""
+    return tuple(n // scale if a in "YX" else n for n, a in zip(shape, axes, strict=True))
+
+
+def iter_degraded(
+    image: Any, preset: str, scale: int, *, axes: str, seed: int = 0, out: Any = None
+) -> Generator[float | np.ndarray, None, None]:
+    """Degrade an image plane by plane, each with a noise of its own.
+
+    Parameters
+    ----------
+    image
+        Array-like of 2 to 5 dimensions.
+    preset
+        Name of a degradation.
+    scale
+        HR pixels to an LR pixel.
+    axes
+        One letter a dimension; colours (``S``) are degraded one by one.
+    seed
+        Of the noise of the first plane.
+    out
+        Array-like that receives the result; a new array of the image's type if None.
+
+    Yields
+    ------
+    float or ndarray
+        The share that is done after each plane; last, ``out``.
+    """
+    shape = tuple(int(n) for n in image.shape)
+    layout = Layout(axes, shape)
+    dtype = np.dtype(image.dtype).newbyteorder("=")
+    lr = np.empty(degraded_shape(shape, axes, scale), dtype) if out is None else out
+    whole = slice(None)
+    for number, index in enumerate(layout.planes()):
+        window = layout.select(index, whole, whole)
+        plane = layout.oriented(np.asarray(image[window]))
+        # transparency was not measured: neither blur nor noise
+        degraded = to_dtype(
+            degrade(plane, "area" if layout.is_alpha(index) else preset, scale, seed=seed + number), dtype
+        )[0]
+        lr[window] = layout.oriented(degraded)
+        yield (number + 1) / layout.plane_count()
+    yield lr
