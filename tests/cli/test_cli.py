@@ -198,12 +198,20 @@ def test_models_lists_and_shows_cards(run):
 
 def test_train_from_images_and_from_a_file(run, tmp_path, rng):
     np.save(tmp_path / "hr.npy", rng.integers(0, 255, (3, 40, 40)).astype(np.uint8))
-    code, out, err = run(
+    command = (
         "train", tmp_path / "hr.npy", "-o", tmp_path / "run", "--name", "mine", "--recipe", "wgan-pixel", "--scale", 2,
-        "--degradation", "area", "--steps", 2, "--lr-patch", 8, "--batch-size", 1, "--device", "cpu", "--install",
+        "--degradation", "area", "--steps", 2, "--lr-patch", 8, "--batch-size", 1, "--device", "cpu",
     )  # fmt: skip
+    code, out, err = run(*command, "--install")
     assert code == 0, err
     assert "Added to your models as mine" in out
+    code, _, err = run(*command, "--install")
+    assert code == 1
+    assert "model called mine already" in err
+    code, _, err = run(*command)
+    assert code == 1
+    assert "earlier run" in err
+    assert run(*command, "--install", "--overwrite")[0] == 0
     _, out, _ = run("models")
     assert "mine" in out
     (tmp_path / "c.yaml").write_text(

@@ -178,3 +178,22 @@ def test_model_is_usable_by_name_after_installing(images, tmp_path):
     model = load(fit(config(images), tmp_path / "run", device="cpu"))
     save(model, user_folder() / "tiny.safetensors")
     assert load_model("tiny").card == load_model("tiny").card
+
+
+def test_an_earlier_run_is_not_replaced_unasked(images, tmp_path):
+    fit(config(images), tmp_path / "run", device="cpu")
+    before = (tmp_path / "run" / "last.ckpt").read_bytes()
+    with pytest.raises(TrainingError, match="earlier run"):
+        fit(config(images), tmp_path / "run", device="cpu")
+    assert (tmp_path / "run" / "last.ckpt").read_bytes() == before
+    fit(config(images), tmp_path / "run", device="cpu", overwrite=True)
+
+
+def test_the_card_of_a_fine_tuned_model_keeps_the_runs_before(images, tmp_path):
+    first = fit(config(images, steps=4, seed=1), tmp_path / "a", device="cpu")
+    second = fit(config(images, steps=5, seed=2, start_from=str(first)), tmp_path / "b", device="cpu")
+    third = fit(config(images, steps=6, seed=3, start_from=str(second)), tmp_path / "c", device="cpu")
+    training = load(third).card.training
+    assert [run["steps"] for run in training["earlier"]] == [4, 5]
+    assert training["steps"] == 6
+    assert all("earlier" not in run for run in training["earlier"])

@@ -38,6 +38,9 @@ def command(
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights and sampling.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier run in the folder, and a model of the same name.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
     install: Annotated[bool, typer.Option("--install", help="Add the model to your models.")] = False,
 ) -> None:
@@ -47,7 +50,7 @@ def command(
     from napari_sr.errors import ConfigError
     from napari_sr.store import load_model, user_folder
     from napari_sr.training import Source, TrainConfig, fit
-    from napari_sr.training.fit import TrainProgress
+    from napari_sr.training.reporting import TrainProgress
 
     given = {
         "steps": steps, "lr_patch": lr_patch, "batch_size": batch_size,
@@ -71,6 +74,12 @@ def command(
         config = TrainConfig(
             name=name, train=(Source(str(source)),), start_from=start_from, **{**settings, **known, **chosen}
         )
+    target = user_folder() / f"{config.name}.safetensors"
+    if install and target.exists() and not overwrite:  # said before the hours of training, not after them
+        raise ConfigError(
+            f"You have a model called {config.name} already. "
+            "Choose another name, or allow it to be replaced (--overwrite)."
+        )
     console = Console(soft_wrap=True)
 
     def show(event: TrainProgress) -> None:
@@ -79,10 +88,9 @@ def command(
             line += f"  validation {event.val_psnr:.2f} dB (bicubic {event.val_bicubic:.2f})"
         console.print(line, highlight=False)
 
-    path = fit(config, output, resume=resume, device=device, on_event=show)
+    path = fit(config, output, resume=resume, overwrite=overwrite, device=device, on_event=show)
     console.print(f"Model: {path}", highlight=False)
     if install:
-        target = user_folder() / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)
         console.print(f"Added to your models as {path.stem}.", highlight=False)

@@ -17,36 +17,37 @@ INNER = 8
 PLACES = 3
 
 
-def halo_errors(model: Model, lr: npt.NDArray[Any], halos: list[int]) -> dict[int, float]:
-    """Return the largest deviation from the whole image for each halo, as a share of the intensity span.
+class _Probe:
+    """A few squares of 8 x 8 LR pixels, spread over an image that was super-resolved as a whole."""
 
-    A few squares of 8 x 8 LR pixels, spread over the image, are super-resolved with that much context
-    around them and compared with the same squares of the whole image.
-    """
-    fitted = model.intensity.fit(lr)
-    whole_lr = torch.from_numpy(fitted.forward(np.asarray(lr)))[None, None]
-    largest = max(halos)
-    free = [n - INNER - 2 * largest for n in lr.shape]
-    if min(free) < 0:
-        raise ImageError(f"The image is too small to measure a halo of {largest} pixels: {lr.shape}.")
-    corners = [
-        (largest + free[0] * i // max(PLACES - 1, 1), largest + free[1] * j // max(PLACES - 1, 1))
-        for i in range(PLACES)
-        for j in range(PLACES)
-    ]
-    span = model.intensity.upper - model.intensity.lower
-    s = model.scale
-    errors = dict.fromkeys(halos, 0.0)
-    with torch.inference_mode():
-        whole = model.network(whole_lr)
-        for y, x in corners:
-            truth = whole[..., y * s : (y + INNER) * s, x * s : (x + INNER) * s]
-            for halo in halos:
-                part = whole_lr[..., y - halo : y + INNER + halo, x - halo : x + INNER + halo]
-                inner = slice(halo * s, (halo + INNER) * s)
-                error = float((model.network(part)[..., inner, inner] - truth).abs().max()) / span
-                errors[halo] = max(errors[halo], error)
-    return errors
+    def __init__(self, model: Model, lr: npt.NDArray[Any], margin: int) -> None:
+        self.network, self.scale = model.network, model.scale
+        self.span = model.intensity.upper - model.intensity.lower
+        self.lr = torch.from_numpy(model.intensity.fit(lr).forward(np.asarray(lr)))[None, None]
+        free = [n - INNER - 2 * margin for n in lr.shape]
+        if min(free) < 0:
+            raise ImageError(f"The image is too small to measure a halo of {margin} pixels: {lr.shape}.")
+        steps = [[margin + n * i // (PLACES - 1) for i in range(PLACES)] for n in free]
+        self.corners = [(y, x) for y in steps[0] for x in steps[1]]
+        with torch.inference_mode():
+            self.whole = self.network(self.lr)
+
+    def error(self, halo: int) -> float:
+        """Return the largest deviation of the squares with that much context, as a share of the span."""
+        s, worst = self.scale, 0.0
+        inner = slice(halo * s, (halo + INNER) * s)
+        with torch.inference_mode():
+            for y, x in self.corners:
+                truth = self.whole[..., y * s : (y + INNER) * s, x * s : (x + INNER) * s]
+                part = self.lr[..., y - halo : y + INNER + halo, x - halo : x + INNER + halo]
+                worst = max(worst, float((self.network(part)[..., inner, inner] - truth).abs().max()) / self.span)
+        return worst
+
+
+def halo_errors(model: Model, lr: npt.NDArray[Any], halos: list[int]) -> dict[int, float]:
+    """Return the largest deviation of a tile from the whole image for each halo, as a share of the intensity span."""
+    probe = _Probe(model, lr, max(halos))
+    return {halo: probe.error(halo) for halo in halos}
 
 
 def measure_halo(model: Model, lr: npt.NDArray[Any]) -> dict[str, int]:
@@ -59,13 +60,16 @@ def measure_halo(model: Model, lr: npt.NDArray[Any]) -> dict[str, int]:
     lr
         A typical LR image, at least twice the receptive field wide.
     """
-    full = model.network.halo
-    errors = halo_errors(model, lr, list(range(full + 1)))
+    probe = _Probe(model, lr, model.network.halo)
     chosen = {}
     for precision, tolerance in TOLERANCES.items():
-        # the smallest from which on every larger one is good too
-        good = full
-        while good > 0 and errors[good - 1] <= tolerance:
-            good -= 1
+        # less context only makes it worse: halve the interval in which the error falls below the tolerance
+        low, good = -1, model.network.halo
+        while good - low > 1:
+            middle = (low + good) // 2
+            if probe.error(middle) <= tolerance:
+                good = middle
+            else:
+                low = middle
         chosen[precision] = good
     return chosen

@@ -1,0 +1,54 @@
+"""The model card of a trained network."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import napari_sr
+from napari_sr.model import ModelCard
+from napari_sr.networks import SRNetwork
+from napari_sr.training.config import TrainConfig
+
+
+def make_card(
+    config: TrainConfig, network: SRNetwork, *, planes: int, minutes: float, history: Sequence[Mapping[str, Any]] = ()
+) -> ModelCard:
+    """Return the card of a trained network with all that training knows; ``history`` is of the runs before it."""
+    training = {
+        "data": [Path(s.path).name for s in config.train],
+        "images": planes,
+        "start_from": config.start_from,
+        "loss": config.loss,
+        "steps": config.steps,
+        "batch_size": config.batch_size,
+        "lr_patch": config.lr_patch,
+        "learning_rate": config.learning_rate,
+        "optimizer": f"Adam {config.betas}, one-cycle",
+        "seed": config.seed,
+        "minutes": round(minutes, 1),
+        "device": platform.machine(),
+        "napari_sr": napari_sr.__version__,
+        "torch": torch.__version__,
+    }
+    if history:
+        training["earlier"] = [dict(run) for run in history]
+    return ModelCard(
+        **{
+            "name": config.name,
+            "network": network.name,
+            "hyper_parameters": network.hyper_parameters,
+            "scale": network.scale,
+            "in_channels": network.in_channels,
+            "out_channels": network.out_channels,
+            "intensity": dict(config.intensity),
+            "trained_patch": config.lr_patch,
+            "degradation": config.degradation,
+            "training": training,
+            **dict(config.card),
+        }
+    )
