@@ -2,7 +2,7 @@
 
     python scripts/finish_models.py RUNS
 
-RUNS holds one folder a model (as `napari-sr train scripts/models/NAME.yaml -o RUNS/NAME` makes it). The
+RUNS holds one folder a model (as `napari-sr train scripts/models/NAME.1.yaml -o RUNS/NAME` makes it). The
 Wiener filters are fitted here. Test images are read from scripts/models/data and scripts/models/nbody.
 Then `make results` measures the models and puts the figures on their cards.
 """
@@ -119,20 +119,6 @@ def finish(model: Model, kind: str) -> None:
     save(Model(network=model.network, card=card), shipped_folder() / f"{name}.safetensors", half=True)
 
 
-def from_run(name: str, runs: Path) -> Model | None:
-    """Load what a run has made; a second run in NAME-tuned continues the first, and the card says so."""
-    first, second = (runs / folder / f"{name}.safetensors" for folder in (name, f"{name}-tuned"))
-    if not first.exists():
-        return None
-    model = load(first)
-    if not second.exists():
-        return model
-    tuned = load(second)
-    steps = model.card.training["steps"] + tuned.card.training["steps"]
-    training = {**model.card.training, "steps": steps, "second_part": dict(tuned.card.training)}
-    return Model(network=tuned.network, card=replace(tuned.card, training=training))
-
-
 def main() -> None:
     runs = Path(sys.argv[1])
     wanted = sys.argv[2:]
@@ -141,9 +127,9 @@ def main() -> None:
             continue
         kind = "N-body" if name.startswith("nbody") else "EM"
         if "wiener" in name:
-            finish(wiener(name, HERE / f"{name.split('-')[0]}-dfcan-x4.yaml"), kind)
-        elif (model := from_run(name, runs)) is not None:
-            finish(model, kind)
+            finish(wiener(name, HERE / f"{name.split('-')[0]}-dfcan-x4.1.yaml"), kind)
+        elif (run := runs / name / f"{name}.safetensors").exists():
+            finish(load(run), kind)
         else:
             print(f"{name}: no run in {runs}")
 

@@ -188,7 +188,7 @@ def save(model: Model, path: str | os.PathLike[str], *, half: bool = False) -> M
             save_file(state, temporary, metadata={HEADER_KEY: card.to_json()})
             os.chmod(temporary, 0o644)
             os.replace(temporary, path)
-        except BaseException:
+        except BaseException:  # also Ctrl-C: no half-written file may stay; the error goes on
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:

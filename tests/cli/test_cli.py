@@ -193,7 +193,9 @@ def test_models_lists_and_shows_cards(run):
     _, out, _ = run("models", "--json")
     assert "small-wgan-x4" in [c["name"] for c in json.loads(out)]
     _, out, _ = run("models", "small-wgan-x4")
-    assert "hyper_parameters" in out
+    assert "Upscales: ×4" in out
+    _, out, _ = run("models", "small-wgan-x4", "--json")
+    assert json.loads(out)["hyper_parameters"]["scale"] == 4
 
 
 def test_train_from_images_and_from_a_file(run, tmp_path, rng):

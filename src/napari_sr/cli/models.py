@@ -16,6 +16,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the models, or show one model's card."""
+    from napari_sr.card_text import card_sections
     from napari_sr.store import list_models, load_model, user_folder
 
     console = Console(soft_wrap=True)
@@ -24,9 +25,11 @@ def command(
         if as_json:
             typer.echo(json.dumps(asdict(card), indent=2, ensure_ascii=False))
             return
-        for key, value in asdict(card).items():
-            if value not in ("", (), {}):
-                console.print(f"[bold]{key}[/bold]: {value}", highlight=False)
+        console.print(f"[bold]{card.title or card.name}[/bold]", highlight=False)
+        for title, rows in card_sections(card):
+            console.print(f"\n[bold]{title}[/bold]" if title else "")
+            for key, text in rows:
+                console.print(f"{key}: {text}" if key else text, highlight=False, markup=False)
         return
     cards = list_models()
     if as_json:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError, SRError
-from napari_sr.evaluation.evaluate import full_range, log_density
+from napari_sr.evaluation.evaluate import log_density
 from napari_sr.inference import Finished, Progress, iter_upscale
 from napari_sr.inference.axes import Layout
 from napari_sr.metrics.maps import error_map
@@ -173,4 +173,4 @@ def _stack_range(reference: Any, layout: Layout, density: bool) -> float:
         if not np.isfinite(plane).all():
             raise ImageError("there are pixels that are not finite.")
         low, high = min(low, float(plane.min())), max(high, float(plane.max()))
-    return high - low or full_range(np.zeros(1))
+    return high - low or 1.0  # a constant reference has no range of its own
