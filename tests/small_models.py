@@ -11,6 +11,8 @@ from napari_sr.networks import create_network
 SMALL = {
     "wgan": {"num_blocks": 2, "num_features": 8},
     "dfcan": {"num_groups": 1, "num_blocks": 2, "num_features": 8, "reduction": 4},
+    "srresnet": {"num_blocks": 2, "num_features": 8},
+    "rrdb": {"num_blocks": 1, "num_features": 8, "growth": 4},
     "rcan": {"num_groups": 2, "num_blocks": 2, "num_features": 8, "reduction": 4},
 }
 

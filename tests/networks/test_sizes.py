@@ -44,3 +44,11 @@ def test_lanczos_keeps_constants_and_beats_bilinear_on_a_wave(scale):
     torch.testing.assert_close(
         create_network("lanczos", scale=scale)(constant), torch.full((1, 1, 5 * scale, 5 * scale), 3.25)
     )
+
+
+def test_generators_of_the_gans_have_their_published_sizes():
+    # SRResNet as SRGAN's authors count it, with three colours: 1.5 M; ESRGAN's RRDBNet: 16.7 M
+    srresnet = create_network("srresnet", scale=4, in_channels=3, out_channels=3).parameter_count()
+    rrdb = create_network("rrdb", scale=4, in_channels=3, out_channels=3).parameter_count()
+    assert round(srresnet / 1e6, 1) == 1.5
+    assert rrdb == 16_697_987

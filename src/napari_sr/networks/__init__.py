@@ -6,12 +6,13 @@ import inspect
 from typing import Any
 
 from napari_sr.errors import ConfigError
-from napari_sr.networks.base import SRNetwork
+from napari_sr.networks.base import Critic, SRNetwork
 from napari_sr.registry import Registry
 
-__all__ = ["NETWORKS", "SRNetwork", "create_network"]
+__all__ = ["CRITICS", "NETWORKS", "Critic", "SRNetwork", "create_critic", "create_network"]
 
 NETWORKS: Registry[type[SRNetwork]] = Registry(kind="network", package="napari_sr.networks")
+CRITICS: Registry[type[Critic]] = Registry(kind="critic", package="napari_sr.networks")
 
 
 def create_network(name: str, **hyper_parameters: Any) -> SRNetwork:
@@ -43,3 +44,12 @@ def create_network(name: str, **hyper_parameters: Any) -> SRNetwork:
     network.name = name
     network.hyper_parameters = dict(bound.arguments)
     return network
+
+
+def create_critic(name: str, **hyper_parameters: Any) -> Critic:
+    """Build the critic or discriminator called ``name``; raises :class:`ConfigError` if that cannot be."""
+    critic_class = CRITICS[name]
+    try:
+        return critic_class(**hyper_parameters)
+    except TypeError as error:
+        raise ConfigError(f"critic {name!r}: {error}") from None

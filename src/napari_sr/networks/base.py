@@ -48,3 +48,17 @@ class SRNetwork(nn.Module, ABC):
     @abstractmethod
     def forward(self, lr: Tensor) -> Tensor:
         """Super-resolve a batch."""
+
+
+class Critic(nn.Module, ABC):
+    """Judges images: one number an image, higher for what looks real.
+
+    A critic (Wasserstein) has no bounds; the number of a discriminator is a logit.
+    """
+
+    #: smallest side of a patch that it can judge
+    min_patch: ClassVar[int] = 1
+
+    @abstractmethod
+    def forward(self, image: Tensor) -> Tensor:
+        """Judge a batch (N, C, H, W); returns (N,)."""

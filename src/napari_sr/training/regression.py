@@ -8,7 +8,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from napari_sr.losses import LOSSES
+from napari_sr.losses import create_loss
 from napari_sr.networks import SRNetwork
 from napari_sr.training.config import TrainConfig
 
@@ -20,7 +20,8 @@ class Regression(L.LightningModule):
         super().__init__()
         self.network = network
         self.config = config
-        self.loss = LOSSES[config.loss]()
+        limits = {k: float(config.intensity.get(k, default)) for k, default in (("lower", 0.0), ("upper", 1.0))}
+        self.loss = create_loss(config.loss, **limits)
 
     def forward(self, lr: Tensor) -> Tensor:
         sr: Tensor = self.network(lr)

@@ -1,0 +1,83 @@
+"""What a critic and a generator want of each other, and the gradient penalty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_sr.registry import Registry
+
+
+@dataclass(frozen=True)
+class AdversarialLoss:
+    """Losses of both sides, from the critic's values for real and for generated images, each (N,).
+
+    Attributes
+    ----------
+    critic, generator
+        (real, fake) -> scalar to minimise.
+    """
+
+    critic: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
+
+
+ADVERSARIAL_LOSSES: Registry[AdversarialLoss] = Registry(kind="adversarial loss")
+
+# E[C(fake)] - E[C(real)] and -E[C(fake)]
+ADVERSARIAL_LOSSES.register("wasserstein", title="Wasserstein", reference="arXiv:1701.07875")(
+    AdversarialLoss(
+        critic=lambda real, fake: fake.mean() - real.mean(),
+        generator=lambda real, fake: -fake.mean(),
+    )
+)
+# -log D(real) - log(1 - D(fake)) and -log D(fake), D the sigmoid of the value; softplus(-x) = -log sigmoid(x)
+ADVERSARIAL_LOSSES.register("standard", title="standard (SRGAN)", reference="arXiv:1406.2661")(
+    AdversarialLoss(
+        critic=lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
+        generator=lambda real, fake: F.softplus(-fake).mean(),
+    )
+)
+
+
+def _relativistic(more: Tensor, less: Tensor) -> Tensor:
+    """Return how far ``more`` is from being more real than the mean of ``less``, and the other way round."""
+    return (F.softplus(less.mean() - more).mean() + F.softplus(less - more.mean()).mean()) / 2
+
+
+ADVERSARIAL_LOSSES.register(
+    "relativistic", title="relativistic average (ESRGAN)", reference="Jolicoeur-Martineau 2018, arXiv:1807.00734"
+)(
+    AdversarialLoss(
+        critic=_relativistic,
+        generator=lambda real, fake: _relativistic(fake, real),
+    )
+)
+
+
+def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, epsilon: Tensor) -> Tensor:
+    """Return E[(||grad C(x)||_2 - 1)^2] at x = epsilon * real + (1 - epsilon) * fake, in float32.
+
+    Parameters
+    ----------
+    critic
+        Judges each image alone (no batch norm).
+    real, fake
+        Images (N, C, H, W).
+    epsilon
+        (N,), uniform in [0, 1].
+
+    References
+    ----------
+    Gulrajani et al. 2017, arXiv:1704.00028, eq. 3
+    """
+    weight = epsilon.view(-1, 1, 1, 1)
+    with torch.autocast(real.device.type, enabled=False):
+        between = (weight * real.detach().float() + (1 - weight) * fake.detach().float()).requires_grad_(True)
+        (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    norm: Tensor = gradient.flatten(1).norm(dim=1)
+    return (norm - 1).square().mean()

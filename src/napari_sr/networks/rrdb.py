@@ -1,0 +1,93 @@
+"""RRDBNet: ESRGAN's generator, residual-in-residual dense blocks without batch norm."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_sr.networks import NETWORKS
+from napari_sr.networks.base import SRNetwork
+from napari_sr.networks.blocks import Head, OutputHead, conv
+
+
+class DenseBlock(nn.Module):
+    """Five convolutions, each of which sees the outputs of all before it; 0.2 of it is added to the input."""
+
+    def __init__(self, *, num_features: int, growth: int) -> None:
+        super().__init__()
+        widths = [growth] * 4 + [num_features]
+        self.convs = nn.ModuleList(conv(num_features + i * growth, width) for i, width in enumerate(widths))
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = [x]
+        for layer in self.convs[:4]:
+            seen.append(F.leaky_relu(layer(torch.cat(seen, dim=1)), 0.2))
+        out: Tensor = x + 0.2 * self.convs[4](torch.cat(seen, dim=1))
+        return out
+
+
+class RRDB(nn.Module):
+    """Three dense blocks; 0.2 of them is added to the input."""
+
+    def __init__(self, *, num_features: int, growth: int) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*(DenseBlock(num_features=num_features, growth=growth) for _ in range(3)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + 0.2 * self.blocks(x)
+        return out
+
+
+@NETWORKS.register("rrdb", title="RRDBNet (ESRGAN's generator)", reference="Wang et al. 2018, arXiv:1809.00219")
+class RRDBNet(SRNetwork):
+    """conv - 23 RRDB - conv - long skip - (nearest x2, conv) a factor 2 - conv - conv - head.
+
+    Weights start as He et al. initialise them, times 0.1: with residuals of residuals, larger ones diverge.
+    """
+
+    scales = (2, 3, 4, 8)
+
+    def __init__(
+        self,
+        *,
+        scale: int,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        num_features: int = 64,
+        num_blocks: int = 23,
+        growth: int = 32,
+        head: Head = "linear",
+    ) -> None:
+        super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
+        self.factors = [3] if scale == 3 else [2] * int(math.log2(scale))
+        self.num_blocks = num_blocks
+        self.first = conv(in_channels, num_features)
+        self.blocks = nn.Sequential(*(RRDB(num_features=num_features, growth=growth) for _ in range(num_blocks)))
+        self.after = conv(num_features, num_features)
+        self.upsample = nn.ModuleList(conv(num_features, num_features) for _ in self.factors)
+        self.fine = conv(num_features, num_features)
+        self.last = OutputHead(in_channels=num_features, out_channels=out_channels, kernel_size=3, activation=head)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, a=0, mode="fan_in")
+                module.weight.data *= 0.1
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
+
+    @property
+    def halo(self) -> int:
+        reach = 2  # the last two convolutions, on the finest grid
+        for factor in reversed(self.factors):
+            reach = -(-(reach + 1) // factor)  # each upsampling's convolution comes after it
+        return reach + 1 + 15 * self.num_blocks + 1
+
+    def forward(self, lr: Tensor) -> Tensor:
+        features = self.first(lr.to(self.first.weight.dtype))  # (N, F, H, W)
+        features = features + self.after(self.blocks(features))
+        for factor, layer in zip(self.factors, self.upsample, strict=True):
+            features = F.leaky_relu(layer(F.interpolate(features, scale_factor=float(factor), mode="nearest")), 0.2)
+        sr: Tensor = self.last(F.leaky_relu(self.fine(features), 0.2))  # (N, C, H * scale, W * scale)
+        return sr
