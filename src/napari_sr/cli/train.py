@@ -9,23 +9,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "dfcan": {"network": "dfcan", "loss": "mse+ssim", "learning_rate": 3e-4},
-    "wgan-pixel": {
-        "network": "wgan",
-        "loss": "l1",
-        "learning_rate": 5e-4,
-        # room above and below, since tanh cannot reach its limits
-        "intensity": {"kind": "percentile", "lower": -0.8, "upper": 0.8},
-    },
-    "rcan": {"network": "rcan", "loss": "l1", "learning_rate": 5e-4},
-}
-
 
 def command(
     source: Annotated[Path, typer.Argument(help="Configuration (.yaml), or HR image or folder.", show_default=False)],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for checkpoints and the model.")],
-    recipe: Annotated[str, typer.Option(help=f"{', '.join(DEFAULTS)} (for images).")] = "dfcan",
+    recipe: Annotated[
+        str, typer.Option(help="dfcan, wgan-gp, wgan-pixel, rcan, regression, srgan, esrgan (for images).")
+    ] = "dfcan",
     name: Annotated[str, typer.Option(help="Name of the model (for images).")] = "my-model",
     scale: Annotated[int | None, typer.Option(help="Upscaling factor (for images). Default: 4.")] = None,
     degradation: Annotated[
@@ -42,6 +32,8 @@ def command(
         bool, typer.Option("--overwrite", help="Replace an earlier run in the folder, and a model of the same name.")
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Devices to share each batch.")] = 1,
+    num_nodes: Annotated[int, typer.Option(min=1, help="Machines to share each batch.")] = 1,
     install: Annotated[bool, typer.Option("--install", help="Add the model to your models.")] = False,
 ) -> None:
     """Train or fine-tune a model on your own high-resolution images."""
@@ -49,7 +41,7 @@ def command(
 
     from napari_sr.errors import ConfigError
     from napari_sr.store import load_model, user_folder
-    from napari_sr.training import Source, TrainConfig, fit
+    from napari_sr.training import Source, TrainConfig, fit, recipe_config
     from napari_sr.training.reporting import TrainProgress
 
     given = {
@@ -60,20 +52,14 @@ def command(
     if source.suffix.lower() in (".yaml", ".yml"):
         config = replace(TrainConfig.read(source), **changes)
     else:
-        if recipe not in DEFAULTS:
-            raise ConfigError(f"There is no recipe {recipe!r}. Known: {', '.join(DEFAULTS)}.")
-        settings = {**DEFAULTS[recipe], **changes}
-        if recipe == "dfcan":
-            settings["hyper_parameters"] = {"head": "linear", "skip": "filter"}
-        known: dict[str, Any] = {"scale": 4, "degradation": "em"}
         if start_from:  # a model keeps its scale, its degradation, and above all its intensity transform
             card = load_model(start_from).card
-            known = {"scale": card.scale, "degradation": card.degradation or "em"}
-            settings["intensity"] = dict(card.intensity)
-        chosen = {k: v for k, v in {"scale": scale, "degradation": degradation}.items() if v is not None}
-        config = TrainConfig(
-            name=name, train=(Source(str(source)),), start_from=start_from, **{**settings, **known, **chosen}
-        )
+            changes = {
+                "scale": card.scale, "degradation": card.degradation or "em", "intensity": dict(card.intensity),
+                "network": card.network, "hyper_parameters": {}, "start_from": start_from, **changes,
+            }  # fmt: skip
+        changes |= {k: v for k, v in {"scale": scale, "degradation": degradation}.items() if v is not None}
+        config = recipe_config(recipe, name=name, train=(Source(str(source)),), **changes)
     target = user_folder() / f"{config.name}.safetensors"
     if install and target.exists() and not overwrite:  # said before the hours of training, not after them
         raise ConfigError(
@@ -83,12 +69,20 @@ def command(
     console = Console(soft_wrap=True)
 
     def show(event: TrainProgress) -> None:
+        if event.note:
+            console.print(event.note, style="yellow", highlight=False)
+        if event.train_loss != event.train_loss and event.val_psnr is None:  # NaN: only a note
+            return
         line = f"step {event.step}/{config.steps}  {event.seconds:.0f} s  loss {event.train_loss:.5f}"
         if event.val_psnr is not None and event.val_bicubic is not None:
             line += f"  validation {event.val_psnr:.2f} dB (bicubic {event.val_bicubic:.2f})"
+        line += "".join(f"  {name.replace('_', ' ')} {value:.4g}" for name, value in event.losses.items())
         console.print(line, highlight=False)
 
-    path = fit(config, output, resume=resume, overwrite=overwrite, device=device, on_event=show)
+    path = fit(
+        config, output, resume=resume, overwrite=overwrite, device=device, devices=devices, num_nodes=num_nodes,
+        on_event=show,
+    )  # fmt: skip
     console.print(f"Model: {path}", highlight=False)
     if install:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from napari_sr.training.config import Source, TrainConfig
+from napari_sr.training.config import Adversarial, Source, TrainConfig
 from napari_sr.training.fit import fit
+from napari_sr.training.recipes import RECIPES, recipe_config
 
-__all__ = ["Source", "TrainConfig", "fit"]
+__all__ = ["RECIPES", "Adversarial", "Source", "TrainConfig", "fit", "recipe_config"]

@@ -13,6 +13,17 @@ import napari_sr
 from napari_sr.model import ModelCard
 from napari_sr.networks import SRNetwork
 from napari_sr.training.config import TrainConfig
+from napari_sr.training.optimizers import OPTIMIZERS, SCHEDULES
+
+
+def _loss(config: TrainConfig) -> str:
+    """Return the losses and their weights in words."""
+    rival = config.adversarial
+    parts = [config.loss if rival is None else f"{rival.pixel_weight:g}·{config.loss}"]
+    parts += [f"{weight:g}·{name}" for name, weight in config.extra_losses.items()]
+    if rival is not None:
+        parts.append(f"{rival.weight:g}·{rival.loss} against {rival.critic}, λ = {rival.gradient_penalty:g}")
+    return " + ".join(parts)
 
 
 def make_card(
@@ -23,12 +34,15 @@ def make_card(
         "data": [Path(s.path).name for s in config.train],
         "images": planes,
         "start_from": config.start_from,
-        "loss": config.loss,
+        "recipe": config.recipe,
+        "loss": _loss(config),
         "steps": config.steps,
         "batch_size": config.batch_size,
         "lr_patch": config.lr_patch,
         "learning_rate": config.learning_rate,
-        "optimizer": f"Adam {config.betas}, one-cycle",
+        "optimizer": ", ".join(
+            (f"{OPTIMIZERS.entry(config.optimizer).title} {config.betas}", SCHEDULES.entry(config.schedule).title)
+        ),
         "seed": config.seed,
         "minutes": round(minutes, 1),
         "device": platform.machine(),

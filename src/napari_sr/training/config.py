@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import yaml
 
 from napari_sr.errors import ConfigError
 from napari_sr.intensity import Intensity
+
+PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,57 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Adversarial:
+    """The other side of an adversarial training.
+
+    Attributes
+    ----------
+    loss
+        ``wasserstein`` (with gradient penalty), ``standard`` or ``relativistic``.
+    critic, critic_hyper_parameters
+        The critic or discriminator.
+    critic_learning_rate
+        Maximum of its schedule.
+    n_critic
+        Steps of the critic before each step of the generator; every step sees a new batch.
+    gradient_penalty
+        λ of the gradient penalty; 0 for none.
+    weight
+        Of the adversarial loss in the generator's.
+    pixel_weight
+        Of the pixel loss beside it: γ of the WGAN-GP thesis.
+    pixel_steps
+        Steps with the pixel loss alone before the critic enters.
+    """
+
+    loss: str = "wasserstein"
+    critic: str = "wgan-critic"
+    critic_hyper_parameters: Mapping[str, Any] = field(default_factory=dict)
+    critic_learning_rate: float = 5e-4
+    n_critic: int = 5
+    gradient_penalty: float = 10.0
+    weight: float = 1.0
+    pixel_weight: float = 100.0
+    pixel_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if self.n_critic < 1 or self.pixel_steps < 0:
+            raise ConfigError("n_critic must be at least 1, pixel_steps at least 0")
+        for name in ("gradient_penalty", "weight", "pixel_weight"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise ConfigError(f"{name} must not be negative")
+        check_rate("critic_learning_rate", self.critic_learning_rate)
+
+
+def check_rate(name: str, rate: float) -> None:
+    """Raise :class:`ConfigError` unless a learning rate lies in (0, 1]."""
+    if not (math.isfinite(rate) and 0 < rate <= 1):
+        raise ConfigError(f"{name} must lie between 0 and 1, not {rate}")
+
+
+@dataclass(frozen=True)
 class TrainConfig:
-    """Configuration of a run with a pixel loss.
+    """Configuration of a run.
 
     Attributes
     ----------
@@ -36,8 +87,14 @@ class TrainConfig:
         What to train.
     start_from
         Name or path of a model whose weights to start with; scale and intensity must be those of its card.
-    loss
-        ``l1``, ``mse`` or ``mse+ssim``.
+    recipe
+        Name of the recipe that the settings come from.
+    loss, loss_options
+        The pixel loss, any of :data:`napari_sr.losses.LOSSES`, and its options.
+    extra_losses, extra_options
+        Further losses and their weights; options by loss.
+    adversarial
+        The critic's side; None for a training without one.
     degradation
         Preset that makes LR from HR.
     intensity
@@ -45,9 +102,18 @@ class TrainConfig:
     lr_patch, batch_size, steps
         LR patch side in pixels, patches a step, optimiser steps.
     learning_rate, betas
-        Maximum of the one-cycle schedule; Adam's moments.
+        Maximum of the schedule; moments of the optimiser.
+    optimizer, schedule
+        Names in :mod:`napari_sr.training.optimizers`.
+    ema
+        Decay of the running mean of the weights that is validated and kept; 0 for the weights themselves.
+    precision
+        ``fp32``, or ``bf16`` or ``fp16`` for mixed precision where the device is fast at it.
     validate_every
         Steps between validations; also between checkpoints.
+    patience
+        Validations without a better smoothed PSNR after which a run ends early; 0 for never. PSNR does not tell when an
+        adversarial training is done.
     seed, augment
         Of weights and sampling; 8-fold symmetry.
     card
@@ -61,7 +127,12 @@ class TrainConfig:
     hyper_parameters: Mapping[str, Any] = field(default_factory=dict)
     scale: int = 4
     start_from: str = ""
+    recipe: str = "regression"
     loss: str = "mse+ssim"
+    loss_options: Mapping[str, Any] = field(default_factory=dict)
+    extra_losses: Mapping[str, float] = field(default_factory=dict)
+    extra_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    adversarial: Adversarial | None = None
     degradation: str = "em"
     intensity: Mapping[str, Any] = field(default_factory=lambda: Intensity().to_dict())
     lr_patch: int = 32
@@ -69,7 +140,12 @@ class TrainConfig:
     steps: int = 10_000
     learning_rate: float = 5e-4
     betas: tuple[float, float] = (0.9, 0.999)
+    optimizer: str = "adam"
+    schedule: str = "one-cycle"
+    ema: float = 0.0
+    precision: str = "fp32"
     validate_every: int = 500
+    patience: int = 0
     seed: int = 0
     augment: bool = True
     card: Mapping[str, Any] = field(default_factory=dict)
@@ -81,8 +157,13 @@ class TrainConfig:
         for name in positive:
             if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 1):
                 raise ConfigError(f"{name} must be a whole number of at least 1")
-        if not (math.isfinite(self.learning_rate) and 0 < self.learning_rate <= 1):
-            raise ConfigError(f"learning_rate must lie between 0 and 1, not {self.learning_rate}")
+        check_rate("learning_rate", self.learning_rate)
+        if not 0 <= self.ema < 1:
+            raise ConfigError("ema must lie between 0 and 1")
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}")
+        if self.adversarial is not None and self.adversarial.pixel_steps >= self.steps:
+            raise ConfigError("pixel_steps must be fewer than steps, or the critic never enters")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError("betas must lie between 0 and 1")
         if Path(self.name).name != self.name or not self.name:
@@ -109,6 +190,8 @@ class TrainConfig:
         if "betas" in read:
             read["betas"] = tuple(read["betas"])
         try:
+            if read.get("adversarial") is not None:
+                read["adversarial"] = Adversarial(**read["adversarial"])
             return cls(**read)
         except TypeError as error:
             raise ConfigError(f"training configuration: {error}") from None
@@ -128,7 +211,5 @@ class TrainConfig:
 
         def anchored(sources: tuple[Source, ...]) -> tuple[Source, ...]:
             return tuple(Source(str(path.parent / s.path), s.weight) for s in sources)
-
-        from dataclasses import replace
 
         return replace(config, train=anchored(config.train), validation=anchored(config.validation))

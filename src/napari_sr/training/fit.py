@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,18 @@ from napari_sr.model import Model, save
 from napari_sr.networks import SRNetwork, create_network
 from napari_sr.networks.wiener import WienerFilter
 from napari_sr.store import load_model
+from napari_sr.training.adversarial import AdversarialTraining
 from napari_sr.training.card import make_card
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.images import FromItem, ResumableLoader, WholeImages, load_sources, split_planes
+from napari_sr.training.module import NonFiniteLoss, SRModule
 from napari_sr.training.regression import Regression
 from napari_sr.training.reporting import Reporter, TrainProgress, quiet_lightning
 from napari_sr.training.wiener import fit_wiener
+
+#: how often a run goes back to its last checkpoint when the loss stops being a number
+ROLLBACKS = 2
+LIGHTNING_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 def fit(
@@ -37,10 +44,16 @@ def fit(
     resume: bool = False,
     overwrite: bool = False,
     device: str = "auto",
+    devices: int = 1,
+    num_nodes: int = 1,
     on_event: Callable[[TrainProgress], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """Train and write ``folder/<name>.safetensors`` from the best validated weights.
+    """Train and write ``folder/<name>.safetensors``.
+
+    The model gets the best validated weights; after an adversarial training, whose progress PSNR does not
+    tell, the last ones. A loss that stops being a number takes the run back to its last checkpoint with
+    half the learning rate, twice.
 
     Parameters
     ----------
@@ -54,13 +67,17 @@ def fit(
         Begin anew in a folder that holds an earlier run.
     device
         A Lightning accelerator name.
+    devices, num_nodes
+        Devices a machine, and machines: with more than one, each works on its part of every batch (Lightning's
+        DDP). Run the same command on every machine, as Lightning's documentation says.
     on_event, should_stop
         Called after batches; the latter ends the run, which can then be resumed.
 
     Raises
     ------
     TrainingError
-        If the images cannot be trained on, or the loss stops being a number.
+        If the images cannot be trained on, the loss stops being a number for the third time, the output
+        collapses to one colour, or files cannot be read or written; the last checkpoint stands.
     Cancelled
         If ``should_stop`` ended the run.
     """
@@ -72,6 +89,71 @@ def fit(
             f"{folder} holds an earlier run. Go on with it (--resume), choose another folder, "
             "or allow it to be replaced (--overwrite)."
         )
+    if config.batch_size % (devices * num_nodes):
+        raise TrainingError(
+            f"batch_size: {config.batch_size} patches cannot be shared by {devices * num_nodes} devices."
+        )
+    task = prepare(config, resume=resume)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.yaml").write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
+        if overwrite:
+            for old in folder.glob("*.ckpt"):
+                old.unlink()
+    except OSError as error:
+        raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
+    reporter = Reporter(config=config, every=20, on_event=on_event, should_stop=should_stop)
+    machine = {"accelerator": device, "devices": devices, "num_nodes": num_nodes}
+    start = copy.deepcopy(task.network.state_dict())
+    factor = None
+    for attempt in range(ROLLBACKS + 1):
+        try:
+            trainer, module = train(task, config, folder, reporter, machine, resume=resume, rate_factor=factor)
+            break
+        except NonFiniteLoss as error:
+            factor = 0.5 ** (attempt + 1)
+            if attempt == ROLLBACKS:
+                raise TrainingError(
+                    f"Stopped because {error}, for the third time and at a quarter of the learning rate. "
+                    f"Start with less than {config.learning_rate * factor:.1g}; the last checkpoint is in {folder}."
+                ) from None
+            resume = checkpoint.exists()
+            task.network.load_state_dict(start)
+            rate = config.learning_rate * factor
+            reporter.say(error.step, f"Back to the last checkpoint with the learning rate {rate:.1g}, since {error}.")
+        except OSError as error:
+            what = error.filename or "a file"
+            raise TrainingError(
+                f"Stopped because {what} could not be read or written ({error.strerror or error}). "
+                f"What was saved last stands in {folder}; resume from there."
+            ) from error
+    path = folder / f"{config.name}.safetensors"
+    if reporter.stopped:
+        trainer.save_checkpoint(checkpoint)
+        raise Cancelled(f"Stopped at step {trainer.global_step}; resume from {folder}.")
+    if config.adversarial is None:
+        best = trainer.checkpoint_callback.best_model_path
+        module.load_state_dict(torch.load(best, weights_only=False, map_location="cpu")["state_dict"])
+    with quiet_lightning():  # a resumed run need not have validated, and the last steps never were
+        (scores,) = trainer.validate(module, DataLoader(task.whole, batch_size=1, num_workers=0), verbose=False)
+    if trainer.is_global_zero:
+        minutes = (time.monotonic() - reporter.start) / 60
+        write_model(module, task, path, minutes=minutes, scores=scores)
+    return path
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a run works on."""
+
+    network: SRNetwork
+    history: list[dict[str, Any]]
+    patches: PatchDataset
+    whole: WholeImages
+
+
+def prepare(config: TrainConfig, *, resume: bool) -> Task:
+    """Read the images and build the network, with its weights unless a checkpoint will bring them."""
     L.seed_everything(config.seed, verbose=False)
     degradation = make_degradation(config.degradation, config.scale)
     intensity = Intensity.from_dict(config.intensity)
@@ -82,65 +164,66 @@ def fit(
     network, history = starting_network(config)
     if not config.start_from and not resume:
         start_filters(network, planes, degradation, intensity)
-    module = Regression(network=network, config=config).to(memory_format=torch.channels_last)
     patches = PatchDataset(
-        planes=planes,
-        degradation=degradation,
-        intensity=intensity,
-        lr_patch=config.lr_patch,
-        length=config.steps * config.batch_size,
-        seed=config.seed,
-        augment=config.augment,
-    )
-    whole = WholeImages(planes=validation, degradation=degradation, intensity=intensity, limit=128)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.yaml").write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
-    except OSError as error:
-        raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
-    done = torch.load(checkpoint, weights_only=False, map_location="cpu")["global_step"] if resume else 0
-    keeper = ModelCheckpoint(
-        dirpath=folder, filename="best", monitor="val_psnr", mode="max", save_last=True,
-        save_top_k=1, enable_version_counter=False,
+        planes=planes, degradation=degradation, intensity=intensity, lr_patch=config.lr_patch,
+        length=config.steps * config.batch_size, seed=config.seed, augment=config.augment,
     )  # fmt: skip
-    reporter = Reporter(steps=config.steps, every=20, on_event=on_event, should_stop=should_stop)
+    whole = WholeImages(planes=validation, degradation=degradation, intensity=intensity, limit=128)
+    return Task(network, history, patches, whole)
+
+
+def train(
+    task: Task,
+    config: TrainConfig,
+    folder: Path,
+    reporter: Reporter,
+    machine: Mapping[str, Any],
+    *,
+    resume: bool,
+    rate_factor: float | None,
+) -> tuple[L.Trainer, SRModule]:
+    """Train until the end, or until the reporter stops it."""
+    L.seed_everything(config.seed, verbose=False)
+    kind = Regression if config.adversarial is None else AdversarialTraining
+    module = kind(network=task.network, config=config).to(memory_format=torch.channels_last)
+    module.rate_factor = rate_factor
+    checkpoint = folder / "last.ckpt"
+    done = torch.load(checkpoint, weights_only=False, map_location="cpu")["global_step"] if resume else 0
+    world = machine["devices"] * machine["num_nodes"]
+    # two of them: "save_last" would leave last.ckpt as it is when validation did not get better
+    common: dict[str, Any] = {"dirpath": folder, "enable_version_counter": False, "save_on_train_epoch_end": False}
+    best = ModelCheckpoint(filename="best", monitor="val_psnr", mode="max", **common)
+    last = ModelCheckpoint(filename="last", **common)
+    sampler = FromItem(start=done * config.batch_size, length=len(task.patches), batch_size=config.batch_size)
     with quiet_lightning():
         trainer = L.Trainer(
-            accelerator=device, devices=1, max_steps=config.steps, logger=False,
-            callbacks=[keeper, reporter], enable_progress_bar=False, enable_model_summary=False,
+            **machine, strategy="ddp" if world > 1 else "auto", use_distributed_sampler=False,
+            precision=LIGHTNING_PRECISION[config.precision], max_steps=config.steps, logger=False,
+            callbacks=[best, last, reporter], enable_progress_bar=False, enable_model_summary=False,
             val_check_interval=min(config.validate_every, config.steps), check_val_every_n_epoch=None,
-            num_sanity_val_steps=0, default_root_dir=folder, gradient_clip_val=1.0,
+            num_sanity_val_steps=0, default_root_dir=folder,
+            gradient_clip_val=1.0 if config.adversarial is None else None,
         )  # fmt: skip
         trainer.fit(
             module,
-            ResumableLoader(
-                patches,
-                batch_size=config.batch_size,
-                num_workers=0,
-                sampler=FromItem(start=done * config.batch_size, length=len(patches)),
-            ),
-            DataLoader(whole, batch_size=1, num_workers=0),
+            ResumableLoader(task.patches, batch_size=config.batch_size // world, num_workers=0, sampler=sampler),
+            DataLoader(task.whole, batch_size=1, num_workers=0),
             ckpt_path=checkpoint if resume else None,
             weights_only=False if resume else None,
         )
-    if reporter.stopped:
-        trainer.save_checkpoint(checkpoint)
-        raise Cancelled(f"Stopped at step {trainer.global_step}; resume from {folder}.")
-    best = torch.load(keeper.best_model_path, weights_only=False, map_location="cpu")["state_dict"]
-    prefix = "network."
-    network.load_state_dict({k.removeprefix(prefix): v for k, v in best.items() if k.startswith(prefix)})
-    with quiet_lightning():  # a resumed run need not have validated, and the last steps never were
-        (scores,) = trainer.validate(module, DataLoader(whole, batch_size=1, num_workers=0), verbose=False)
-    minutes = (time.monotonic() - reporter.start) / 60
-    card = make_card(config, network, planes=len(planes), minutes=minutes, history=history)
+    return trainer, module
+
+
+def write_model(module: SRModule, task: Task, path: Path, *, minutes: float, scores: Mapping[str, float]) -> None:
+    """Write the model with its card."""
+    network: SRNetwork = module.network if module.ema is None else module.ema.module  # type: ignore[assignment]
+    card = make_card(module.config, network, planes=len(task.patches.planes), minutes=minutes, history=task.history)
     measured = {
         "data": "validation images, network values, centre of at most 128 LR pixels",
         "model": {"psnr": scores["val_psnr"]},
         "bicubic": {"psnr": scores["val_bicubic"]},
     }
-    path = folder / f"{config.name}.safetensors"
-    save(Model(network=network, card=replace(card, metrics=(measured,))), path)
-    return path
+    save(Model(network=network.eval(), card=replace(card, metrics=(measured,))), path)
 
 
 def starting_network(config: TrainConfig) -> tuple[SRNetwork, list[dict[str, Any]]]:

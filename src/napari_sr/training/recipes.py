@@ -1,0 +1,87 @@
+"""Recipes: complete settings with the defaults of the papers, to be changed one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from napari_sr.registry import Registry
+from napari_sr.training.config import Source, TrainConfig
+
+RECIPES: Registry[Mapping[str, Any]] = Registry(kind="recipe")
+
+#: room above and below, since tanh cannot reach its limits
+TANH = {"kind": "percentile", "low": 0.5, "high": 99.5, "lower": -0.8, "upper": 0.8}
+
+RECIPES.register("dfcan", title="DFCAN: faithful, sees frequencies", reference="Qiao et al. 2021")(
+    {
+        "network": "dfcan", "hyper_parameters": {"head": "linear", "skip": "filter"}, "loss": "mse+ssim",
+        "learning_rate": 3e-4, "lr_patch": 64, "batch_size": 2,
+    }
+)  # fmt: skip
+RECIPES.register("wgan-gp", title="WGAN-GP: sharp, may invent", reference="thesis of 2021; arXiv:1704.00028")(
+    {
+        "network": "wgan", "loss": "l1", "intensity": TANH, "learning_rate": 5e-4, "betas": (0.5, 0.9),
+        "lr_patch": 32, "batch_size": 8, "steps": 108_000, "adversarial": {},
+    }
+)  # fmt: skip
+RECIPES.register("wgan-pixel", title="WGAN generator, pixel loss only: fast and faithful")(
+    {"network": "wgan", "loss": "l1", "intensity": TANH, "learning_rate": 5e-4, "lr_patch": 32, "batch_size": 8}
+)
+RECIPES.register("rcan", title="RCAN: faithful, deep and narrow", reference="Zhang et al. 2018, arXiv:1807.02758")(
+    {
+        "network": "rcan", "loss": "l1", "optimizer": "rmsprop", "betas": (0.9, 0.99), "learning_rate": 1e-3,
+        "lr_patch": 32, "batch_size": 8, "steps": 21_600,
+    }
+)  # fmt: skip
+RECIPES.register("regression", title="any network, pixel loss only")(
+    {"network": "srresnet", "hyper_parameters": {"head": "linear"}, "loss": "charbonnier", "learning_rate": 2e-4}
+)
+RECIPES.register("srgan", title="SRGAN: sharp, may invent (needs VGG19)", reference="arXiv:1609.04802")(
+    {
+        "network": "srresnet", "loss": "mse", "intensity": TANH, "learning_rate": 1e-4, "schedule": "multi-step",
+        "lr_patch": 24, "batch_size": 16, "steps": 200_000,
+        "extra_losses": {"perceptual": 1.0}, "extra_options": {"perceptual": {"layer": "conv5_4"}},
+        "adversarial": {
+            "loss": "standard", "critic": "vgg-discriminator", "critic_learning_rate": 1e-4, "n_critic": 1,
+            "gradient_penalty": 0.0, "weight": 1e-3, "pixel_weight": 0.0, "pixel_steps": 20_000,
+        },
+    }
+)  # fmt: skip
+RECIPES.register("esrgan", title="ESRGAN: sharp, may invent (needs VGG19)", reference="arXiv:1809.00219")(
+    {
+        "network": "rrdb", "loss": "l1", "learning_rate": 1e-4, "optimizer": "amsgrad", "betas": (0.9, 0.99),
+        "schedule": "halving", "lr_patch": 64, "batch_size": 4, "steps": 100_000,
+        "extra_losses": {"perceptual": 1e-2}, "extra_options": {"perceptual": {"layer": "conv3_4"}},
+        "adversarial": {
+            "loss": "relativistic", "critic": "vgg-discriminator", "critic_learning_rate": 1e-4, "n_critic": 1,
+            "gradient_penalty": 0.0, "weight": 1.0, "pixel_weight": 1e-2, "pixel_steps": 50_000,
+        },
+    }
+)  # fmt: skip
+
+
+def recipe_config(recipe: str, *, name: str, train: tuple[Source, ...], **changes: Any) -> TrainConfig:
+    """Return the complete configuration of a recipe.
+
+    Parameters
+    ----------
+    recipe
+        A name in :data:`RECIPES`; an unknown one raises :class:`ConfigError` with the known names.
+    name, train
+        Of the model; images to train on.
+    **changes
+        Fields of :class:`TrainConfig` that replace the recipe's; those of ``adversarial`` and
+        ``hyper_parameters`` one by one.
+    """
+    settings = {**RECIPES[recipe], **changes}
+    for nested in ("adversarial", "hyper_parameters"):
+        if nested in changes and RECIPES[recipe].get(nested) is not None:
+            settings[nested] = {**RECIPES[recipe][nested], **changes[nested]}
+    rival = settings.get("adversarial")
+    if "steps" in changes and rival and "pixel_steps" not in changes.get("adversarial", {}):
+        # a shorter run keeps the shares of its phases
+        shorter = rival.get("pixel_steps", 0) * changes["steps"] // RECIPES[recipe]["steps"]
+        settings["adversarial"] = {**rival, "pixel_steps": shorter}
+    settings["train"] = [{"path": s.path, "weight": s.weight} for s in train]
+    return TrainConfig.from_dict({"name": name, "recipe": recipe, **settings})
