@@ -42,7 +42,7 @@ def command(
     from napari_sr.errors import ConfigError
     from napari_sr.store import load_model, user_folder
     from napari_sr.training import Source, TrainConfig, fit, recipe_config
-    from napari_sr.training.reporting import TrainProgress
+    from napari_sr.training.reporting import TrainProgress, is_main_process
 
     given = {
         "steps": steps, "lr_patch": lr_patch, "batch_size": batch_size,
@@ -83,6 +83,8 @@ def command(
         config, output, resume=resume, overwrite=overwrite, device=device, devices=devices, num_nodes=num_nodes,
         on_event=show,
     )  # fmt: skip
+    if not is_main_process():
+        return
     console.print(f"Model: {path}", highlight=False)
     if install:
         target.parent.mkdir(parents=True, exist_ok=True)

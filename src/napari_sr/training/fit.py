@@ -29,7 +29,7 @@ from napari_sr.training.config import TrainConfig
 from napari_sr.training.images import FromItem, ResumableLoader, WholeImages, load_sources, split_planes
 from napari_sr.training.module import NonFiniteLoss, SRModule
 from napari_sr.training.regression import Regression
-from napari_sr.training.reporting import Reporter, TrainProgress, quiet_lightning
+from napari_sr.training.reporting import Reporter, TrainProgress, is_main_process, quiet_lightning
 from napari_sr.training.wiener import fit_wiener
 
 #: how often a run goes back to its last checkpoint when the loss stops being a number
@@ -96,9 +96,9 @@ def fit(
     task = prepare(config, resume=resume)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.yaml").write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
-        if overwrite:
-            for old in folder.glob("*.ckpt"):
+        if is_main_process():
+            (folder / "config.yaml").write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
+            for old in folder.glob("*.ckpt") if overwrite else ():
                 old.unlink()
     except OSError as error:
         raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
@@ -190,6 +190,8 @@ def train(
     checkpoint = folder / "last.ckpt"
     done = torch.load(checkpoint, weights_only=False, map_location="cpu")["global_step"] if resume else 0
     world = machine["devices"] * machine["num_nodes"]
+    # each adversarial step leaves one of the two networks alone
+    shared = "ddp" if config.adversarial is None else "ddp_find_unused_parameters_true"
     # two of them: "save_last" would leave last.ckpt as it is when validation did not get better
     common: dict[str, Any] = {"dirpath": folder, "enable_version_counter": False, "save_on_train_epoch_end": False}
     best = ModelCheckpoint(filename="best", monitor="val_psnr", mode="max", **common)
@@ -197,7 +199,7 @@ def train(
     sampler = FromItem(start=done * config.batch_size, length=len(task.patches), batch_size=config.batch_size)
     with quiet_lightning():
         trainer = L.Trainer(
-            **machine, strategy="ddp" if world > 1 else "auto", use_distributed_sampler=False,
+            **machine, strategy=shared if world > 1 else "auto", use_distributed_sampler=False,
             precision=LIGHTNING_PRECISION[config.precision], max_steps=config.steps, logger=False,
             callbacks=[best, last, reporter], enable_progress_bar=False, enable_model_summary=False,
             val_check_interval=min(config.validate_every, config.steps), check_val_every_n_epoch=None,

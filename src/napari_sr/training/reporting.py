@@ -13,6 +13,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_only
 
 from napari_sr.errors import TrainingError
 from napari_sr.training.config import TrainConfig
@@ -86,7 +87,8 @@ class Reporter(Callback):
         should_stop: Callable[[], bool],
     ) -> None:
         self.config, self.every = config, every
-        self.on_event, self.should_stop = on_event, should_stop
+        self.on_event = on_event if is_main_process() else _ignore
+        self.should_stop = should_stop
         self.start = time.monotonic()
         self.stopped = False
         self.smoothed: float | None = None
@@ -159,6 +161,15 @@ class Reporter(Callback):
         self.without = 0 if self.smoothed > self.best else self.without + 1
         self.best = max(self.best, self.smoothed)
         return self.without >= self.config.patience
+
+
+def _ignore(event: TrainProgress) -> None:
+    """Say nothing: the first process does."""
+
+
+def is_main_process() -> bool:
+    """Return True unless this is one of several processes that share a training, and not the first."""
+    return int(getattr(rank_zero_only, "rank", 0) or 0) == 0
 
 
 @contextmanager
