@@ -87,7 +87,7 @@ def wiener(name: str, like: Path) -> Model:
     """Fit the Wiener filter on the training images of another model's configuration."""
     config = TrainConfig.read(like)
     intensity = Intensity.from_dict({**config.intensity, "lower": 0.0, "upper": 1.0})
-    planes = load_sources(config.train)
+    planes = load_sources(config.train, config.scale)
     degradation = make_degradation(config.degradation, config.scale)
     network = fit_wiener(planes, degradation=degradation, intensity=intensity)
     card = ModelCard(

@@ -13,6 +13,7 @@ def dataset(hr, preset="em", scale=4, **settings):
     return PatchDataset(
         planes=[Plane2D(hr)] if isinstance(hr, np.ndarray) else hr,
         degradation=make_degradation(preset, scale),
+        scale=scale,
         **{**defaults, **settings},
     )
 

@@ -13,6 +13,9 @@ from rich.console import Console
 def command(
     source: Annotated[Path, typer.Argument(help="Configuration (.yaml), or HR image or folder.", show_default=False)],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for checkpoints and the model.")],
+    lr: Annotated[
+        Path | None, typer.Option(help="Measured LR images of the same names (for images); otherwise they are made.")
+    ] = None,
     recipe: Annotated[
         str, typer.Option(help="dfcan, wgan-gp, wgan-pixel, rcan, regression, srgan, esrgan (for images).")
     ] = "dfcan",
@@ -59,7 +62,10 @@ def command(
                 "network": card.network, "hyper_parameters": {}, "start_from": start_from, **changes,
             }  # fmt: skip
         changes |= {k: v for k, v in {"scale": scale, "degradation": degradation}.items() if v is not None}
-        config = recipe_config(recipe, name=name, train=(Source(str(source)),), **changes)
+        if lr is not None:
+            changes["degradation"] = ""
+        images = Source(str(source), lr="" if lr is None else str(lr))
+        config = recipe_config(recipe, name=name, train=(images,), **changes)
     target = user_folder() / f"{config.name}.safetensors"
     if install and target.exists() and not overwrite:  # said before the hours of training, not after them
         raise ConfigError(

@@ -37,3 +37,27 @@ def read_planes(path: Path) -> list[npt.NDArray[Any]]:
             # memory-mapped planes stay on disk; zarr and compressed files are read
             planes.append(plane if isinstance(plane, np.ndarray) else np.asarray(plane[...]))
     return planes
+
+
+def matched_files(lr: Path, hr: Path) -> list[tuple[Path, Path]]:
+    """Return pairs of LR and HR files of the same name; a file is its own folder of one.
+
+    Raises
+    ------
+    ImageError
+        With the names that have no partner.
+    """
+    lr_files, hr_files = image_files(lr), image_files(hr)
+    if len(lr_files) == len(hr_files) == 1:
+        return [(lr_files[0], hr_files[0])]
+    of_lr, of_hr = ({_stem(f): f for f in files} for files in (lr_files, hr_files))
+    alone = [f"{of_lr[n].name} (LR)" for n in sorted(of_lr.keys() - of_hr)]
+    alone += [f"{of_hr[n].name} (HR)" for n in sorted(of_hr.keys() - of_lr)]
+    if alone:
+        shown = ", ".join(alone[:10]) + (f" and {len(alone) - 10} more" if len(alone) > 10 else "")
+        raise ImageError(f"LR and HR images are matched by name; without a partner: {shown}.")
+    return [(of_lr[n], of_hr[n]) for n in sorted(of_lr)]
+
+
+def _stem(file: Path) -> str:
+    return file.name.removesuffix(file.suffix).removesuffix(".ome").lower()

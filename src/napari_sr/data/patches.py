@@ -14,17 +14,47 @@ from torch.utils.data import Dataset
 
 from napari_sr.degradations import Chain, low_resolution
 from napari_sr.errors import TrainingError
-from napari_sr.intensity import FittedIntensity, Intensity
+from napari_sr.intensity import FittedIntensity, Intensity, regular_sample
 
 Plane = npt.NDArray[Any]
 
 
+#: a patch is empty if its standard deviation is below this share of its whole image's
+EMPTY = 0.1
+#: so many empty patches are passed over before one is taken all the same
+DRAWS = 8
+
+
 @dataclass(frozen=True)
 class Plane2D:
-    """One HR image to train on and how often it is drawn relative to the others."""
+    """One HR image to train on.
+
+    Attributes
+    ----------
+    hr
+        The image.
+    weight
+        How often it is drawn relative to the others.
+    lr
+        Its LR image, if one was measured; made by a degradation if None.
+    name
+        For messages.
+    """
 
     hr: Plane
     weight: float = 1.0
+    lr: Plane | None = None
+    name: str = ""
+
+    def low(self, degradation: Chain | None, seed: int = 0) -> Plane:
+        """Return the whole LR image, measured or made."""
+        if self.lr is not None:
+            return np.asarray(self.lr)
+        if degradation is None:
+            raise TrainingError(
+                f"{self.name or 'An HR image'} has no LR image beside it, and no degradation makes one."
+            )
+        return lr_of(self.hr, degradation, seed)
 
 
 def symmetry(image: Plane, index: int) -> Plane:
@@ -44,8 +74,8 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
     ----------
     planes
         HR images; memory-mapped arrays stay on disk.
-    degradation
-        HR -> LR.
+    degradation, scale
+        HR -> LR, for images without a measured LR image; HR pixels to an LR pixel.
     intensity
         Fitted to each whole LR image once, applied to both sides.
     lr_patch
@@ -60,14 +90,15 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         self,
         *,
         planes: Sequence[Plane2D],
-        degradation: Chain,
+        degradation: Chain | None,
+        scale: int,
         intensity: Intensity,
         lr_patch: int,
         length: int,
         seed: int = 0,
         augment: bool = True,
     ) -> None:
-        self.scale = degradation.scale
+        self.scale = scale
         need = lr_patch * self.scale
         self.planes = [p for p in planes if min(p.hr.shape) >= need]
         if not self.planes:
@@ -83,6 +114,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         self.lr_patch, self.length, self.seed, self.augment = lr_patch, length, seed, augment
         self._fitted: dict[int, FittedIntensity] = {}
         self._chains: dict[int, Chain] = {}
+        self._contrast: dict[int, float] = {}
 
     def __len__(self) -> int:
         return self.length
@@ -90,12 +122,14 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
     def fitted(self, index: int) -> FittedIntensity:
         """Return the intensity transform of one image, fitted to its whole LR image."""
         if index not in self._fitted:
-            lr = lr_of(self.planes[index].hr, self.degradation)
+            lr = self.planes[index].low(self.degradation)
             self._fitted[index] = self.intensity.fit(lr)
+            self._contrast[index] = float(np.std(regular_sample(lr)))
         return self._fitted[index]
 
     def chain(self, index: int) -> Chain:
         """Return the degradation as it acts on the whole of one image."""
+        assert self.degradation is not None
         if index not in self._chains:
             self._chains[index] = self.degradation.bound_to(self.planes[index].hr)
         return self._chains[index]
@@ -104,26 +138,35 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng((self.seed, item))
         index = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
         index = min(index, len(self.planes) - 1)
-        hr_image = self.planes[index].hr
-        s = self.scale
-        # the patch starts on the LR grid, so that every patch is a cut of one and the same LR image
-        y, x = (int(rng.integers(0, n // s - self.lr_patch + 1)) for n in hr_image.shape)
-        margin = -(-self.degradation.reach // s)
-        top, left = min(margin, y), min(margin, x)
-        bottom = min(margin, hr_image.shape[0] // s - self.lr_patch - y)
-        right = min(margin, hr_image.shape[1] // s - self.lr_patch - x)
-        rows = slice((y - top) * s, (y + self.lr_patch + bottom) * s)
-        columns = slice((x - left) * s, (x + self.lr_patch + right) * s)
-        wide = np.asarray(hr_image[rows, columns])
-        n = self.lr_patch
-        lr = low_resolution(wide, self.chain(index), rng)[top : top + n, left : left + n]
-        hr = wide[top * s : (top + n) * s, left * s : (left + n) * s]
-        turn = int(rng.integers(8)) if self.augment else 0
         fitted = self.fitted(index)
+        for _ in range(DRAWS):
+            lr, hr = self._pair(index, rng)
+            if float(np.std(lr)) >= EMPTY * self._contrast[index]:
+                break
+        turn = int(rng.integers(8)) if self.augment else 0
         return (
             torch.from_numpy(np.ascontiguousarray(fitted.forward(symmetry(lr, turn))))[None],
             torch.from_numpy(np.ascontiguousarray(fitted.forward(symmetry(hr, turn))))[None],
         )
+
+    def _pair(self, index: int, rng: np.random.Generator) -> tuple[Plane, Plane]:
+        """Return a random LR patch and its HR patch, in image values."""
+        plane, s, n = self.planes[index], self.scale, self.lr_patch
+        # the patch starts on the LR grid, so that every patch is a cut of one and the same LR image
+        y, x = (int(rng.integers(0, size // s - n + 1)) for size in plane.hr.shape)
+        if plane.lr is not None:
+            hr = np.asarray(plane.hr[y * s : (y + n) * s, x * s : (x + n) * s])
+            return np.asarray(plane.lr[y : y + n, x : x + n]), hr
+        assert self.degradation is not None
+        margin = -(-self.degradation.reach // s)
+        top, left = min(margin, y), min(margin, x)
+        bottom = min(margin, plane.hr.shape[0] // s - n - y)
+        right = min(margin, plane.hr.shape[1] // s - n - x)
+        rows = slice((y - top) * s, (y + n + bottom) * s)
+        columns = slice((x - left) * s, (x + n + right) * s)
+        wide = np.asarray(plane.hr[rows, columns])
+        lr = low_resolution(wide, self.chain(index), rng)[top : top + n, left : left + n]
+        return lr, wide[top * s : (top + n) * s, left * s : (left + n) * s]
 
 
 def lr_of(hr: Plane, degradation: Chain, seed: int = 0) -> npt.NDArray[np.floating]:

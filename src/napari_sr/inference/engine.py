@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
@@ -17,8 +17,8 @@ from napari_sr.inference.axes import Layout, guess_axes, looks_rgb
 from napari_sr.inference.device import choose, prepare
 from napari_sr.inference.events import Event, Finished, Progress, Report
 from napari_sr.inference.planes import PlaneFits, read_plane
-from napari_sr.inference.run import Run, upscale_plane
-from napari_sr.inference.tiling import choose_tiling
+from napari_sr.inference.run import Run, interruptible, upscale_plane
+from napari_sr.inference.tiling import Tiling, choose_tiling, iter_tiling
 from napari_sr.intensity import FittedIntensity
 from napari_sr.model import Model
 
@@ -34,6 +34,7 @@ def iter_upscale(
     overlap: int | None = None,
     dtype: npt.DTypeLike | None = None,
     out: Any = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Generator[Event, None, None]:
     """Super-resolve an image, one event a tile; closing the generator cancels and leaves nothing behind.
 
@@ -57,6 +58,8 @@ def iter_upscale(
         Of the result; the input's if None. Integers are rounded and saturate at the type's limits.
     out
         Array-like that receives the result; a new array if None.
+    should_stop
+        Asked at every layer of the network: ends the run with :class:`Cancelled` also within a tile.
 
     Yields
     ------
@@ -69,6 +72,8 @@ def iter_upscale(
         If the image or a setting cannot be used.
     MemoryLimitError
         If the device has too little memory.
+    Cancelled
+        If ``should_stop`` said so.
     """
     image = getattr(image, "data", image) if hasattr(image, "dims") else image  # xarray
     shape = tuple(int(n) for n in image.shape)
@@ -87,14 +92,32 @@ def iter_upscale(
     target = choose(device, precision)
     network = prepare(model.network, target)
     given = None if tile == "auto" else int(tile)
-    tiling = choose_tiling(
-        model, network, target, shape=layout.plane_shape, planes=layout.plane_count(),
-        tile=given, overlap=overlap,
-    )  # fmt: skip
-    run = Run(model, network, target, tiling, given is not None)
     start = time.perf_counter()
     if out is None:
         out = _allocate(out_shape, out_dtype)
+    with interruptible(network, should_stop):
+        search = iter_tiling(
+            model, network, target, shape=layout.plane_shape, planes=layout.plane_count(), tile=given, overlap=overlap
+        )
+        tiling = yield from _as_progress(search, start)
+        run = Run(model, network, target, tiling, given is not None)
+        yield from _planes(run, image, layout, out, out_dtype)
+
+
+def _as_progress(search: Generator[str, None, Tiling], start: float) -> Generator[Event, None, Tiling]:
+    """Turn the sentences of a search into events."""
+    while True:
+        try:
+            stage = next(search)
+        except StopIteration as end:
+            tiling: Tiling = end.value
+            return tiling
+        yield Progress(0.0, time.perf_counter() - start, 0.0, stage)
+
+
+def _planes(run: Run, image: Any, layout: Layout, out: Any, out_dtype: np.dtype[Any]) -> Generator[Event, None, None]:
+    """Super-resolve plane by plane."""
+    model, start = run.model, time.perf_counter()
     fits = PlaneFits(image, layout, model)
     done_megapixels = 0.0
     per_plane = math.prod(layout.plane_shape) * model.scale**2 / 1e6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_sr.errors import MemoryLimitError, SRError
+from napari_sr.errors import Cancelled, MemoryLimitError, SRError
 from napari_sr.inference.axes import Layout
 from napari_sr.inference.device import Target, prepare
 from napari_sr.inference.events import Report
@@ -72,6 +73,26 @@ class Run:
             megapixels=megapixels, non_finite=self.non_finite, tiles_redone=self.tiles_redone,
             saturated=self.saturated, notes=tuple(notes),
         )  # fmt: skip
+
+
+@contextmanager
+def interruptible(network: SRNetwork, should_stop: Callable[[], bool] | None) -> Iterator[None]:
+    """Ask before every layer whether to go on: a tile can take seconds, and a user should not wait that long."""
+    if should_stop is None:
+        yield
+        return
+
+    def ask(module: torch.nn.Module, inputs: Any) -> None:
+        if should_stop():
+            raise Cancelled("cancelled")
+
+    leaves = [m for m in network.modules() if not list(m.children())]
+    hooks = [m.register_forward_pre_hook(ask) for m in leaves]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def upscale_plane(

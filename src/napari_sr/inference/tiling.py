@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -17,6 +19,8 @@ SMALLEST_TILE = 32
 #: largest tile that is not worth a search
 DEFAULT_TILE = {"cpu": 192, "cuda": 512, "mps": 256}
 CANDIDATES = {"cpu": (64, 96, 128, 192, 256), "cuda": (256, 512, 1024), "mps": (128, 256, 512)}
+#: seconds a tile after which larger ones are not tried: progress comes tile by tile
+LONGEST_TILE = 2.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,18 @@ def context(model: Model, target: Target, overlap: int | None) -> tuple[int, int
     return halo, 0
 
 
-def choose_tiling(
+def choose_tiling(*arguments: Any, **settings: Any) -> Tiling:
+    """Return what :func:`iter_tiling` ends with."""
+    search = iter_tiling(*arguments, **settings)
+    while True:
+        try:
+            next(search)
+        except StopIteration as end:
+            tiling: Tiling = end.value
+            return tiling
+
+
+def iter_tiling(
     model: Model,
     network: SRNetwork,
     target: Target,
@@ -61,12 +76,12 @@ def choose_tiling(
     planes: int,
     tile: int | None,
     overlap: int | None,
-) -> Tiling:
-    """Return the tiling for planes of ``shape``.
+) -> Generator[str, None, Tiling]:
+    """Find the tiling for planes of ``shape``; yields a sentence before each measurement, returns the tiling.
 
     A network that pools over the tile runs at the patch size it was trained at. Otherwise a large job is
-    preceded by a search: each candidate is timed once, and the one that keeps the most pixels a second is
-    taken.
+    preceded by a search: candidates are timed, the smallest first, until one takes longer than a user should
+    wait for a sign of life; the one that keeps the most pixels a second is taken.
 
     Raises
     ------
@@ -96,23 +111,27 @@ def choose_tiling(
     usable = [t for t in CANDIDATES[kind] if t > 4 * halo]
     if not usable:
         return Tiling(default, halo, blend)
-    return Tiling(_fastest(network, target, usable, halo), halo, blend)
+    return Tiling((yield from _fastest(network, target, usable, halo)), halo, blend)
 
 
-def _fastest(network: SRNetwork, target: Target, tiles: list[int], halo: int) -> int:
+def _fastest(network: SRNetwork, target: Target, tiles: list[int], halo: int) -> Generator[str, None, int]:
     rates = {}
-    for tile in tiles:
+    for number, tile in enumerate(tiles, start=1):
+        yield f"Looking for the fastest tile size ({number} of {len(tiles)})"
         lr = torch.rand(1, network.in_channels, tile, tile, device=target.device)
         lr = lr.to(memory_format=torch.channels_last)
         try:
             with torch.inference_mode():
-                network(lr)  # builds kernels
+                if number == 1 or target.device != "cpu":
+                    network(lr)  # builds kernels
                 start = time.perf_counter()
                 network(lr).sum().item()  # .item() waits for the device
                 seconds = time.perf_counter() - start
         except (torch.OutOfMemoryError, RuntimeError):
             break  # larger ones will not fit either
         rates[tile] = (tile - 2 * halo) ** 2 / seconds
+        if seconds > LONGEST_TILE:
+            break
     if not rates:
         return tiles[0]  # the engine's own fallback halves it and says so
     return max(rates, key=lambda tile: rates[tile])

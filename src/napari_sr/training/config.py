@@ -18,10 +18,21 @@ PRECISIONS = ("fp32", "bf16", "fp16")
 
 @dataclass(frozen=True)
 class Source:
-    """HR images to train on: a file or a folder, and how often it is drawn beside the other sources."""
+    """Images to train on.
+
+    Attributes
+    ----------
+    path
+        HR images: a file or a folder.
+    weight
+        How often they are drawn beside the other sources.
+    lr
+        Measured LR images: a file, or a folder with the same names; empty if a degradation makes them.
+    """
 
     path: str
     weight: float = 1.0
+    lr: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +107,7 @@ class TrainConfig:
     adversarial
         The critic's side; None for a training without one.
     degradation
-        Preset that makes LR from HR.
+        Preset that makes LR from HR; empty if every source has measured LR images.
     intensity
         Fields of :class:`napari_sr.intensity.Intensity`.
     lr_patch, batch_size, steps
@@ -168,6 +179,8 @@ class TrainConfig:
             raise ConfigError("betas must lie between 0 and 1")
         if Path(self.name).name != self.name or not self.name:
             raise ConfigError(f"name: {self.name!r} cannot be a file name")
+        if not self.degradation and not all(s.lr for s in (*self.train, *self.validation)):
+            raise ConfigError("degradation: there is none, but not every source has LR images of its own (lr)")
         Intensity.from_dict(self.intensity)
 
     def to_dict(self) -> dict[str, Any]:
@@ -210,6 +223,9 @@ class TrainConfig:
         config = cls.from_dict(values)
 
         def anchored(sources: tuple[Source, ...]) -> tuple[Source, ...]:
-            return tuple(Source(str(path.parent / s.path), s.weight) for s in sources)
+            def here(name: str) -> str:
+                return str(path.parent / name) if name else ""
+
+            return tuple(Source(here(s.path), s.weight, here(s.lr)) for s in sources)
 
         return replace(config, train=anchored(config.train), validation=anchored(config.validation))

@@ -26,7 +26,14 @@ from napari_sr.store import load_model
 from napari_sr.training.adversarial import AdversarialTraining
 from napari_sr.training.card import make_card
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.images import FromItem, ResumableLoader, WholeImages, load_sources, split_planes
+from napari_sr.training.images import (
+    FromItem,
+    ResumableLoader,
+    WholeImages,
+    load_sources,
+    measured_shifts,
+    split_planes,
+)
 from napari_sr.training.module import NonFiniteLoss, SRModule
 from napari_sr.training.regression import Regression
 from napari_sr.training.reporting import Reporter, TrainProgress, is_main_process, quiet_lightning
@@ -103,6 +110,8 @@ def fit(
     except OSError as error:
         raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
     reporter = Reporter(config=config, every=20, on_event=on_event, should_stop=should_stop)
+    for name, rows, columns in measured_shifts(task.patches.planes, config.scale):
+        reporter.say(0, f"{name}: LR and HR are shifted by {rows:+.1f}, {columns:+.1f} HR pixels (rows, columns).")
     machine = {"accelerator": device, "devices": devices, "num_nodes": num_nodes}
     start = copy.deepcopy(task.network.state_dict())
     factor = None
@@ -155,20 +164,20 @@ class Task:
 def prepare(config: TrainConfig, *, resume: bool) -> Task:
     """Read the images and build the network, with its weights unless a checkpoint will bring them."""
     L.seed_everything(config.seed, verbose=False)
-    degradation = make_degradation(config.degradation, config.scale)
+    degradation = make_degradation(config.degradation, config.scale) if config.degradation else None
     intensity = Intensity.from_dict(config.intensity)
-    planes = load_sources(config.train)
-    validation = load_sources(config.validation)
+    planes = load_sources(config.train, config.scale)
+    validation = load_sources(config.validation, config.scale)
     if not validation:
-        planes, validation = split_planes(planes)
+        planes, validation = split_planes(planes, scale=config.scale, lr_patch=config.lr_patch)
     network, history = starting_network(config)
     if not config.start_from and not resume:
         start_filters(network, planes, degradation, intensity)
     patches = PatchDataset(
-        planes=planes, degradation=degradation, intensity=intensity, lr_patch=config.lr_patch,
+        planes=planes, degradation=degradation, scale=config.scale, intensity=intensity, lr_patch=config.lr_patch,
         length=config.steps * config.batch_size, seed=config.seed, augment=config.augment,
     )  # fmt: skip
-    whole = WholeImages(planes=validation, degradation=degradation, intensity=intensity, limit=128)
+    whole = WholeImages(planes=validation, degradation=degradation, scale=config.scale, intensity=intensity, limit=128)
     return Task(network, history, patches, whole)
 
 
@@ -243,13 +252,19 @@ def starting_network(config: TrainConfig) -> tuple[SRNetwork, list[dict[str, Any
     return model.network.train(), [*earlier.pop("earlier", []), earlier]
 
 
-def start_filters(network: SRNetwork, planes: Sequence[Plane2D], degradation: Chain, intensity: Intensity) -> None:
+def start_filters(
+    network: SRNetwork, planes: Sequence[Plane2D], degradation: Chain | None, intensity: Intensity
+) -> None:
     """Start every linear filter in a network as the Wiener filter of (at most 32 of) the training images."""
     filters = [m for m in network.modules() if isinstance(m, WienerFilter)]
     if filters:
         step = -(-len(planes) // 32)
         fitted = fit_wiener(
-            planes[::step], degradation=degradation, intensity=intensity, kernel_size=filters[0].kernel_size
+            planes[::step],
+            degradation=degradation,
+            intensity=intensity,
+            scale=network.scale,
+            kernel_size=filters[0].kernel_size,
         )
         for one in filters:
             one.load_state_dict(fitted.state_dict())

@@ -3,39 +3,100 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from napari_sr.data.folders import read_planes
-from napari_sr.data.patches import Plane2D, lr_of
+from napari_sr.data.folders import matched_files, read_planes
+from napari_sr.data.patches import Plane2D
 from napari_sr.degradations import Chain
 from napari_sr.errors import TrainingError
 from napari_sr.intensity import Intensity
 from napari_sr.networks.interpolation import Bicubic
 from napari_sr.training.config import Source
 
+#: share of a single plane that is kept for validation
+KEPT = 0.2
+#: shift between LR and HR, in HR pixels, from which it is told
+SHIFTED = 0.5
 
-def load_sources(sources: Sequence[Source]) -> list[Plane2D]:
-    """Read every plane of every source; the planes of one source share its weight."""
+
+def load_sources(sources: Sequence[Source], scale: int) -> list[Plane2D]:
+    """Read every plane of every source; the planes of one source share its weight.
+
+    Raises
+    ------
+    ImageError
+        If an image cannot be read, or LR and HR files have no partner.
+    TrainingError
+        If a measured LR image has not the size that the scale says.
+    """
     planes: list[Plane2D] = []
     for source in sources:
-        images = read_planes(Path(source.path))
-        total = sum(image.size for image in images)
-        planes += [Plane2D(image, source.weight / total) for image in images]
+        pairs = [Plane2D(hr, name=Path(source.path).name) for hr in read_planes(Path(source.path))]
+        if source.lr:
+            pairs = []
+            for lr_file, hr_file in matched_files(Path(source.lr), Path(source.path)):
+                pairs += pair_planes(read_planes(lr_file), read_planes(hr_file), scale, hr_file.name)
+        total = sum(plane.hr.size for plane in pairs)
+        planes += [replace(plane, weight=source.weight / total) for plane in pairs]
     return planes
 
 
-def split_planes(planes: list[Plane2D]) -> tuple[list[Plane2D], list[Plane2D]]:
-    """Keep every tenth image, and at least one, for validation: whole images, never neighbouring patches."""
-    if len(planes) < 2:
-        raise TrainingError(
-            "One image is not enough to train and to validate. Give a second one, or validation images."
-        )
+def pair_planes(lr: Sequence[npt.NDArray[Any]], hr: Sequence[npt.NDArray[Any]], scale: int, name: str) -> list[Plane2D]:
+    """Return planes with their measured LR images, whose sizes must fit."""
+    if len(lr) != len(hr):
+        raise TrainingError(f"{name}: {len(lr)} LR planes cannot belong to {len(hr)} HR planes.")
+    for low, high in zip(lr, hr, strict=True):
+        if tuple(n * scale for n in low.shape) != high.shape:
+            raise TrainingError(
+                f"{name}: at ×{scale} an LR image of {low.shape} belongs to an HR image of "
+                f"{tuple(n * scale for n in low.shape)}, but this one has {high.shape}."
+            )
+    return [Plane2D(high, lr=low, name=name) for low, high in zip(lr, hr, strict=True)]
+
+
+def measured_shifts(planes: Sequence[Plane2D], scale: int, *, limit: int = 16) -> list[tuple[str, float, float]]:
+    """Return (name, rows, columns) of measured pairs that are shifted, in HR pixels, by phase correlation.
+
+    Parameters
+    ----------
+    planes
+        Images; those without a measured LR image are passed over.
+    scale
+        HR pixels to an LR pixel.
+    limit
+        Number of pairs that are looked at, spread over all.
+    """
+    from skimage.registration import phase_cross_correlation
+
+    pairs = [p for p in planes if p.lr is not None]
+    bicubic = Bicubic(scale=scale)
+    found = []
+    for plane in pairs[:: -(-len(pairs) // limit) if pairs else 1]:
+        side = 1024 // scale
+        lr = np.asarray(plane.lr, dtype=np.float32)[:side, :side]
+        upscaled = bicubic(torch.from_numpy(lr)[None, None])[0, 0].numpy()
+        hr = np.asarray(plane.hr[: upscaled.shape[0], : upscaled.shape[1]], dtype=np.float32)
+        shift, _, _ = phase_cross_correlation(hr - hr.mean(), upscaled - upscaled.mean(), upsample_factor=10)
+        if max(abs(float(n)) for n in shift) > SHIFTED:
+            found.append((plane.name, float(shift[0]), float(shift[1])))
+    return found
+
+
+def split_planes(planes: list[Plane2D], *, scale: int, lr_patch: int) -> tuple[list[Plane2D], list[Plane2D]]:
+    """Keep every tenth image, and at least one, for validation: whole images, never neighbouring patches.
+
+    A single plane is cut in two along its longer side, with the width of a patch in between.
+    """
+    if len(planes) == 1:
+        return split_plane(planes[0], scale=scale, lr_patch=lr_patch)
     kept = set(range(len(planes) - 1, -1, -10))
     return (
         [p for i, p in enumerate(planes) if i not in kept],
@@ -43,20 +104,44 @@ def split_planes(planes: list[Plane2D]) -> tuple[list[Plane2D], list[Plane2D]]:
     )
 
 
+def split_plane(plane: Plane2D, *, scale: int, lr_patch: int) -> tuple[list[Plane2D], list[Plane2D]]:
+    """Return the larger part of one plane to train on and the rest to validate on, one patch apart."""
+    axis = int(np.argmax(plane.hr.shape))
+    length = plane.hr.shape[axis] // scale  # in LR pixels
+    kept = max(lr_patch, round(KEPT * length))
+    trained = length - kept - lr_patch
+    if trained < lr_patch:
+        raise TrainingError(
+            f"One image of {plane.hr.shape} is too small to train and to validate with patches of {lr_patch} LR pixels "
+            f"({lr_patch * scale} HR pixels). Give a second image, validation images, or choose smaller patches."
+        )
+
+    def part(start: int, stop: int) -> Plane2D:
+        index = [slice(None), slice(None)]
+        index[axis] = slice(start * scale, stop * scale)
+        hr = plane.hr[tuple(index)]
+        index[axis] = slice(start, stop)
+        return replace(plane, hr=hr, lr=None if plane.lr is None else plane.lr[tuple(index)])
+
+    return [part(0, trained)], [part(length - kept, length)]
+
+
 class WholeImages(Dataset[tuple[Tensor, Tensor, Tensor]]):
     """Validation: each image's centre, at most ``limit`` LR pixels a side, with its bicubic upscaling."""
 
-    def __init__(self, *, planes: Sequence[Plane2D], degradation: Chain, intensity: Intensity, limit: int) -> None:
+    def __init__(
+        self, *, planes: Sequence[Plane2D], degradation: Chain | None, scale: int, intensity: Intensity, limit: int
+    ) -> None:
         self.planes, self.degradation, self.intensity = planes, degradation, intensity
-        self.limit = limit
-        self.bicubic = Bicubic(scale=degradation.scale)
+        self.limit, self.scale = limit, scale
+        self.bicubic = Bicubic(scale=scale)
 
     def __len__(self) -> int:
         return len(self.planes)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
-        hr, s = self.planes[index].hr, self.degradation.scale
-        lr = lr_of(hr, self.degradation, seed=index)
+        hr, s = self.planes[index].hr, self.scale
+        lr = self.planes[index].low(self.degradation, seed=index)
         fitted = self.intensity.fit(lr)
         start = [max(0, (n - self.limit) // 2) for n in lr.shape]
         size = [min(n, self.limit) for n in lr.shape]

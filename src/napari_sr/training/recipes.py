@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from napari_sr.registry import Registry
@@ -83,5 +84,5 @@ def recipe_config(recipe: str, *, name: str, train: tuple[Source, ...], **change
         # a shorter run keeps the shares of its phases
         shorter = rival.get("pixel_steps", 0) * changes["steps"] // RECIPES[recipe]["steps"]
         settings["adversarial"] = {**rival, "pixel_steps": shorter}
-    settings["train"] = [{"path": s.path, "weight": s.weight} for s in train]
+    settings["train"] = [asdict(source) for source in train]
     return TrainConfig.from_dict({"name": name, "recipe": recipe, **settings})

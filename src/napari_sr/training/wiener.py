@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from napari_sr.data.patches import Plane2D, lr_of
+from napari_sr.data.patches import Plane2D
 from napari_sr.degradations import Chain
 from napari_sr.intensity import Intensity
 from napari_sr.networks import create_network
@@ -21,8 +21,9 @@ STRIP = 64
 def fit_wiener(
     planes: Sequence[Plane2D],
     *,
-    degradation: Chain,
+    degradation: Chain | None,
     intensity: Intensity,
+    scale: int | None = None,
     kernel_size: int = 13,
     ridge: float = 1e-7,
 ) -> WienerFilter:
@@ -31,12 +32,14 @@ def fit_wiener(
     For every LR pixel, the k x k neighbourhood a predicts the s x s HR pixels b under it:
     W = (sum a a^T + ridge tr I)^-1 sum a b^T, each image weighted as in training.
     """
-    scale = degradation.scale
+    if scale is None:
+        assert degradation is not None
+        scale = degradation.scale
     features = kernel_size**2
     gram = torch.zeros(features, features, dtype=torch.float64)
     cross = torch.zeros(features, scale**2, dtype=torch.float64)
     for plane in planes:
-        lr = lr_of(plane.hr, degradation)
+        lr = plane.low(degradation)
         fitted = intensity.fit(lr)
         height, width = lr.shape
         hr = np.asarray(plane.hr[: height * scale, : width * scale])

@@ -226,8 +226,8 @@ class SuperResolve(SuperResolveForm):
 
             model = load_model(request.model)
             yield from iter_compared(
-                request.source.data, model, reference, axes=request.axes, **request.settings
-            )  # the model's card travels in the report's layer, so keep it at hand
+                request.source.data, model, reference, axes=request.axes, should_stop=self.stopping, **request.settings
+            )
 
         from napari_sr.evaluation.compare import Compared
 

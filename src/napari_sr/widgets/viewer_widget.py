@@ -62,6 +62,11 @@ class ViewerWidget(QWidget):
         self.refresh()
         self._job.start()
 
+    def stopping(self) -> bool:
+        """Return True once the job was asked to stop; may be called from any thread."""
+        job = self._job
+        return job is not None and job.cancelled
+
     def cancel(self) -> None:
         """Ask the job to stop; it does at its next step."""
         if self._job is not None:
