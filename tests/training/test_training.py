@@ -125,7 +125,7 @@ def exploding():
 
 def test_one_image_cannot_train_and_validate(tmp_path, rng):
     np.save(tmp_path / "one.npy", rng.random((64, 64)))
-    with pytest.raises(TrainingError, match="second one, or validation images"):
+    with pytest.raises(TrainingError, match="too small to train and to validate"):
         fit(config(tmp_path / "one.npy"), tmp_path / "run", device="cpu")
     with pytest.raises(TrainingError, match="nothing to resume"):
         fit(config(tmp_path / "one.npy", validation=(Source(str(tmp_path / "one.npy")),)), tmp_path / "run",

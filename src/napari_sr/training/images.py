@@ -81,10 +81,13 @@ def measured_shifts(planes: Sequence[Plane2D], scale: int, *, limit: int = 16) -
     found = []
     for plane in pairs[:: -(-len(pairs) // limit) if pairs else 1]:
         side = 1024 // scale
-        lr = np.asarray(plane.lr, dtype=np.float32)[:side, :side]
+        lr = np.array(plane.lr[:side, :side], dtype=np.float32)  # a copy: mapped files are read-only
         upscaled = bicubic(torch.from_numpy(lr)[None, None])[0, 0].numpy()
         hr = np.asarray(plane.hr[: upscaled.shape[0], : upscaled.shape[1]], dtype=np.float32)
-        shift, _, _ = phase_cross_correlation(hr - hr.mean(), upscaled - upscaled.mean(), upsample_factor=10)
+        # not whitened: the fine frequencies, which the LR image lacks, would drown those that tell
+        shift, _, _ = phase_cross_correlation(
+            hr - hr.mean(), upscaled - upscaled.mean(), upsample_factor=10, normalization=None
+        )
         if max(abs(float(n)) for n in shift) > SHIFTED:
             found.append((plane.name, float(shift[0]), float(shift[1])))
     return found

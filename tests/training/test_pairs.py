@@ -1,0 +1,139 @@
+"""Measured LR/HR pairs, registration, and the split of images into training and validation."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter, shift
+from small_models import SMALL
+
+from napari_sr.data.patches import PatchDataset, Plane2D
+from napari_sr.degradations import make_degradation
+from napari_sr.errors import ConfigError, ImageError, TrainingError
+from napari_sr.intensity import Intensity
+from napari_sr.model import load
+from napari_sr.training import Source, fit, recipe_config
+from napari_sr.training.images import load_sources, measured_shifts, split_planes
+
+
+def texture(rng, shape):
+    return (gaussian_filter(rng.normal(size=shape), 2) * 500 + 1000).astype(np.float32)
+
+
+def means(hr, scale=2):
+    rows, columns = (n // scale for n in hr.shape)
+    return hr[: rows * scale, : columns * scale].reshape(rows, scale, columns, scale).mean((1, 3))
+
+
+@pytest.fixture
+def folders(tmp_path, rng):
+    """LR and HR folders of four pairs; the LR images are marked by a constant that no degradation adds."""
+    for name in ("a", "b", "c", "d"):
+        hr = texture(rng, (72, 80))
+        for kind, image in (("hr", hr), ("lr", means(hr) + 5000)):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            np.save(tmp_path / kind / f"{name}.npy", image)
+    return tmp_path / "lr", tmp_path / "hr"
+
+
+def small(source, **changes):
+    settings = {
+        "scale": 2, "degradation": "", "lr_patch": 16, "batch_size": 2, "steps": 4, "validate_every": 2,
+        "hyper_parameters": SMALL["wgan"],
+    }  # fmt: skip
+    return recipe_config("wgan-pixel", name="small", train=(source,), **{**settings, **changes})
+
+
+def test_measured_lr_images_are_what_is_trained_on(folders):
+    lr, hr = folders
+    planes = load_sources([Source(str(hr), lr=str(lr))], 2)
+    assert [p.name for p in planes] == ["a.npy", "b.npy", "c.npy", "d.npy"]
+    patches = PatchDataset(
+        planes=planes, degradation=None, scale=2, intensity=Intensity(kind="identity"), lr_patch=16, length=20
+    )
+    for low, high in (patches[i] for i in range(20)):
+        np.testing.assert_allclose(low[0], means(high[0].numpy()) + 5000, rtol=1e-5)
+
+
+def test_a_model_of_pairs_says_that_no_degradation_was_simulated(folders, tmp_path):
+    lr, hr = folders
+    model = load(fit(small(Source(str(hr), lr=str(lr))), tmp_path / "run", device="cpu"))
+    assert model.card.degradation == ""
+
+
+def test_names_without_a_partner_are_listed(folders):
+    lr, hr = folders
+    (lr / "b.npy").rename(lr / "x.npy")
+    with pytest.raises(ImageError, match=r"without a partner: x.npy \(LR\), b.npy \(HR\)"):
+        load_sources([Source(str(hr), lr=str(lr))], 2)
+
+
+def test_sizes_that_do_not_fit_the_scale_are_said(folders):
+    lr, hr = folders
+    with pytest.raises(TrainingError, match=r"a.npy: at ×4 .* \(144, 160\)"):
+        load_sources([Source(str(hr), lr=str(lr))], 4)
+
+
+def test_no_degradation_and_no_lr_images_is_refused(folders):
+    with pytest.raises(ConfigError, match="degradation"):
+        small(Source(str(folders[1])))
+
+
+@pytest.mark.parametrize("moved", [(0, 0), (3.0, 0), (-2.5, 4.0)])
+def test_shifted_pairs_are_told_with_their_shift(moved, rng):
+    hr = texture(rng, (160, 160))
+    # shift the HR image: the LR image then seems to lie by -moved
+    planes = [Plane2D(shift(hr, moved, order=3, mode="reflect"), lr=means(hr), name="pair")]
+    found = measured_shifts(planes, 2)
+    if moved == (0, 0):
+        assert found == []
+    else:
+        ((name, rows, columns),) = found
+        assert name == "pair"
+        assert (rows, columns) == pytest.approx(moved, abs=0.3)
+
+
+def test_a_shift_reaches_the_user_before_the_training(folders, tmp_path):
+    lr, hr = folders
+    for file in hr.iterdir():
+        np.save(file, np.roll(np.load(file), 4, axis=1))
+    events = []
+    fit(small(Source(str(hr), lr=str(lr))), tmp_path / "run", device="cpu", on_event=events.append)
+    assert "shifted by" in events[0].note
+    assert "+4.0" in events[0].note
+
+
+def test_validation_is_whole_images(rng):
+    planes = [Plane2D(texture(rng, (20, 20)), name=str(n)) for n in range(25)]
+    train, validation = split_planes(planes, scale=2, lr_patch=4)
+    assert {p.name for p in train} | {p.name for p in validation} == {str(n) for n in range(25)}
+    assert not {p.name for p in train} & {p.name for p in validation}
+    assert len(validation) == 3
+
+
+@pytest.mark.parametrize("shape", [(100, 60), (60, 100)])
+def test_a_single_image_is_split_one_patch_apart(shape):
+    rows, columns = np.indices(shape)
+    place = rows if shape[0] > shape[1] else columns
+    lr = means(place.astype(np.float32))
+    ((train,), (validation,)) = split_planes([Plane2D(place, lr=lr)], scale=2, lr_patch=8)
+    assert validation.hr.min() - train.hr.max() - 1 == 16  # HR pixels: one patch of 8 LR pixels
+    assert train.hr.max() + 1 >= 60
+    for part in (train, validation):
+        np.testing.assert_allclose(part.lr, means(part.hr))
+
+
+def test_a_single_image_that_is_too_small_is_said():
+    with pytest.raises(TrainingError, match="smaller patches"):
+        split_planes([Plane2D(np.zeros((40, 40)))], scale=2, lr_patch=8)
+
+
+def test_empty_patches_are_passed_over(rng):
+    hr = np.full((400, 400), 100, np.float32)
+    hr[:100, :100] = texture(rng, (100, 100))  # a sixteenth holds something
+    arguments = {
+        "planes": [Plane2D(hr)], "degradation": make_degradation("area", 2), "scale": 2,
+        "intensity": Intensity(kind="identity"), "lr_patch": 16, "length": 200, "augment": False,
+    }  # fmt: skip
+    filled = sum(float(patch[0].std()) > 1 for patch in (PatchDataset(**arguments)[i] for i in range(200)))
+    assert filled > 80  # of uniform draws it would be about 200 / 16 + border = 22
+    flat = PatchDataset(**{**arguments, "planes": [Plane2D(np.full((64, 64), 3.0, np.float32))]})
+    assert float(flat[0][0].std()) == 0  # an image with nothing in it does not hang
