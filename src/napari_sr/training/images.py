@@ -80,6 +80,7 @@ def measured_shifts(planes: Sequence[Plane2D], scale: int, *, limit: int = 16) -
     bicubic = Bicubic(scale=scale)
     found = []
     for plane in pairs[:: -(-len(pairs) // limit) if pairs else 1]:
+        assert plane.lr is not None
         side = 1024 // scale
         lr = np.array(plane.lr[:side, :side], dtype=np.float32)  # a copy: mapped files are read-only
         upscaled = bicubic(torch.from_numpy(lr)[None, None])[0, 0].numpy()
