@@ -100,6 +100,8 @@ def main() -> None:
         wait(lambda: widget._job is None)
         shoot(viewer, "error")
 
+    widget.settings.tile.setValue(0)
+    widget.settings.overlap.setValue(widget.settings.overlap.minimum())
     viewer.layers.clear()
     viewer.open_sample("napari-sr", "nbody")
     widget.model_box.select("nbody-dfcan-x4")

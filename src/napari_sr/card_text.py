@@ -22,7 +22,7 @@ def card_sections(card: ModelCard) -> list[Section]:
     about = [
         ("Upscales", f"×{card.scale} along each axis"),
         ("For", {"any": "any image"}.get(card.kind, card.kind)),
-        ("LR pixel size in training", f"{size} {card.pixel_unit}" if size else ""),
+        ("LR pixels", f"{size} {card.pixel_unit}" if size else ""),
         ("Network", NETWORKS.entry(card.network).title),
         ("Licence", card.licence),
         ("Training data", card.attribution),

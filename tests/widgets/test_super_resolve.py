@@ -80,6 +80,15 @@ def test_the_choice_follows_the_selected_layer(widget, viewer, lr):
     assert widget.layer_box.layer() is second
 
 
+def test_when_the_chosen_layer_goes_an_original_is_chosen_not_a_result(widget, viewer, qtbot, lr):
+    first = viewer.add_image(lr, name="first")
+    second = viewer.add_image(lr, name="second")
+    assert widget.layer_box.layer() is second
+    run(qtbot, widget)
+    viewer.layers.remove(second)
+    assert widget.layer_box.layer() is first
+
+
 def test_a_reference_adds_ssim_and_error_maps(widget, viewer, qtbot, lr):
     hr = np.kron(lr, np.ones((4, 4), np.uint8))
     viewer.add_image(hr, name="truth")

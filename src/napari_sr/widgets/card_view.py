@@ -18,7 +18,7 @@ def card_html(card: ModelCard) -> str:
         parts.append("<table cellspacing='4'>")
         for name, text in rows:
             if name:
-                cells = f"<td style='color:gray'>{html.escape(name)}&nbsp;</td><td>{html.escape(text)}</td>"
+                cells = f"<td width='110' style='color:gray'>{html.escape(name)}</td><td>{html.escape(text)}</td>"
             else:
                 cells = f"<td colspan='2'>{html.escape(text)}</td>"
             parts.append(f"<tr>{cells}</tr>")

@@ -74,8 +74,11 @@ class LayerBox(QComboBox):
                 self.addItem(layer.name, layer)
                 layer.events.name.disconnect(self._rename)
                 layer.events.name.connect(self._rename)
-        found = [i for i in range(self.count()) if self.itemData(i) is current]
-        self.setCurrentIndex(found[0] if found else (0 if self.count() else -1))
+        rows = range(self.count())
+        found = [i for i in rows if self.itemData(i) is current]
+        # the chosen layer is gone: rather an image of the user's than a result of napari-sr
+        originals = [i for i in rows if not _made(self.itemData(i))]
+        self.setCurrentIndex(next(iter([*found, *originals, *rows]), -1))
         self.blockSignals(False)
         self._announce()
 
@@ -87,7 +90,7 @@ class LayerBox(QComboBox):
 
     def _follow(self, event: Any = None) -> None:
         active = self.viewer.layers.selection.active
-        if not isinstance(active, Image) or active.metadata.get(METADATA_KEY, {}).get("made_by"):
+        if not isinstance(active, Image) or _made(active):
             return
         for row in range(self.count()):
             if self.itemData(row) is active:
@@ -97,3 +100,8 @@ class LayerBox(QComboBox):
         if self.currentData() is not self._shown:
             self._shown = self.currentData()
             self.layer_changed.emit()
+
+
+def _made(layer: Image | None) -> bool:
+    """Return True for a layer that napari-sr has made."""
+    return layer is not None and bool(layer.metadata.get(METADATA_KEY, {}).get("made_by"))
