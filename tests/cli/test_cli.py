@@ -139,7 +139,7 @@ def test_upscale_a_folder_and_existing_files(run, lr, tmp_path):
         (("evaluate", "LR", "LR", "LR"), "Give PRED and TARGET"),
         (("samples", "em-phantom"), "Say where"),
         (("samples", "nix", "-o", "x.tif"), "no sample called 'nix'"),
-        (("train", "LR", "-o", "run", "--recipe", "nix"), "no recipe 'nix'"),
+        (("train", "LR", "-o", "run", "--recipe", "nix"), "no recipe called 'nix'"),
         (("degrade", "LR", "-o", "out.tif", "-p", "nix"), "no degradation called 'nix'"),
         (("upscale", "no[raw]x[/b].tif", "-m", "bicubic-x2"), "no[raw]x[/b].tif"),
         (("evaluate", "LR", "-m", "bicubic-x2", "--data-range", "3"), "--data-range goes with"),
