@@ -33,7 +33,8 @@ def add_layers(viewer: Any, folder: Path) -> None:
         viewer.add_image(
             data, name=name, scale=[s * factor for s in hr_size], units=(unit, unit),
             translate=[s * (factor - 1) / 2 for s in hr_size],
-            visible=name == "LR" or name in models, metadata={"napari_sr": {"kind": "EM"}}, **limits,
+            visible=name == "LR" or name in models,
+            metadata={"napari_sr": {"kind": "EM"} | ({"reference": "HR"} if name == "LR" else {})}, **limits,
         )  # fmt: skip
     viewer.layers.selection.active = viewer.layers["LR"]
 
