@@ -84,6 +84,25 @@ def test_resampling_keeps_points_where_they_are():
     assert finer.resampled(1 / 4).origin == pytest.approx(FULL.origin)
 
 
+@pytest.mark.parametrize(("unit", "back"), [("Å", "Å"), ("µm", "µm"), ("μm", "µm"), ("Mpc/h", "Mpc/h")])
+@pytest.mark.parametrize("dtype", ["u1", "f8", "f2"])
+def test_units_that_ascii_does_not_have(unit, back, dtype, tmp_path):
+    write(tmp_path / "a.tif", np.ones((9, 7), dtype), "YX", unit=unit)
+    assert read_image(tmp_path / "a.tif").unit in (unit, back)
+    assert read_image(tmp_path / "a.tif").pixel_size == pytest.approx((0.02, 0.03), rel=1e-4)
+
+
+def test_nothing_is_made_up_and_a_z_step_without_unit_is_kept(tmp_path):
+    geometry = Geometry({"T": 1.0, "Z": 2.0})  # as OME-Zarr files without units have it
+    image = np.ones((2, 3, 9, 7), np.uint8)
+    with create_output(
+        tmp_path / "a.tif", shape=image.shape, dtype=image.dtype, info=OutputInfo("TZYX", geometry)
+    ) as out:
+        out[...] = image
+    again = read_image(tmp_path / "a.tif").geometry
+    assert again.steps == {"Z": 2.0}
+
+
 def test_plain_tiff_says_its_pixel_size_to_other_programs(tmp_path):
     write(tmp_path / "a.tif", np.zeros((9, 7), np.float16), "YX")
     with tifffile.TiffFile(tmp_path / "a.tif") as tif:

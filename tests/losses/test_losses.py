@@ -74,7 +74,7 @@ def test_ssim_is_scikit_images(pair):
     assert float(combined) == pytest.approx(float(F.mse_loss(pred[:1], target[:1])) + 0.1 * ours, abs=1e-6)
 
 
-@pytest.mark.parametrize("side", [16, 32, 64, 128, 192])
+@pytest.mark.parametrize("side", [16, 32, 64, 88, 96, 104, 128, 192])
 def test_ms_ssim_takes_patches_of_any_size(side):
     from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as ms_ssim
 
@@ -177,3 +177,14 @@ def test_gradient_penalty_of_critics_whose_gradient_is_known():
     between = epsilon.view(-1, 1, 1, 1) * real + (1 - epsilon.view(-1, 1, 1, 1)) * fake
     expected = (between.flatten(1).norm(dim=1) - 1).square().mean()
     torch.testing.assert_close(gradient_penalty(Square(), real, fake, epsilon), expected)
+
+
+@pytest.mark.parametrize("name", ["ssim", "ms-ssim", "mse+ssim"])
+def test_structure_is_compared_in_single_precision_also_in_mixed_training(name):
+    torch.manual_seed(0)
+    target = 0.5 + 0.02 * torch.randn(1, 1, 64, 64)  # low contrast: E[x^2] - mu^2 is small
+    pred = target + 0.002 * torch.randn_like(target)
+    loss = create_loss(name)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = loss(pred, target)
+    torch.testing.assert_close(mixed, loss(pred, target))

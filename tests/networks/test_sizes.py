@@ -52,3 +52,14 @@ def test_generators_of_the_gans_have_their_published_sizes():
     rrdb = create_network("rrdb", scale=4, in_channels=3, out_channels=3).parameter_count()
     assert round(srresnet / 1e6, 1) == 1.5
     assert rrdb == 16_697_987
+
+
+def test_the_wiener_filter_keeps_single_precision_in_mixed_training():
+    network = create_network("wiener", scale=2)
+    torch.manual_seed(0)
+    torch.nn.init.normal_(network.taps, std=0.3)
+    lr = torch.rand(1, 1, 20, 20)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        mixed = network(lr)
+    assert mixed.dtype == torch.float32
+    torch.testing.assert_close(mixed, network(lr).detach())

@@ -91,6 +91,12 @@ def test_shifted_pairs_are_told_with_their_shift(moved, rng):
         assert (rows, columns) == pytest.approx(moved, abs=0.3)
 
 
+def test_pairs_with_holes_are_not_measured(rng):
+    hr = texture(rng, (64, 64))
+    hr[3, 3] = np.nan
+    assert measured_shifts([Plane2D(hr, lr=means(hr), name="holes")], 2) == []
+
+
 def test_a_shift_reaches_the_user_before_the_training(folders, tmp_path):
     lr, hr = folders
     for file in hr.iterdir():

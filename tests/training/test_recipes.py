@@ -180,6 +180,19 @@ def test_lowered_rates_are_the_same_curve_at_half_the_height(name):
     np.testing.assert_allclose(lowered[20:], whole[20:] / 2, rtol=0.02, atol=2e-6)
 
 
+@pytest.mark.parametrize("name", list(SCHEDULES))
+def test_schedules_leave_the_moments_alone(name):
+    optimizer = make_optimizer("adam", [torch.nn.Parameter(torch.ones(1))], 1e-3, (0.5, 0.9))
+    schedule = make_schedule(name, optimizer, 1e-3, 10)
+    for _ in range(9):
+        optimizer.step()
+        schedule.step(*([1.0] if name == "plateau" else []))
+        assert optimizer.param_groups[0]["betas"] == (0.5, 0.9)
+    plain = make_optimizer("rmsprop", [torch.nn.Parameter(torch.ones(1))], 1e-3, (0.9, 0.99))
+    make_schedule(name, plain, 1e-3, 10)
+    assert plain.param_groups[0]["momentum"] == 0
+
+
 @pytest.mark.parametrize("name", list(OPTIMIZERS))
 def test_optimisers_find_a_minimum(name):
     weight = torch.nn.Parameter(torch.tensor([3.0, -2.0]))

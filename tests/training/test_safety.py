@@ -10,7 +10,7 @@ import pytest
 import torch
 from small_models import SMALL
 
-from napari_sr.errors import TrainingError
+from napari_sr.errors import Cancelled, TrainingError
 from napari_sr.model import load
 from napari_sr.training import Source, fit, recipe_config, reporting
 from napari_sr.training.module import SRModule
@@ -70,9 +70,23 @@ def test_it_goes_back_with_half_the_rate_and_then_ends_well(images, tmp_path, mo
     assert rates[2][11] == pytest.approx(0.25 * one_cycle(11), rel=1e-6)
 
 
+def test_a_rollback_of_a_resumed_run_lowers_further(images, tmp_path, monkeypatch):
+    broken_at({4: 1, 7: 1}, monkeypatch)
+    seen = []
+    with pytest.raises(Cancelled):  # after both: a quarter of the rate is in the checkpoint
+        fit(small(images), tmp_path / "run", device="cpu", should_stop=lambda: seen.append(1) or len(seen) == 11)
+    assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=False)["rate_factor"] == 0.25
+    monkeypatch.undo()
+    broken_at({11: 1}, monkeypatch)
+    events = []
+    fit(small(images), tmp_path / "run", device="cpu", resume=True, on_event=events.append)
+    assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=False)["rate_factor"] == 0.125
+    assert any("6e-05" in e.note for e in events)  # an eighth of 5e-4
+
+
 def one_cycle(step):
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=5e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=5e-4, total_steps=13)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=5e-4, total_steps=13, cycle_momentum=False)
     for _ in range(step):
         optimizer.step()
         schedule.step()

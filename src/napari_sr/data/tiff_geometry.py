@@ -16,7 +16,13 @@ OME_UNITS = ("nm", "µm", "mm", "cm", "m", "Å", "pixel")
 OME_OTHER = "reference frame"
 #: µm in a unit
 MICROMETRES = {"nm": 1e-3, "µm": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6, "Å": 1e-4}
-IMAGEJ_UNITS = {"micron": "µm", "microns": "µm", "\\u00B5m": "µm", "um": "µm", "pixel": "", "pixels": ""}
+IMAGEJ_UNITS = {
+    **dict.fromkeys(("micron", "microns", "\\u00B5m", "um", "μm"), "µm"),
+    "angstrom": "Å",
+    **dict.fromkeys(("pixel", "pixels"), ""),
+}
+#: pixels a centimetre that the tag, a ratio of 32-bit numbers, can still hold
+HIGHEST_RESOLUTION = 1e9
 
 
 def read_geometry(tif: tifffile.TiffFile) -> Geometry:
@@ -66,8 +72,9 @@ def _from_imagej(about: dict[str, Any], size: tuple[float, float] | None) -> Geo
     origin: dict[str, float] = {}
     if unit and size:
         steps |= {"Y": size[0], "X": size[1]}
-        if "spacing" in about:
-            steps["Z"] = float(about["spacing"])
+    if "spacing" in about:
+        steps["Z"] = float(about["spacing"])
+    if unit and size:
         units |= dict.fromkeys(steps, unit)
         # ImageJ's origin is the pixel that lies at 0
         origin |= {a: -float(about[k]) * steps[a] for a in steps if (k := f"{a.lower()}origin") in about}
@@ -123,13 +130,21 @@ def _to_imagej(geometry: Geometry) -> dict[str, Any]:
     if geometry.pixel_size and geometry.unit:
         y, x = geometry.pixel_size
         settings["resolution"] = (1 / x, 1 / y)
-        about["unit"] = "micron" if geometry.unit == "µm" else geometry.unit
+        about["unit"] = _ascii(geometry.unit)
         if "Z" in geometry.steps:
             about["spacing"] = geometry.steps["Z"]
         about |= {f"{a.lower()}origin": -geometry.origin[a] / geometry.steps[a] for a in "XYZ" if a in geometry.origin}
-    if "T" in geometry.steps:
-        about |= {"finterval": geometry.steps["T"], "tunit": geometry.units.get("T", "s")}
+    elif "Z" in geometry.steps:
+        about["spacing"] = geometry.steps["Z"]
+    if "T" in geometry.units:  # without a unit it is a placeholder
+        about |= {"finterval": geometry.steps["T"], "tunit": _ascii(geometry.units["T"])}
     return {**settings, "metadata": about}
+
+
+def _ascii(unit: str) -> str:
+    """Return a unit as ImageJ's description, which is ASCII, can hold it."""
+    known = {"µm": "micron", "μm": "micron", "Å": "angstrom"}
+    return known.get(unit, unit.encode("ascii", "replace").decode("ascii"))
 
 
 def _to_ome(geometry: Geometry, planes: int) -> dict[str, Any]:
@@ -143,8 +158,8 @@ def _to_ome(geometry: Geometry, planes: int) -> dict[str, Any]:
             about["Description"] = f"unit of length: {unit}"
         if axis in geometry.origin:
             position |= {f"Position{axis}": [geometry.origin[axis]] * planes, f"Position{axis}Unit": [known] * planes}
-    if "T" in geometry.steps:
-        about |= {"TimeIncrement": geometry.steps["T"], "TimeIncrementUnit": geometry.units.get("T", "s")}
+    if "T" in geometry.units:
+        about |= {"TimeIncrement": geometry.steps["T"], "TimeIncrementUnit": geometry.units["T"]}
     return {"metadata": about | ({"Plane": position} if position else {})}
 
 
@@ -155,5 +170,6 @@ def _to_plain(geometry: Geometry) -> dict[str, Any]:
     settings: dict[str, Any] = {"metadata": {"geometry": json.dumps(stored)}}
     if geometry.pixel_size and geometry.unit in MICROMETRES:
         y, x = (s * MICROMETRES[geometry.unit] / 1e4 for s in geometry.pixel_size)
-        settings |= {"resolution": (1 / x, 1 / y), "resolutionunit": "CENTIMETER"}
+        if max(1 / x, 1 / y) < HIGHEST_RESOLUTION:
+            settings |= {"resolution": (1 / x, 1 / y), "resolutionunit": "CENTIMETER"}
     return settings

@@ -22,7 +22,8 @@ class SSIM(nn.Module):
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:
         from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
-        similarity = ssim(pred, target, data_range=self.data_range)
+        with torch.autocast(pred.device.type, enabled=False):  # E[x^2] - mu^2 has nothing left in 16 bit
+            similarity = ssim(pred.float(), target.float(), data_range=self.data_range)
         assert isinstance(similarity, Tensor)
         return 1 - similarity
 
@@ -39,12 +40,15 @@ class MSSSIM(nn.Module):
         from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as ms_ssim
 
         side = min(pred.shape[-2:])
-        # the window of 11 pixels must fit into the coarsest scale
-        scales = max(n for n in range(1, 6) if n == 1 or side // 2 ** (n - 1) > 10)
+        # the window of 11 pixels must fit into the coarsest scale; torchmetrics asks for a little more than that
+        scales = max(n for n in range(1, 6) if n == 1 or side // max(2 ** (n - 1), (n - 1) ** 2) > 10)
         weights = torch.tensor(MS_SSIM_WEIGHTS[:scales])
         betas = tuple((weights / weights.sum()).tolist())
         # "relu": the contrast term can be negative at first, and has no real power then
-        similarity = ms_ssim(pred, target, data_range=self.data_range, betas=betas, normalize="relu")
+        with torch.autocast(pred.device.type, enabled=False):
+            similarity = ms_ssim(
+                pred.float(), target.float(), data_range=self.data_range, betas=betas, normalize="relu"
+            )
         assert isinstance(similarity, Tensor)
         return 1 - similarity
 

@@ -39,5 +39,6 @@ class WienerFilter(SRNetwork):
         n, c, h, w = lr.shape
         # single precision whatever surrounds it: the taps of a deconvolution nearly cancel
         x = F.pad(lr.float().reshape(n * c, 1, h, w), (self.halo,) * 4, mode="replicate")
-        x = F.pixel_shuffle(F.conv2d(x, self.taps.float()), self.scale)
+        with torch.autocast(x.device.type, enabled=False):
+            x = F.pixel_shuffle(F.conv2d(x, self.taps.float()), self.scale)
         return x.reshape(n, c, h * self.scale, w * self.scale)

@@ -12,7 +12,6 @@ from typing import Any
 import lightning as L
 import torch
 import yaml
-from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from napari_sr.data.patches import PatchDataset, Plane2D
@@ -25,6 +24,7 @@ from napari_sr.networks.wiener import WienerFilter
 from napari_sr.store import load_model
 from napari_sr.training.adversarial import AdversarialTraining
 from napari_sr.training.card import make_card
+from napari_sr.training.checkpoints import Keeper
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.images import (
     FromItem,
@@ -105,7 +105,7 @@ def fit(
         folder.mkdir(parents=True, exist_ok=True)
         if is_main_process():
             (folder / "config.yaml").write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
-            for old in folder.glob("*.ckpt") if overwrite else ():
+            for old in folder.glob("*.ckpt") if overwrite and not resume else ():
                 old.unlink()
     except OSError as error:
         raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
@@ -114,17 +114,19 @@ def fit(
         reporter.say(0, f"{name}: LR and HR are shifted by {rows:+.1f}, {columns:+.1f} HR pixels (rows, columns).")
     machine = {"accelerator": device, "devices": devices, "num_nodes": num_nodes}
     start = copy.deepcopy(task.network.state_dict())
+    base = lowered_already(checkpoint) if resume else 1.0
     factor = None
     for attempt in range(ROLLBACKS + 1):
         try:
             trainer, module = train(task, config, folder, reporter, machine, resume=resume, rate_factor=factor)
             break
         except NonFiniteLoss as error:
-            factor = 0.5 ** (attempt + 1)
+            factor = base * 0.5 ** (attempt + 1)
             if attempt == ROLLBACKS:
+                rate = config.learning_rate * factor
                 raise TrainingError(
-                    f"Stopped because {error}, for the third time and at a quarter of the learning rate. "
-                    f"Start with less than {config.learning_rate * factor:.1g}; the last checkpoint is in {folder}."
+                    f"Stopped because {error}, for the third time, with the learning rate {2 * rate:.1g}. "
+                    f"Start with less than {rate:.1g}; the last checkpoint is in {folder}."
                 ) from None
             resume = checkpoint.exists()
             task.network.load_state_dict(start)
@@ -141,7 +143,8 @@ def fit(
         trainer.save_checkpoint(checkpoint)
         raise Cancelled(f"Stopped at step {trainer.global_step}; resume from {folder}.")
     if config.adversarial is None:
-        best = trainer.checkpoint_callback.best_model_path
+        # by its name: after the folder was moved, Lightning still knows the old place
+        best = folder / "best.ckpt" if (folder / "best.ckpt").exists() else checkpoint
         module.load_state_dict(torch.load(best, weights_only=False, map_location="cpu")["state_dict"])
     with quiet_lightning():  # a resumed run need not have validated, and the last steps never were
         (scores,) = trainer.validate(module, DataLoader(task.whole, batch_size=1, num_workers=0), verbose=False)
@@ -149,6 +152,11 @@ def fit(
         minutes = (time.monotonic() - reporter.start) / 60
         write_model(module, task, path, minutes=minutes, scores=scores)
     return path
+
+
+def lowered_already(checkpoint: Path) -> float:
+    """Return by how much earlier rollbacks have lowered the learning rate of a checkpoint."""
+    return float(torch.load(checkpoint, weights_only=False, map_location="cpu").get("rate_factor", 1.0))
 
 
 @dataclass(frozen=True)
@@ -203,8 +211,8 @@ def train(
     shared = "ddp" if config.adversarial is None else "ddp_find_unused_parameters_true"
     # two of them: "save_last" would leave last.ckpt as it is when validation did not get better
     common: dict[str, Any] = {"dirpath": folder, "enable_version_counter": False, "save_on_train_epoch_end": False}
-    best = ModelCheckpoint(filename="best", monitor="val_psnr", mode="max", **common)
-    last = ModelCheckpoint(filename="last", **common)
+    best = Keeper(filename="best", monitor="val_psnr", mode="max", **common)
+    last = Keeper(filename="last", **common)
     sampler = FromItem(start=done * config.batch_size, length=len(task.patches), batch_size=config.batch_size)
     with quiet_lightning():
         trainer = L.Trainer(

@@ -52,6 +52,7 @@ class SRModule(L.LightningModule):
         self.ema: AveragedModel | None = None
         if config.ema:
             self.ema = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+            self.ema.requires_grad_(False)  # several devices would wait for its gradients
 
     def forward(self, lr: Tensor) -> Tensor:
         sr: Tensor = self.judged(lr)
@@ -71,7 +72,10 @@ class SRModule(L.LightningModule):
 
     def checked(self, loss: Tensor) -> Tensor:
         """Return the loss; raises :class:`NonFiniteLoss` before anything is learnt from one that is no number."""
-        if not bool(torch.isfinite(loss)):
+        finite = bool(torch.isfinite(loss))
+        if self.trainer.world_size > 1:  # all go back, or none: the others would wait for this one for ever
+            finite = bool(self.trainer.strategy.reduce_boolean_decision(finite, all=True))
+        if not finite:
             raise NonFiniteLoss(self.global_step)
         return loss
 

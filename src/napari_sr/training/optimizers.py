@@ -37,7 +37,10 @@ SCHEDULES.register("constant", title="constant")(
 )
 SCHEDULES.register("one-cycle", title="one cycle (up, then down)", reference="Smith 2018, arXiv:1708.07120")(
     # one more than the steps: the schedule is advanced after the last step too
-    lambda optimizer, rate, steps: schedulers.OneCycleLR(optimizer, max_lr=rate, total_steps=steps + 1)
+    # and the moments stay what they are: cycling them would undo the (0.5, 0.9) of WGAN-GP
+    lambda optimizer, rate, steps: schedulers.OneCycleLR(
+        optimizer, max_lr=rate, total_steps=steps + 1, cycle_momentum=False
+    )
 )
 SCHEDULES.register("cosine", title="cosine", reference="Loshchilov & Hutter 2017, arXiv:1608.03983")(
     lambda optimizer, rate, steps: schedulers.CosineAnnealingLR(optimizer, T_max=steps, eta_min=rate / 1000)

@@ -82,7 +82,7 @@ def recipe_config(recipe: str, *, name: str, train: tuple[Source, ...], **change
     rival = settings.get("adversarial")
     if "steps" in changes and rival and "pixel_steps" not in changes.get("adversarial", {}):
         # a shorter run keeps the shares of its phases
-        shorter = rival.get("pixel_steps", 0) * changes["steps"] // RECIPES[recipe]["steps"]
+        shorter = rival.get("pixel_steps", 0) * changes["steps"] // RECIPES[recipe].get("steps", TrainConfig.steps)
         settings["adversarial"] = {**rival, "pixel_steps": shorter}
     settings["train"] = [asdict(source) for source in train]
     return TrainConfig.from_dict({"name": name, "recipe": recipe, **settings})

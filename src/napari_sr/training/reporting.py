@@ -119,7 +119,10 @@ class Reporter(Callback):
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any, **kwargs: Any) -> None:
         if trainer.global_step % self.every == 0:
             self._report(trainer, validated=False)
-        if self.should_stop():
+        stop = self.should_stop()
+        if trainer.world_size > 1:
+            stop = trainer.strategy.reduce_boolean_decision(bool(stop), all=False)
+        if stop:
             self.stopped = True
             trainer.should_stop = True
 
