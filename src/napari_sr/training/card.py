@@ -33,7 +33,7 @@ def make_card(
     training = {
         "data": [Path(s.path).name for s in config.train],
         "images": planes,
-        "start_from": config.start_from,
+        "start_from": Path(config.start_from).name.removesuffix(".safetensors"),  # paths say nothing elsewhere
         "recipe": config.recipe,
         "loss": _loss(config),
         "steps": config.steps,
