@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 from typing import Annotated, Any
@@ -77,7 +78,7 @@ def command(
     def show(event: TrainProgress) -> None:
         if event.note:
             console.print(event.note, style="yellow", highlight=False)
-        if event.train_loss != event.train_loss and event.val_psnr is None:  # NaN: only a note
+        if math.isnan(event.train_loss) and event.val_psnr is None:  # only a note
             return
         line = f"step {event.step}/{config.steps}  {event.seconds:.0f} s  loss {event.train_loss:.5f}"
         if event.val_psnr is not None and event.val_bicubic is not None:

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from napari_sr.errors import ConfigError
 from napari_sr.losses import LOSSES
-from napari_sr.losses.pixel import to_unit
 
 ADDRESS = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 #: channels of the convolutions of VGG19's five blocks
@@ -88,7 +87,7 @@ class Features(nn.Module):
         self.register_buffer("std", torch.tensor(STD)[:, None, None], persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
-        colours = to_unit(image, self.lower, self.upper).expand(-1, 3, -1, -1)
+        colours = ((image - self.lower) / (self.upper - self.lower)).expand(-1, 3, -1, -1)
         features: Tensor = self.network((colours - self.mean) / self.std)
         return features
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from napari_sr.losses import LOSSES
@@ -46,8 +45,3 @@ class Gradient(nn.Module):
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:
         difference = pred - target
         return difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
-
-
-def to_unit(values: Tensor, lower: float, upper: float) -> Tensor:
-    """Return network values from ``lower`` to ``upper`` as values from 0 to 1."""
-    return torch.div(values - lower, upper - lower)

@@ -85,9 +85,9 @@ def measured_shifts(planes: Sequence[Plane2D], scale: int, *, limit: int = 16) -
         lr = np.array(plane.lr[:side, :side], dtype=np.float32)  # a copy: mapped files are read-only
         upscaled = bicubic(torch.from_numpy(lr)[None, None])[0, 0].numpy()
         hr = np.asarray(plane.hr[: upscaled.shape[0], : upscaled.shape[1]], dtype=np.float32)
-        # not whitened: the fine frequencies, which the LR image lacks, would drown those that tell
         if not (np.isfinite(hr).all() and np.isfinite(upscaled).all()):
             continue
+        # not whitened: the fine frequencies, which the LR image lacks, would drown those that tell
         shift, _, _ = phase_cross_correlation(
             hr - hr.mean(), upscaled - upscaled.mean(), upsample_factor=10, normalization=None
         )

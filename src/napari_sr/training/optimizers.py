@@ -36,8 +36,8 @@ SCHEDULES.register("constant", title="constant")(
     lambda optimizer, rate, steps: schedulers.ConstantLR(optimizer, factor=1.0)
 )
 SCHEDULES.register("one-cycle", title="one cycle (up, then down)", reference="Smith 2018, arXiv:1708.07120")(
-    # one more than the steps: the schedule is advanced after the last step too
-    # and the moments stay what they are: cycling them would undo the (0.5, 0.9) of WGAN-GP
+    # one more than the steps, since the schedule is advanced after the last step too; the moments stay what they are,
+    # since cycling them would undo the (0.5, 0.9) of WGAN-GP
     lambda optimizer, rate, steps: schedulers.OneCycleLR(
         optimizer, max_lr=rate, total_steps=steps + 1, cycle_momentum=False
     )

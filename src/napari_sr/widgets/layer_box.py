@@ -8,7 +8,7 @@ from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
-METADATA_KEY = "napari_sr"
+from napari_sr.widgets.layers import METADATA_KEY
 
 
 class LayerBox(QComboBox):
