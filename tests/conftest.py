@@ -37,4 +37,5 @@ def image(rng: np.random.Generator) -> np.ndarray:
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees or touches the user's models and downloads."""
     monkeypatch.setenv("NAPARI_SR_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("NAPARI_SR_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("NAPARI_SR_CACHE", str(tmp_path / "cache"))

@@ -34,6 +34,8 @@ def card_sections(card: ModelCard) -> list[Section]:
         for entry in card.metrics:
             rows += [("", str(entry["data"])), ("this model", figures(entry["model"]))]
             rows.append(("bicubic", figures(entry["bicubic"])))
+            if "start" in entry:
+                rows.append((f"before: {entry['start']['name']}", figures(entry["start"])))
         sections.append(("Measured, beside bicubic interpolation", rows))
     if card.training:
         sections.append(("How it was trained", _training(card)))

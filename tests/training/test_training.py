@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from skimage.metrics import peak_signal_noise_ratio
+from stopping import StopAt
 
+from napari_sr import upscale
 from napari_sr.errors import Cancelled, ConfigError, ModelError, TrainingError
 from napari_sr.losses import LOSSES
 from napari_sr.model import load, save
@@ -47,8 +50,23 @@ def test_training_makes_a_model_with_its_card(images, tmp_path):
     assert model.card.hyper_parameters["skip"] == "bicubic"
     validated = [e for e in events if e.val_psnr is not None]
     assert [e.step for e in validated] == [4, 8, 12]
-    assert model.card.metrics[0]["model"]["psnr"] == pytest.approx(max(e.val_psnr for e in validated), abs=1e-3)
-    assert {p.name for p in (tmp_path / "run").iterdir()} >= {"best.ckpt", "last.ckpt", "tiny.safetensors"}
+    kept = np.load(images)[3]  # the last one of four
+    lr = kept.reshape(32, 2, 32, 2).mean(axis=(1, 3))
+    data_range = float(kept.max() - kept.min())
+    inside = np.s_[2:-2, 2:-2]
+    for key, upscaler in (("model", model), ("bicubic", load_model("bicubic-x2"))):
+        sr = upscale(np.rint(lr).astype(np.float32), upscaler)
+        expected = peak_signal_noise_ratio(kept[inside].astype(float), sr[inside].astype(float), data_range=data_range)
+        assert model.card.metrics[0][key]["psnr"] == pytest.approx(expected, abs=1e-3)
+    found = {p.name for p in (tmp_path / "run").iterdir()}
+    assert found >= {
+        "best.ckpt",
+        "last.ckpt",
+        "tiny.safetensors",
+        "tiny-last.safetensors",
+        "history.csv",
+        "report.html",
+    }
 
 
 @pytest.mark.parametrize("loss", [name for name in LOSSES if name not in ("perceptual", "texture")])  # need VGG19
@@ -61,9 +79,8 @@ def test_every_loss_goes_down(loss, images, tmp_path):
 
 def test_a_resumed_run_equals_an_uninterrupted_one(images, tmp_path):
     fit(config(images), tmp_path / "whole", device="cpu")
-    steps = iter(range(100))
     with pytest.raises(Cancelled, match="resume"):
-        fit(config(images), tmp_path / "parts", device="cpu", should_stop=lambda: next(steps) >= 6)
+        fit(config(images), tmp_path / "parts", device="cpu", **StopAt(7).arguments)
     fit(config(images), tmp_path / "parts", resume=True, device="cpu")
     # the last state; the best may be another, since stopping adds a validation
     whole, parts = (torch.load(tmp_path / n / "last.ckpt", weights_only=False) for n in ("whole", "parts"))
@@ -71,10 +88,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(images, tmp_path):
 
 
 def test_a_run_resumed_after_its_last_validation_ends_well(images, tmp_path):
-    steps = iter(range(100))
     odd = config(images, steps=7, validate_every=4)
     with pytest.raises(Cancelled):
-        fit(odd, tmp_path / "run", device="cpu", should_stop=lambda: next(steps) >= 5)
+        fit(odd, tmp_path / "run", device="cpu", **StopAt(6).arguments)
     card = load(fit(odd, tmp_path / "run", resume=True, device="cpu")).card
     assert card.metrics[0]["bicubic"]["psnr"] > 0
     assert Config.read(tmp_path / "run" / "config.yaml").steps == 7
@@ -201,16 +217,14 @@ def test_the_card_of_a_fine_tuned_model_keeps_the_runs_before(images, tmp_path):
 
 
 def test_resuming_keeps_the_checkpoints_also_with_overwrite(images, tmp_path):
-    seen = []
     with pytest.raises(Cancelled):
-        fit(config(images), tmp_path / "run", device="cpu", should_stop=lambda: seen.append(1) or len(seen) == 6)
+        fit(config(images), tmp_path / "run", device="cpu", **StopAt(6).arguments)
     assert fit(config(images), tmp_path / "run", device="cpu", resume=True, overwrite=True).exists()
 
 
 def test_a_run_goes_on_after_its_folder_was_moved(images, tmp_path):
-    seen = []
     with pytest.raises(Cancelled):
-        fit(config(images), tmp_path / "run", device="cpu", should_stop=lambda: seen.append(1) or len(seen) == 6)
+        fit(config(images), tmp_path / "run", device="cpu", **StopAt(6).arguments)
     (tmp_path / "run").rename(tmp_path / "moved")
     before = torch.load(tmp_path / "moved" / "best.ckpt", weights_only=False)["callbacks"]
     (best_before,) = (s["best_model_score"] for s in before.values() if s.get("best_model_score") is not None)

@@ -22,6 +22,10 @@ def command(
     degradation: Annotated[
         str | None, typer.Option(help="Preset for the LR images. Default: the first model's own.")
     ] = None,
+    rounded: Annotated[
+        bool,
+        typer.Option("--rounded/--fractions", help="LR images of 8-bit images rounded to 8 bit, or kept exact."),
+    ] = True,
     density: Annotated[
         bool, typer.Option("--density", help="Densities: log10(x + 0.02), and the spectrum score.")
     ] = False,
@@ -47,7 +51,7 @@ def command(
         console = Console(stderr=True)
         with console.status("Evaluating …") as status:
             table = evaluate_models(
-                loaded, read_planes(images[0]), degradation=preset, crop=crop, density=density,
+                loaded, read_planes(images[0]), degradation=preset, crop=crop, density=density, rounded=rounded,
                 on_image=lambda done, total: status.update(f"Evaluating … image {done} of {total}"),
             )  # fmt: skip
     else:

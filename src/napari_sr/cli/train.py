@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,7 +45,8 @@ def command(
     from napari_sr.errors import ConfigError
     from napari_sr.store import load_model, user_folder
     from napari_sr.training import Source, TrainConfig, fit, recipe_config
-    from napari_sr.training.reporting import TrainProgress, is_main_process
+    from napari_sr.training.progress import TrainProgress
+    from napari_sr.training.reporting import is_main_process
 
     given = {
         "steps": steps, "lr_patch": lr_patch, "batch_size": batch_size,
@@ -76,9 +76,9 @@ def command(
     console = Console(soft_wrap=True)
 
     def show(event: TrainProgress) -> None:
-        if event.note:
-            console.print(event.note, style="yellow", highlight=False)
-        if math.isnan(event.train_loss) and event.val_psnr is None:  # only a note
+        if event.note or event.stage:
+            console.print(event.note or event.stage, style="yellow" if event.note else "", highlight=False)
+        if event.is_message:
             return
         line = f"step {event.step}/{config.steps}  {event.seconds:.0f} s  loss {event.train_loss:.5f}"
         if event.val_psnr is not None and event.val_bicubic is not None:

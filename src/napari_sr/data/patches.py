@@ -84,6 +84,8 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         Number of items: steps x batch.
     seed, augment
         Of the sampling; 8-fold symmetry.
+    rounded
+        Share of the patches whose LR side, if its HR image is of integers, is rounded to integers.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         length: int,
         seed: int = 0,
         augment: bool = True,
+        rounded: float = 1.0,
     ) -> None:
         self.scale = scale
         need = lr_patch * self.scale
@@ -112,6 +115,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         self.cumulative = np.cumsum(weights / weights.sum())
         self.degradation, self.intensity = degradation, intensity
         self.lr_patch, self.length, self.seed, self.augment = lr_patch, length, seed, augment
+        self.rounded = rounded
         self._fitted: dict[int, FittedIntensity] = {}
         self._chains: dict[int, Chain] = {}
         self._contrast: dict[int, float] = {}
@@ -165,7 +169,8 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         rows = slice((y - top) * s, (y + n + bottom) * s)
         columns = slice((x - left) * s, (x + n + right) * s)
         wide = np.asarray(plane.hr[rows, columns])
-        lr = low_resolution(wide, self.chain(index), rng)[top : top + n, left : left + n]
+        rounded = self.rounded >= 1 or bool(rng.random() < self.rounded)
+        lr = low_resolution(wide, self.chain(index), rng, rounded=rounded)[top : top + n, left : left + n]
         return lr, wide[top * s : (top + n) * s, left * s : (left + n) * s]
 
 

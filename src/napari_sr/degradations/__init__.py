@@ -85,16 +85,18 @@ def make_degradation(name: str, scale: int) -> Chain:
     return PRESETS[name](scale)
 
 
-def low_resolution(hr: npt.NDArray[np.generic], chain: Chain, rng: np.random.Generator) -> FloatImage:
+def low_resolution(
+    hr: npt.NDArray[np.generic], chain: Chain, rng: np.random.Generator, *, rounded: bool = True
+) -> FloatImage:
     """Return the LR image, float32, of a 2-D ``hr`` whose sides are first cropped to multiples of the scale.
 
-    The LR image of an integer image is rounded, as it is when it is stored. Without that, almost all of a
+    The LR image of an integer image is ``rounded``, as it is when it is stored. Without that, almost all of a
     blur could be undone, and what was learnt so turns the rounding of real images into patterns.
     """
     s = chain.scale
     cut = hr[: hr.shape[0] // s * s, : hr.shape[1] // s * s]
     lr = np.asarray(chain.bound_to(cut)(np.asarray(cut, dtype=np.float32), rng), dtype=np.float32)
-    return np.rint(lr) if hr.dtype.kind in "ui" else lr
+    return np.rint(lr) if rounded and hr.dtype.kind in "ui" else lr
 
 
 def degrade(hr: npt.NDArray[np.generic], name: str, scale: int, *, seed: int | None = 0) -> FloatImage:

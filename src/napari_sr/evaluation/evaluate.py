@@ -93,17 +93,20 @@ def evaluate_models(
     models: Sequence[Model],
     targets: Sequence[Plane],
     *,
-    degradation: str,
+    degradation: str = "",
+    lr_images: Sequence[Plane] | None = None,
+    rounded: bool = True,
     metrics: Sequence[str] = DEFAULT_METRICS,
     crop: int | None = None,
     density: bool = False,
     device: str = "auto",
     on_image: Callable[[int, int], None] = lambda done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Table:
-    """Degrade each target, super-resolve it with every model, and measure.
+    """Degrade each target, or take its LR image, super-resolve that with every model, and measure.
 
-    Bicubic interpolation is always the first row. LR images of integer images are rounded, as they are
-    when they are stored; super-resolved images are not.
+    Bicubic interpolation is always the first row. LR images that are made of integer images are rounded, as
+    they are when they are stored, unless told otherwise; super-resolved images are not.
 
     Parameters
     ----------
@@ -112,7 +115,11 @@ def evaluate_models(
     targets
         HR planes; cropped to multiples of the scale.
     degradation
-        Preset that makes the LR images.
+        Preset that makes the LR images, if there are none.
+    lr_images
+        The targets' LR images, where they were measured or made before.
+    rounded
+        Whether LR images that are made of 8-bit images are rounded to 8 bit.
     metrics
         Names in :data:`napari_sr.metrics.METRICS`.
     crop
@@ -124,11 +131,13 @@ def evaluate_models(
         As in :func:`napari_sr.upscale`.
     on_image
         Called with (images done, images).
+    should_stop
+        Asked again and again; :class:`Cancelled` is raised once it returns True.
 
     Raises
     ------
     ImageError
-        If the scales differ.
+        If the scales differ, or LR images do not fit.
     """
     scales = {m.scale for m in models}
     if len(scales) != 1:
@@ -137,16 +146,20 @@ def evaluate_models(
     crop = scale if crop is None else crop
     bicubic = load_model(f"bicubic-x{scale}")
     models = [bicubic, *(m for m in models if m.card.name != bicubic.card.name)]
-    chain = make_degradation(degradation, scale)
+    if lr_images is None:
+        chain = make_degradation(degradation, scale)
     view: Callable[[Plane], Plane] = log_density if density else np.asarray
     cut = [t[: t.shape[0] // scale * scale, : t.shape[1] // scale * scale] for t in targets]
     data_range = common_range([view(t) for t in cut])
     values: dict[str, list[dict[str, float | None]]] = {m.card.name: [] for m in models}
     for number, target in enumerate(cut):
-        lr = low_resolution(target, chain, np.random.default_rng(number))
+        if lr_images is None:
+            lr = low_resolution(target, chain, np.random.default_rng(number), rounded=rounded)
+        else:
+            lr = lr_images[number]
         nearest = np.repeat(np.repeat(lr, scale, axis=0), scale, axis=1)
         for model in models:
-            sr = upscale(lr, model, device=device)
+            sr = upscale(lr, model, dtype=np.float32, device=device, should_stop=should_stop)
             one = measure(view(sr), view(target), data_range=data_range, crop=crop, metrics=metrics)
             if density:
                 one["spectrum_score"] = spectrum_score(sr, target, nearest)
@@ -155,7 +168,7 @@ def evaluate_models(
     columns = (*metrics, "spectrum_score") if density else tuple(metrics)
     rows = tuple(_row(name, v, columns) for name, v in values.items())
     conditions = {
-        "degradation": f"{degradation} ×{scale}",
+        "degradation": f"{degradation or 'measured LR images'} ×{scale}" + ("" if rounded else ", not rounded"),
         "data range": f"{data_range:.4g}" + (" of log10(density + 0.02)" if density else ""),
         "border left out": f"{crop} px",
     }

@@ -36,6 +36,7 @@ def make_card(
         "start_from": Path(config.start_from).name.removesuffix(".safetensors"),  # paths say nothing elsewhere
         "recipe": config.recipe,
         "loss": _loss(config),
+        "rounded": config.rounded,
         "steps": config.steps,
         "batch_size": config.batch_size,
         "lr_patch": config.lr_patch,

@@ -108,6 +108,9 @@ class TrainConfig:
         The critic's side; None for a training without one.
     degradation
         Preset that makes LR from HR; empty if every source has measured LR images.
+    rounded
+        Share of the patches whose LR side is rounded as an 8-bit image is when it is stored; the rest keeps its
+        fractions, as 16-bit images and averages do. Counts for HR images of integers only.
     intensity
         Fields of :class:`napari_sr.intensity.Intensity`.
     lr_patch, batch_size, steps
@@ -145,6 +148,7 @@ class TrainConfig:
     extra_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     adversarial: Adversarial | None = None
     degradation: str = "em"
+    rounded: float = 1.0
     intensity: Mapping[str, Any] = field(default_factory=lambda: Intensity().to_dict())
     lr_patch: int = 32
     batch_size: int = 8
@@ -171,6 +175,8 @@ class TrainConfig:
         check_rate("learning_rate", self.learning_rate)
         if not 0 <= self.ema < 1:
             raise ConfigError("ema must lie between 0 and 1")
+        if not 0 <= self.rounded <= 1:
+            raise ConfigError("rounded must lie between 0 and 1")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}")
         if self.adversarial is not None and self.adversarial.pixel_steps >= self.steps:
@@ -229,3 +235,20 @@ class TrainConfig:
             return tuple(Source(here(s.path), s.weight, here(s.lr)) for s in sources)
 
         return replace(config, train=anchored(config.train), validation=anchored(config.validation))
+
+    def write(self, path: Path) -> None:
+        """Write a YAML file that :meth:`read` understands wherever it is called from.
+
+        Images within the file's folder are written relative to it, others with their whole path.
+        """
+        folder = path.parent.resolve()
+
+        def portable(name: str) -> str:
+            whole = Path(name).resolve()
+            return str(whole.relative_to(folder) if whole.is_relative_to(folder) else whole) if name else ""
+
+        def moved(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+            return tuple(Source(portable(s.path), s.weight, portable(s.lr)) for s in sources)
+
+        config = replace(self, train=moved(self.train), validation=moved(self.validation))
+        path.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-import yaml
+from torch import nn
 from torch.utils.data import DataLoader
 
 from napari_sr.data.patches import PatchDataset, Plane2D
@@ -26,6 +25,8 @@ from napari_sr.training.adversarial import AdversarialTraining
 from napari_sr.training.card import make_card
 from napari_sr.training.checkpoints import Keeper
 from napari_sr.training.config import TrainConfig
+from napari_sr.training.finish import finish
+from napari_sr.training.history import History
 from napari_sr.training.images import (
     FromItem,
     ResumableLoader,
@@ -35,8 +36,9 @@ from napari_sr.training.images import (
     split_planes,
 )
 from napari_sr.training.module import NonFiniteLoss, SRModule
+from napari_sr.training.progress import TrainProgress
 from napari_sr.training.regression import Regression
-from napari_sr.training.reporting import Reporter, TrainProgress, is_main_process, quiet_lightning
+from napari_sr.training.reporting import Reporter, is_main_process, quiet_lightning
 from napari_sr.training.wiener import fit_wiener
 
 #: how often a run goes back to its last checkpoint when the loss stops being a number
@@ -55,19 +57,21 @@ def fit(
     num_nodes: int = 1,
     on_event: Callable[[TrainProgress], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
+    on_network: Callable[[nn.Module], None] | None = None,
 ) -> Path:
-    """Train and write ``folder/<name>.safetensors``.
+    """Train and write ``folder/<name>.safetensors``, the curves and a report beside it.
 
     The model gets the best validated weights; after an adversarial training, whose progress PSNR does not
-    tell, the last ones. A loss that stops being a number takes the run back to its last checkpoint with
-    half the learning rate, twice.
+    tell, the last ones. The last ones are always kept too, in ``<name>-last.safetensors``. A loss that stops
+    being a number takes the run back to its last checkpoint with half the learning rate, twice.
 
     Parameters
     ----------
     config
         What to train on what.
     folder
-        Where checkpoints (``best.ckpt``, ``last.ckpt``), ``config.yaml`` and the model go.
+        Where checkpoints (``best.ckpt``, ``last.ckpt``), ``config.yaml``, ``history.csv``, ``report.html`` and the
+        model go.
     resume
         Go on from ``last.ckpt`` in that folder.
     overwrite
@@ -78,7 +82,10 @@ def fit(
         Devices a machine, and machines: with more than one, each works on its part of every batch (Lightning's
         DDP). Run the same command on every machine, as Lightning's documentation says.
     on_event, should_stop
-        Called after batches; the latter ends the run, which can then be resumed.
+        Called after batches; the latter ends the run, which can then be resumed, and pauses it as long as it
+        does not return.
+    on_network
+        Called every few seconds with the network that is being trained, in evaluation mode.
 
     Raises
     ------
@@ -100,21 +107,24 @@ def fit(
         raise TrainingError(
             f"batch_size: {config.batch_size} patches cannot be shared by {devices * num_nodes} devices."
         )
-    task = prepare(config, resume=resume)
+    reporter = Reporter(config=config, on_event=on_event, should_stop=should_stop, on_network=on_network)
+    task = prepare(config, resume=resume, reporter=reporter)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if is_main_process():
-            (folder / "config.yaml").write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
-            for old in folder.glob("*.ckpt") if overwrite and not resume else ():
-                old.unlink()
+            config.write(folder / "config.yaml")
+            for old in folder.iterdir() if overwrite and not resume else ():
+                if old.suffix == ".ckpt" or old.name in (f"{config.name}.safetensors", "report.html"):
+                    old.unlink()
+            reporter.history = History(folder, from_step=saved(checkpoint)["global_step"] if resume else 0)
     except OSError as error:
         raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
-    reporter = Reporter(config=config, every=20, on_event=on_event, should_stop=should_stop)
     for name, rows, columns in measured_shifts(task.patches.planes, config.scale):
         reporter.say(0, f"{name}: LR and HR are shifted by {rows:+.1f}, {columns:+.1f} HR pixels (rows, columns).")
     machine = {"accelerator": device, "devices": devices, "num_nodes": num_nodes}
     start = copy.deepcopy(task.network.state_dict())
-    base = lowered_already(checkpoint) if resume else 1.0
+    # by how much earlier rollbacks have lowered the rate
+    base = float(saved(checkpoint).get("rate_factor", 1.0)) if resume else 1.0
     factor = None
     for attempt in range(ROLLBACKS + 1):
         try:
@@ -129,6 +139,8 @@ def fit(
                     f"Start with less than {rate:.1g}; the last checkpoint is in {folder}."
                 ) from None
             resume = checkpoint.exists()
+            if reporter.history is not None:
+                reporter.history.rewind(saved(checkpoint)["global_step"] if resume else 0)
             task.network.load_state_dict(start)
             rate = config.learning_rate * factor
             reporter.say(error.step, f"Back to the last checkpoint with the learning rate {rate:.1g}, since {error}.")
@@ -138,25 +150,26 @@ def fit(
                 f"Stopped because {what} could not be read or written ({error.strerror or error}). "
                 f"What was saved last stands in {folder}; resume from there."
             ) from error
-    path = folder / f"{config.name}.safetensors"
     if reporter.stopped:
         trainer.save_checkpoint(checkpoint)
         raise Cancelled(f"Stopped at step {trainer.global_step}; resume from {folder}.")
+    path = folder / f"{config.name}.safetensors"
+    if trainer.is_global_zero:
+        write_model(module, task, folder / f"{config.name}-last.safetensors", seconds=reporter.seconds())
     if config.adversarial is None:
         # by its name: after the folder was moved, Lightning still knows the old place
         best = folder / "best.ckpt" if (folder / "best.ckpt").exists() else checkpoint
-        module.load_state_dict(torch.load(best, weights_only=False, map_location="cpu")["state_dict"])
-    with quiet_lightning():  # a resumed run need not have validated, and the last steps never were
-        (scores,) = trainer.validate(module, DataLoader(task.whole, batch_size=1, num_workers=0), verbose=False)
+        module.load_state_dict(saved(best)["state_dict"])
     if trainer.is_global_zero:
-        minutes = (time.monotonic() - reporter.start) / 60
-        write_model(module, task, path, minutes=minutes, scores=scores)
+        write_model(module, task, path, seconds=reporter.seconds())
+        finish(path, task.whole, reporter)
     return path
 
 
-def lowered_already(checkpoint: Path) -> float:
-    """Return by how much earlier rollbacks have lowered the learning rate of a checkpoint."""
-    return float(torch.load(checkpoint, weights_only=False, map_location="cpu").get("rate_factor", 1.0))
+def saved(checkpoint: Path) -> dict[str, Any]:
+    """Return what a checkpoint of ours holds."""
+    content: dict[str, Any] = torch.load(checkpoint, weights_only=False, map_location="cpu")
+    return content
 
 
 @dataclass(frozen=True)
@@ -169,21 +182,27 @@ class Task:
     whole: WholeImages
 
 
-def prepare(config: TrainConfig, *, resume: bool) -> Task:
-    """Read the images and build the network, with its weights unless a checkpoint will bring them."""
+def prepare(config: TrainConfig, *, resume: bool, reporter: Reporter) -> Task:
+    """Read the images and build the network, with its weights unless a checkpoint will bring them.
+
+    Raises :class:`Cancelled` if the run is stopped meanwhile.
+    """
+    reporter.say(0, stage="Reading the images …")
     L.seed_everything(config.seed, verbose=False)
     degradation = make_degradation(config.degradation, config.scale) if config.degradation else None
     intensity = Intensity.from_dict(config.intensity)
-    planes = load_sources(config.train, config.scale)
-    validation = load_sources(config.validation, config.scale)
+    planes = load_sources(config.train, config.scale, reporter.check_stop)
+    validation = load_sources(config.validation, config.scale, reporter.check_stop)
     if not validation:
         planes, validation = split_planes(planes, scale=config.scale, lr_patch=config.lr_patch)
     network, history = starting_network(config)
     if not config.start_from and not resume:
-        start_filters(network, planes, degradation, intensity)
+        start_filters(network, planes, degradation, intensity, reporter)
+    reporter.say(0, stage="Starting …")
     patches = PatchDataset(
         planes=planes, degradation=degradation, scale=config.scale, intensity=intensity, lr_patch=config.lr_patch,
         length=config.steps * config.batch_size, seed=config.seed, augment=config.augment,
+        rounded=config.rounded,
     )  # fmt: skip
     whole = WholeImages(planes=validation, degradation=degradation, scale=config.scale, intensity=intensity, limit=128)
     return Task(network, history, patches, whole)
@@ -205,7 +224,7 @@ def train(
     module = kind(network=task.network, config=config).to(memory_format=torch.channels_last)
     module.rate_factor = rate_factor
     checkpoint = folder / "last.ckpt"
-    done = torch.load(checkpoint, weights_only=False, map_location="cpu")["global_step"] if resume else 0
+    done = saved(checkpoint)["global_step"] if resume else 0
     world = machine["devices"] * machine["num_nodes"]
     # each adversarial step leaves one of the two networks alone
     shared = "ddp" if config.adversarial is None else "ddp_find_unused_parameters_true"
@@ -233,16 +252,13 @@ def train(
     return trainer, module
 
 
-def write_model(module: SRModule, task: Task, path: Path, *, minutes: float, scores: Mapping[str, float]) -> None:
-    """Write the model with its card."""
+def write_model(module: SRModule, task: Task, path: Path, *, seconds: float) -> None:
+    """Write the model with what its card can say before anything is measured."""
     network: SRNetwork = module.network if module.ema is None else module.ema.module  # type: ignore[assignment]
-    card = make_card(module.config, network, planes=len(task.patches.planes), minutes=minutes, history=task.history)
-    measured = {
-        "data": "validation images, network values, centre of at most 128 LR pixels",
-        "model": {"psnr": scores["val_psnr"]},
-        "bicubic": {"psnr": scores["val_bicubic"]},
-    }
-    save(Model(network=network.eval(), card=replace(card, metrics=(measured,))), path)
+    card = make_card(
+        module.config, network, planes=len(task.patches.planes), minutes=seconds / 60, history=task.history
+    )  # fmt: skip
+    save(Model(network=network.eval(), card=card), path)
 
 
 def starting_network(config: TrainConfig) -> tuple[SRNetwork, list[dict[str, Any]]]:
@@ -261,11 +277,16 @@ def starting_network(config: TrainConfig) -> tuple[SRNetwork, list[dict[str, Any
 
 
 def start_filters(
-    network: SRNetwork, planes: Sequence[Plane2D], degradation: Chain | None, intensity: Intensity
+    network: SRNetwork,
+    planes: Sequence[Plane2D],
+    degradation: Chain | None,
+    intensity: Intensity,
+    reporter: Reporter,
 ) -> None:
     """Start every linear filter in a network as the Wiener filter of (at most 32 of) the training images."""
     filters = [m for m in network.modules() if isinstance(m, WienerFilter)]
     if filters:
+        reporter.say(0, stage="Fitting the linear filter that the network starts from …")
         step = -(-len(planes) // 32)
         fitted = fit_wiener(
             planes[::step],
@@ -273,6 +294,7 @@ def start_filters(
             intensity=intensity,
             scale=network.scale,
             kernel_size=filters[0].kernel_size,
+            check_stop=reporter.check_stop,
         )
         for one in filters:
             one.load_state_dict(fitted.state_dict())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from napari_sr.data.folders import matched_files, read_planes
+from napari_sr.data.folders import image_files, matched_files, read_planes
 from napari_sr.data.patches import Plane2D
 from napari_sr.degradations import Chain
 from napari_sr.errors import TrainingError
@@ -27,8 +27,10 @@ KEPT = 0.2
 SHIFTED = 0.5
 
 
-def load_sources(sources: Sequence[Source], scale: int) -> list[Plane2D]:
+def load_sources(sources: Sequence[Source], scale: int, check_stop: Callable[[], None] = lambda: None) -> list[Plane2D]:
     """Read every plane of every source; the planes of one source share its weight.
+
+    ``check_stop`` is called between files, and may raise.
 
     Raises
     ------
@@ -39,10 +41,14 @@ def load_sources(sources: Sequence[Source], scale: int) -> list[Plane2D]:
     """
     planes: list[Plane2D] = []
     for source in sources:
-        pairs = [Plane2D(hr, name=Path(source.path).name) for hr in read_planes(Path(source.path))]
-        if source.lr:
-            pairs = []
+        pairs: list[Plane2D] = []
+        if not source.lr:
+            for file in image_files(Path(source.path)):
+                check_stop()
+                pairs += [Plane2D(hr, name=file.name) for hr in read_planes(file)]
+        else:
             for lr_file, hr_file in matched_files(Path(source.lr), Path(source.path)):
+                check_stop()
                 pairs += pair_planes(read_planes(lr_file), read_planes(hr_file), scale, hr_file.name)
         total = sum(plane.hr.size for plane in pairs)
         planes += [replace(plane, weight=source.weight / total) for plane in pairs]
@@ -103,19 +109,33 @@ def split_planes(planes: list[Plane2D], *, scale: int, lr_patch: int) -> tuple[l
     """
     if len(planes) == 1:
         return split_plane(planes[0], scale=scale, lr_patch=lr_patch)
-    kept = set(range(len(planes) - 1, -1, -10))
+    kept = kept_planes(len(planes))
     return (
         [p for i, p in enumerate(planes) if i not in kept],
         [p for i, p in enumerate(planes) if i in kept],
     )
 
 
+def kept_planes(count: int) -> set[int]:
+    """Return which of several images are kept for validation."""
+    return set(range(count - 1, -1, -10))
+
+
+def kept_part(shape: tuple[int, ...], *, scale: int, lr_patch: int) -> tuple[int, int, int]:
+    """Return how a single plane is split: the axis, the end of what is trained on, the start of what is kept.
+
+    In LR pixels along that axis.
+    """
+    axis = int(np.argmax(shape))
+    length = shape[axis] // scale
+    kept = max(lr_patch, round(KEPT * length))
+    return axis, length - kept - lr_patch, length - kept
+
+
 def split_plane(plane: Plane2D, *, scale: int, lr_patch: int) -> tuple[list[Plane2D], list[Plane2D]]:
     """Return the larger part of one plane to train on and the rest to validate on, one patch apart."""
-    axis = int(np.argmax(plane.hr.shape))
-    length = plane.hr.shape[axis] // scale  # in LR pixels
-    kept = max(lr_patch, round(KEPT * length))
-    trained = length - kept - lr_patch
+    axis, trained, start = kept_part(plane.hr.shape, scale=scale, lr_patch=lr_patch)
+    length = plane.hr.shape[axis] // scale
     if trained < lr_patch:
         raise TrainingError(
             f"One image of {plane.hr.shape} is too small to train and to validate with patches of {lr_patch} LR pixels "
@@ -129,7 +149,7 @@ def split_plane(plane: Plane2D, *, scale: int, lr_patch: int) -> tuple[list[Plan
         index[axis] = slice(start, stop)
         return replace(plane, hr=hr, lr=None if plane.lr is None else plane.lr[tuple(index)])
 
-    return [part(0, trained)], [part(length - kept, length)]
+    return [part(0, trained)], [part(start, length)]
 
 
 class WholeImages(Dataset[tuple[Tensor, Tensor, Tensor]]):

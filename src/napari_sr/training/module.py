@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_sr.losses import create_loss
+from napari_sr.losses.structural import SSIM
 from napari_sr.networks import SRNetwork
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.optimizers import lower_rates
@@ -40,6 +41,7 @@ class SRModule(L.LightningModule):
         self.config = config
         self.lower, self.upper = (float(config.intensity.get(k, d)) for k, d in (("lower", 0.0), ("upper", 1.0)))
         self.loss = create_loss(config.loss, lower=self.lower, upper=self.upper, **config.loss_options)
+        self.dissimilarity = SSIM(lower=self.lower, upper=self.upper)
         self.extra = nn.ModuleDict(
             {
                 name: create_loss(name, lower=self.lower, upper=self.upper, **config.extra_options.get(name, {}))
@@ -105,6 +107,11 @@ class SRModule(L.LightningModule):
         span = self.upper - self.lower
         self.log("val_psnr", _psnr(sr, hr, span), on_epoch=True, batch_size=1, sync_dist=True)
         self.log("val_bicubic", _psnr(bicubic, hr, span), on_epoch=True, batch_size=1, sync_dist=True)
+        self.log("val_loss", self.loss(sr, hr), on_epoch=True, batch_size=1, sync_dist=True)
+        for name, pred in (("val_ssim", sr), ("val_bicubic_ssim", bicubic)):
+            # its window has 11 pixels
+            similarity = 1 - self.dissimilarity(pred, hr) if min(hr.shape[-2:]) >= 11 else torch.tensor(torch.nan)
+            self.log(name, similarity, on_epoch=True, batch_size=1, sync_dist=True)
         # a network that has collapsed paints every image in one colour
         share = sr.std() / hr.std().clamp_min(1e-12)
         self.log("val_contrast", share, on_epoch=True, batch_size=1, sync_dist=True)

@@ -62,6 +62,24 @@ RECIPES.register("esrgan", title="ESRGAN: sharp, may invent (needs VGG19)", refe
 )  # fmt: skip
 
 
+#: of N-body densities: log10(density + 0.02) from -1.7 (empty) to 2.6 (400 times the mean)
+DENSITY = {"kind": "log", "low": -1.699, "high": 2.602, "offset": 0.02}
+
+
+#: lengths of a run: title, steps (None for the recipe's own)
+LENGTHS: Mapping[str, tuple[str, int | None]] = {
+    "quick": ("Quick look (500 steps)", 500),
+    "good": ("Good (5000 steps)", 5000),
+    "thorough": ("Thorough (as published)", None),
+}
+
+
+def length_changes(recipe: str, length: str) -> dict[str, int]:
+    """Return the steps of a run of ``length``, a name in :data:`LENGTHS`, with about twenty validations."""
+    steps = LENGTHS[length][1] or RECIPES[recipe].get("steps", TrainConfig.steps)
+    return {"steps": steps, "validate_every": max(25, steps // 20)}
+
+
 def recipe_config(recipe: str, *, name: str, train: tuple[Source, ...], **changes: Any) -> TrainConfig:
     """Return the complete configuration of a recipe.
 
@@ -73,7 +91,7 @@ def recipe_config(recipe: str, *, name: str, train: tuple[Source, ...], **change
         Of the model; images to train on.
     **changes
         Fields of :class:`TrainConfig` that replace the recipe's; those of ``adversarial`` and
-        ``hyper_parameters`` one by one.
+        ``hyper_parameters`` one by one. The degradation of densities brings their logarithm with it.
     """
     settings = {**RECIPES[recipe], **changes}
     for nested in ("adversarial", "hyper_parameters"):
@@ -84,5 +102,8 @@ def recipe_config(recipe: str, *, name: str, train: tuple[Source, ...], **change
         # a shorter run keeps the shares of its phases
         shorter = rival.get("pixel_steps", 0) * changes["steps"] // RECIPES[recipe].get("steps", TrainConfig.steps)
         settings["adversarial"] = {**rival, "pixel_steps": shorter}
+    if settings.get("degradation") == "nbody" and "intensity" not in changes:
+        limits = {k: v for k, v in settings.get("intensity", {}).items() if k in ("lower", "upper")}
+        settings["intensity"] = {**DENSITY, **limits}
     settings["train"] = [asdict(source) for source in train]
     return TrainConfig.from_dict({"name": name, "recipe": recipe, **settings})

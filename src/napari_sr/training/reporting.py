@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import lightning as L
 import numpy as np
+import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
+from torch import nn
 
-from napari_sr.errors import TrainingError
+from napari_sr.errors import Cancelled, TrainingError
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.module import NonFiniteLoss
+from napari_sr.training.history import History
+from napari_sr.training.module import NonFiniteLoss, SRModule
+from napari_sr.training.progress import RIVAL_LOSSES, TrainProgress
 
 #: workers would be processes, which a viewer cannot start; frozen losses are in eval mode because they must be; the
 #: others are between Lightning and torch
@@ -25,6 +29,7 @@ QUIET = (
     ".*does not have many workers",
     ".*in eval mode at the start",
     ".*LeafSpec",
+    ".*have no `val_dataloader`",
     ".*Checkpoint directory .* exists",
 )
 #: share of a run after which a network should have left bicubic behind
@@ -33,36 +38,18 @@ WARM_UP = 0.3
 WARM_UP_STEPS = 200
 #: standard deviation of the output, as a share of the truth's, below which it counts as constant
 CONSTANT = 0.05
+#: at most so many reports a run come at equal distances,
+REPORTS = 400
+#: which are at most so many steps,
+LONGEST_REPORT = 20
+#: and others when that takes longer than this
+REPORT_SECONDS = 1.0
+#: seconds between pictures of the network's progress; and at least so many times as long as one takes
+SHOW_SECONDS, SHOW_SHARE = 8.0, 20
+#: what a validation measures
+VALIDATED = ("val_loss", "val_psnr", "val_bicubic", "val_ssim", "val_bicubic_ssim")
 #: weight of the past in the smoothed PSNR that early stopping looks at
 SMOOTHING = 0.6
-
-
-@dataclass(frozen=True)
-class TrainProgress:
-    """One look at a run: how far, the last losses, and the fidelity beside bicubic's.
-
-    Attributes
-    ----------
-    step, steps, seconds
-        How far.
-    train_loss
-        The generator's loss.
-    val_psnr, val_bicubic
-        On the validation images, in dB; None between validations.
-    losses
-        Of an adversarial training: ``adversarial_loss``, ``critic_loss``, ``gradient_penalty``.
-    note
-        A sentence on something that went wrong; empty as a rule.
-    """
-
-    step: int
-    steps: int
-    seconds: float
-    train_loss: float
-    val_psnr: float | None = None
-    val_bicubic: float | None = None
-    losses: Mapping[str, float] = field(default_factory=dict)
-    note: str = ""
 
 
 class Reporter(Callback):
@@ -72,54 +59,99 @@ class Reporter(Callback):
     ----------
     config
         Of the run.
-    every
-        Steps between reports.
     on_event, should_stop
-        The caller's.
+        The caller's. The time that ``should_stop`` takes is a pause, and not counted.
+    on_network
+        Called now and then, and after every validation, with the network as it is: for pictures of the progress.
     """
 
     def __init__(
         self,
         *,
         config: TrainConfig,
-        every: int,
         on_event: Callable[[TrainProgress], None],
         should_stop: Callable[[], bool],
+        on_network: Callable[[nn.Module], None] | None = None,
     ) -> None:
-        self.config, self.every = config, every
+        self.config = config
+        self.every = min(LONGEST_REPORT, max(1, config.steps // REPORTS))
         self.on_event = on_event if is_main_process() else _ignore
         self.should_stop = should_stop
+        self.on_network = on_network if is_main_process() else None
+        self.history: History | None = None
         self.start = time.monotonic()
+        self.paused = 0.0
         self.stopped = False
         self.smoothed: float | None = None
         self.best = -np.inf
         self.without = 0
         self.warned = False
+        self._began: tuple[int, float] | None = None  # step and time of the first batch of this part
+        self._reported = self._shown = 0.0
 
-    def say(self, step: int, note: str) -> None:
+    def seconds(self) -> float:
+        """Return how long the run has lasted, without pauses."""
+        return time.monotonic() - self.start - self.paused
+
+    def say(self, step: int, note: str = "", *, stage: str = "") -> None:
         """Report a sentence."""
-        seconds = time.monotonic() - self.start
-        self.on_event(TrainProgress(step, self.config.steps, seconds, float("nan"), note=note))
+        self.on_event(TrainProgress(step, self.config.steps, self.seconds(), note=note, stage=stage))
+
+    def stop_asked(self) -> bool:
+        """Ask the caller, who may take his time: that is how a run is paused."""
+        asked = time.monotonic()
+        stop = self.should_stop()
+        self.paused += time.monotonic() - asked
+        return stop
+
+    def check_stop(self) -> None:
+        """Raise :class:`Cancelled` if the run shall stop before it has begun."""
+        if self.stop_asked():
+            raise Cancelled("Stopped before the first step.")
 
     def _report(self, trainer: L.Trainer, *, validated: bool, note: str = "") -> None:
         metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
-        self.on_event(
-            TrainProgress(
-                step=trainer.global_step,
-                steps=self.config.steps,
-                seconds=time.monotonic() - self.start,
-                train_loss=metrics.get("train_loss", float("nan")),
-                val_psnr=metrics["val_psnr"] if validated else None,
-                val_bicubic=metrics["val_bicubic"] if validated else None,
-                losses={k: metrics[k] for k in ("adversarial_loss", "critic_loss", "gradient_penalty") if k in metrics},
-                note=note,
-            )
-        )
+        step, seconds = trainer.global_step, self.seconds()
+        remaining = None
+        if self._began is not None and step > self._began[0]:
+            remaining = (seconds - self._began[1]) / (step - self._began[0]) * (self.config.steps - step)
+        progress = TrainProgress(
+            step=step, steps=self.config.steps, seconds=seconds + (self.history.seconds if self.history else 0.0),
+            train_loss=metrics.get("train_loss", float("nan")), remaining=remaining,
+            losses={k: metrics[k] for k in RIVAL_LOSSES if k in metrics}, note=note,
+        )  # fmt: skip
+        if validated:
+            measured: dict[str, Any] = {name: metrics[name] for name in VALIDATED}
+            progress = replace(progress, **measured)
+        if self.history is not None and is_main_process():
+            self.history.add(progress)
+        self._reported = time.monotonic()
+        self.on_event(progress)
+
+    def _show(self, module: SRModule) -> None:
+        """Let the caller make a picture of what the network does now."""
+        if self.on_network is None:
+            return
+        network = module.judged
+        training, before = network.training, time.monotonic()
+        network.eval()
+        with torch.no_grad():  # not inference mode: what a network keeps for later must be usable in training
+            self.on_network(network)
+        network.train(training)
+        took = time.monotonic() - before
+        self._shown = time.monotonic() + max(SHOW_SECONDS, SHOW_SHARE * took)
+
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
+        if self._began is None:
+            self._began = (args[0].global_step, self.seconds())
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any, **kwargs: Any) -> None:
-        if trainer.global_step % self.every == 0:
+        now = time.monotonic()
+        if trainer.global_step % self.every == 0 or now - self._reported > REPORT_SECONDS:
             self._report(trainer, validated=False)
-        stop = self.should_stop()
+        if now > self._shown:
+            self._show(pl_module)
+        stop = self.stop_asked()
         if trainer.world_size > 1:
             stop = trainer.strategy.reduce_boolean_decision(bool(stop), all=False)
         if stop:
@@ -133,6 +165,7 @@ class Reporter(Callback):
         if not np.isfinite(psnr):  # before the checkpoint is written, which would keep the broken weights
             raise NonFiniteLoss(trainer.global_step)
         self._report(trainer, validated=True, note=self._collapse(trainer, psnr))
+        self._show(pl_module)
         if self.config.patience and self._no_better(psnr):
             self.say(trainer.global_step, f"Ended early: no better for {self.config.patience} validations.")
             trainer.should_stop = True

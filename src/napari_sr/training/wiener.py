@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -26,11 +26,13 @@ def fit_wiener(
     scale: int | None = None,
     kernel_size: int = 13,
     ridge: float = 1e-7,
+    check_stop: Callable[[], None] = lambda: None,
 ) -> WienerFilter:
     """Return the linear filter with the least squared error on ``planes``.
 
     For every LR pixel, the k x k neighbourhood a predicts the s x s HR pixels b under it:
-    W = (sum a a^T + ridge tr I)^-1 sum a b^T, each image weighted as in training.
+    W = (sum a a^T + ridge tr I)^-1 sum a b^T, each image weighted as in training. ``check_stop`` is called now
+    and then, and may raise.
     """
     if scale is None:
         assert degradation is not None
@@ -48,6 +50,7 @@ def fit_wiener(
         padded = F.pad(x, (kernel_size // 2,) * 4, mode="replicate")
         targets = F.pixel_unshuffle(y, scale)  # (1, s^2, H, W)
         for row in range(0, height, STRIP):  # the neighbourhoods of a whole image would not fit into memory
+            check_stop()
             rows = min(STRIP, height - row)
             columns = F.unfold(padded[:, :, row : row + rows + kernel_size - 1], kernel_size)[0]  # (k^2, rows * W)
             under = targets[0, :, row : row + rows].reshape(scale**2, -1)

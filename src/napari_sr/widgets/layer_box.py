@@ -23,16 +23,27 @@ class LayerBox(QComboBox):
         Run must not super-resolve the result of the first.
     optional
         Text of an entry that stands for no layer; empty for none.
+    reference
+        Rather take the HR layer that belongs to the selected one, where there is one.
     """
 
     layer_changed = Signal()
 
-    def __init__(self, viewer: Any, *, follow: bool = False, optional: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        viewer: Any,
+        *,
+        follow: bool = False,
+        optional: str = "",
+        reference: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(18)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.viewer, self._optional = viewer, optional
+        self._reference = reference
         self._shown: Any = None
         layers = viewer.layers
         layers.events.inserted.connect(self._fill)
@@ -92,6 +103,9 @@ class LayerBox(QComboBox):
         active = self.viewer.layers.selection.active
         if not isinstance(active, Image) or _made(active):
             return
+        if self._reference:
+            partner = active.metadata.get(METADATA_KEY, {}).get("reference")
+            active = next((x for x in self.viewer.layers if x.name == partner and isinstance(x, Image)), active)
         for row in range(self.count()):
             if self.itemData(row) is active:
                 self.setCurrentIndex(row)

@@ -118,7 +118,7 @@ def provenance(report: Report, card: ModelCard, source: Snapshot) -> dict[str, A
 def mismatch(card: ModelCard, source: Snapshot) -> str:
     """Say how a layer differs from what the model was trained on; empty if nothing speaks against it."""
     reasons = []
-    if card.kind != "any" and source.kind and source.kind != card.kind:
+    if card.kind not in ("any", "own") and source.kind and source.kind != card.kind:
         reasons.append(f"it was trained on {card.kind} images, this is a {source.kind} image")
     limits = pixel_limits_nm(card)
     if limits and source.unit in NANOMETRES:

@@ -12,8 +12,13 @@ from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 if TYPE_CHECKING:
     from napari_sr.model import ModelCard
 
-GROUPS = ("EM", "N-body", "fluorescence", "any")
-TITLES = {"EM": "Electron microscopy", "N-body": "Cosmology (N-body)", "any": "Interpolation (any image)"}
+GROUPS = ("own", "EM", "N-body", "fluorescence", "any")
+TITLES = {
+    "own": "Your own",
+    "EM": "Electron microscopy",
+    "N-body": "Cosmology (N-body)",
+    "any": "Interpolation (any image)",
+}
 
 
 class ModelBox(QComboBox):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from napari.utils import progress
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.errors import SRError
+from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, SuperResolveForm
 from napari_sr.widgets.worker import Ended, Failed, Stopped
 
@@ -68,6 +70,7 @@ class SuperResolve(SuperResolveForm):
         self.preview_button.clicked.connect(self.preview)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
+        catalogue().changed.connect(self._on_new_model)
         self._on_layer()
         self._load_catalogue()
 
@@ -87,6 +90,27 @@ class SuperResolve(SuperResolveForm):
             self.say("" if self.layer_box.layer() else NO_IMAGE)
 
         self._start(look, found)
+
+    def _on_new_model(self, name: str) -> None:
+        """A model was added to the user's list: show it, whatever else is going on."""
+
+        def look() -> Generator[list[ModelCard], None, None]:
+            from napari_sr.store import list_models
+
+            yield list_models()
+
+        def found(cards: list[ModelCard]) -> None:
+            opened = [c for c in self.model_box.cards() if c.name in self._paths]
+            listed = [c for c in cards if c.name not in self._paths]
+            self.model_box.set_cards([*opened, *listed])
+
+        self.start_side_job(look, found)
+
+    def shut_down(self) -> None:
+        """Stop listening to the other widgets too."""
+        super().shut_down()
+        with suppress(RuntimeError, TypeError):  # it was done before
+            catalogue().changed.disconnect(self._on_new_model)
 
     # -- what the controls show -------------------------------------------------------------------
 
@@ -244,7 +268,7 @@ class SuperResolve(SuperResolveForm):
             return
         value = round(1000 * event.fraction)
         self.bar.setValue(value)
-        left = "" if math.isnan(event.remaining) else f", {_duration(event.remaining)} left"
+        left = "" if math.isnan(event.remaining) else f", {duration(event.remaining)} left"
         self.say(event.stage or f"{event.fraction:.0%}, {event.rate:.2g} Mpx/s{left}")
         # last: napari's progress bar processes events, so the job's end may be handled inside this call
         if self._activity is not None:
@@ -311,7 +335,7 @@ class SuperResolve(SuperResolveForm):
         self._start(work, show)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Return a time for people: ``40 s``, ``3 min``, ``2 h 5 min``."""
     if seconds < 90:
         return f"{seconds:.0f} s"

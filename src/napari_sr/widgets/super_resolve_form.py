@@ -27,14 +27,14 @@ class SuperResolveForm(ViewerWidget):
         self.card_button = QPushButton("Card…")
         self.open_button = QPushButton("Open model file…")
         self.axes_edit = QLineEdit()
-        self.warning = _message(WARNING_STYLE)
+        self.warning = message_label(WARNING_STYLE)
         self.preview_button = QPushButton("Preview")
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
-        self.status = _message()
+        self.status = message_label()
         self.settings = SettingsPanel()
 
         self.layer_box.setToolTip("The image to super-resolve. Follows the selected layer.")
@@ -77,7 +77,8 @@ class SuperResolveForm(ViewerWidget):
         self.status.setText(text)
 
 
-def _message(style: str = "") -> QLabel:
+def message_label(style: str = "") -> QLabel:
+    """Return a label for sentences, which can be selected and copied."""
     label = QLabel()
     label.setWordWrap(True)
     label.setStyleSheet(style)

@@ -34,6 +34,7 @@ class ViewerWidget(QWidget):
         super().__init__()
         self.viewer = real_viewer(napari_viewer)
         self._job: Job | None = None
+        self._side_jobs: list[Job] = []
 
     def refresh(self) -> None:
         """Enable what can be pressed now; called when a job starts and ends."""
@@ -46,6 +47,7 @@ class ViewerWidget(QWidget):
         on_end: Callable[[Failed | Stopped | Ended], None],
         *,
         keep: Callable[[Any], bool] = lambda event: True,
+        patient: bool = False,
     ) -> None:
         """Run one job; a second one cannot start before it has ended."""
         if self._job is not None:
@@ -58,9 +60,26 @@ class ViewerWidget(QWidget):
             on_end(how)
             self.refresh()
 
-        self._job = Job(make, on_event=on_event, on_end=end, keep=keep)
+        self._job = Job(make, on_event=on_event, on_end=end, keep=keep, patient=patient)
         self.refresh()
         self._job.start()
+
+    def start_side_job(
+        self,
+        make: Callable[[], Generator[Any, None, None]],
+        on_event: Callable[[Any], None],
+        on_end: Callable[[Failed | Stopped | Ended], None] = lambda how: None,
+    ) -> Job:
+        """Run something small beside the job, such as reading the list of models again."""
+
+        def end(how: Failed | Stopped | Ended) -> None:
+            self._side_jobs.remove(job)
+            on_end(how)
+
+        job = Job(make, on_event=on_event, on_end=end, keep=lambda event: True)
+        self._side_jobs.append(job)
+        job.start()
+        return job
 
     def stopping(self) -> bool:
         """Return True once the job was asked to stop; may be called from any thread."""
@@ -79,7 +98,10 @@ class ViewerWidget(QWidget):
         return bool(super().event(event))
 
     def shut_down(self) -> None:
-        """Cancel what is running and stop listening to the viewer."""
+        """Cancel what is running and stop listening to the viewer and to what ran: the controls will be gone."""
         self.cancel()
+        for job in (self._job, *self._side_jobs):
+            if job is not None:
+                job.abandon()
         for box in self.findChildren(LayerBox):
             box.disconnect_viewer()

@@ -54,6 +54,8 @@ class Job:
         Receives :class:`Failed`, :class:`Stopped` or :class:`Ended` on the GUI thread, exactly once.
     keep
         Which events must not be dropped.
+    patient
+        Leave it to the generator when to stop once it was asked to: it has things to bring to an end.
     """
 
     def __init__(
@@ -63,13 +65,15 @@ class Job:
         on_event: Callable[[Any], None],
         on_end: Callable[[Failed | Stopped | Ended], None],
         keep: Callable[[Any], bool] = lambda event: False,
+        patient: bool = False,
     ) -> None:
+        self._patient = patient
         self._cancel = threading.Event()
         self._on_event, self._on_end = on_event, on_end
         self._make, self._keep = make, keep
         self._worker = create_worker(self._run, _start_thread=False)
         self._worker.yielded.connect(self._receive)
-        self.running = False
+        self.running = self._abandoned = False
 
     def start(self) -> None:
         """Start in the background."""
@@ -80,14 +84,23 @@ class Job:
         """Ask to stop; takes effect at the generator's next event."""
         self._cancel.set()
 
+    def abandon(self) -> None:
+        """Ask to stop, and report nothing any more: who asked for the job is gone."""
+        self._abandoned = True
+        self.cancel()
+
     @property
     def cancelled(self) -> bool:
         """True once :meth:`cancel` was called."""
         return self._cancel.is_set()
 
     def _receive(self, event: Any) -> None:
-        if isinstance(event, Failed | Stopped | Ended):
+        ended = isinstance(event, Failed | Stopped | Ended)
+        if ended:
             self.running = False
+        if self._abandoned:
+            return
+        if ended:
             self._on_end(event)
         else:
             self._on_event(event)
@@ -99,7 +112,7 @@ class Job:
         try:
             generator = self._make()
             for event in generator:
-                if self._cancel.is_set():
+                if self._cancel.is_set() and not self._patient:
                     end = Stopped()
                     break
                 now = time.monotonic()

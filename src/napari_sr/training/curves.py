@@ -1,0 +1,90 @@
+"""The curves of a run, drawn into a matplotlib figure: for the window and for the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from napari_sr.training.progress import RIVAL_LOSSES, TrainProgress
+
+#: weight of the past in smoothed curves
+SMOOTHING = 0.9
+#: points of a curve that are drawn
+POINTS = 600
+TITLES = {"adversarial_loss": "adversarial", "critic_loss": "critic", "gradient_penalty": "gradient penalty"}
+Curve = tuple[list[int], list[float]]
+
+
+def curve(history: Sequence[TrainProgress], value: Callable[[TrainProgress], float | None]) -> Curve:
+    """Return steps and values of what was measured and is a number."""
+    found = [(p.step, v) for p in history if (v := value(p)) is not None and math.isfinite(v)]
+    return [step for step, _ in found], [v for _, v in found]
+
+
+def smoothed(values: Sequence[float]) -> list[float]:
+    """Return the running mean m_i = 0.9 m_(i-1) + 0.1 v_i, corrected for its beginning as Adam's moments are."""
+    mean, weight, out = 0.0, 0.0, []
+    for value in values:
+        mean = SMOOTHING * mean + (1 - SMOOTHING) * value
+        weight = SMOOTHING * weight + (1 - SMOOTHING)
+        out.append(mean / weight)
+    return out
+
+
+def thinned(points: Curve) -> Curve:
+    """Return about every k-th point, and the last."""
+    steps, values = points
+    k = max(1, len(steps) // POINTS)
+    keep = sorted({*range(0, len(steps), k), len(steps) - 1} - {-1})
+    return [steps[i] for i in keep], [values[i] for i in keep]
+
+
+def draw_curves(figure: Figure, history: Sequence[TrainProgress], *, log: bool = True, colour: str = "black") -> None:
+    """Draw losses, PSNR beside bicubic's and, if there is one, the critic's side.
+
+    Parameters
+    ----------
+    figure
+        Is cleared first.
+    history
+        Reports in the order of their steps.
+    log
+        Logarithmic axis for the losses.
+    colour
+        Of text and axes.
+    """
+    figure.clear()
+    rivals = [name for name in RIVAL_LOSSES if any(name in p.losses for p in history)]
+    axes: Sequence[Axes] = figure.subplots(1, 3 if rivals else 2, squeeze=False)[0]
+    steps, losses = thinned(curve(history, lambda p: p.train_loss))
+    axes[0].plot(steps, losses, color="tab:blue", alpha=0.3, linewidth=0.8)
+    axes[0].plot(steps, smoothed(losses), color="tab:blue", label="training")
+    axes[0].plot(*curve(history, lambda p: p.val_loss), "o-", color="tab:orange", markersize=3, label="validation")
+    if log and losses and min(losses) > 0:
+        axes[0].set_yscale("log")
+    axes[0].set_title("loss")
+    axes[1].plot(*curve(history, lambda p: p.val_psnr), "o-", color="tab:green", markersize=3, label="model")
+    axes[1].plot(*curve(history, lambda p: p.val_bicubic), "--", color="tab:gray", label="bicubic")
+    axes[1].set_title("validation PSNR [dB]")
+    for name in rivals:
+        steps, values = thinned(curve(history, lambda p, name=name: p.losses.get(name)))  # type: ignore[misc]
+        axes[2].plot(steps, smoothed(values), label=TITLES[name])
+    if rivals:
+        axes[2].set_title("critic")
+    for axis in axes:
+        _style(axis, colour)
+
+
+def _style(axis: Axes, colour: str) -> None:
+    axis.set_xlabel("step", color=colour, fontsize=8)
+    axis.title.set_color(colour)
+    axis.title.set_fontsize(9)
+    axis.tick_params(colors=colour, labelsize=7, which="both")
+    axis.set_facecolor("none")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.spines[["left", "bottom"]].set_color(colour)
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(fontsize=7, frameon=False, labelcolor=colour)

@@ -1,0 +1,84 @@
+"""The curves of a run, one line a report, in ``history.csv`` beside its checkpoints."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_sr.errors import TrainingError
+from napari_sr.training.progress import RIVAL_LOSSES, TrainProgress
+
+FILE = "history.csv"
+FIGURES = ("seconds", "train_loss", "val_loss", "val_psnr", "val_bicubic", "val_ssim", "val_bicubic_ssim")
+COLUMNS = ("step", *FIGURES, *RIVAL_LOSSES)
+
+
+class History:
+    """Writes the curves of a run.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    from_step
+        Step that the run goes on from; what an earlier part reported after it never came to be, and is dropped.
+    """
+
+    def __init__(self, folder: Path, *, from_step: int = 0) -> None:
+        self.path = folder / FILE
+        kept = self.rewind(from_step)
+        #: duration of the earlier parts
+        self.seconds = kept[-1].seconds if kept else 0.0
+
+    def rewind(self, step: int) -> Sequence[TrainProgress]:
+        """Drop what was reported after ``step``, and return the rest."""
+        kept = [p for p in read_history(self.path.parent, steps=0) if 0 < p.step <= step]
+        new = self.path.with_suffix(".new")
+        with new.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            writer.writerows(_row(p) for p in kept)
+        new.replace(self.path)  # whole or not at all
+        return kept
+
+    def add(self, progress: TrainProgress) -> None:
+        """Append one report."""
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerow(_row(progress))
+
+
+def _row(progress: TrainProgress) -> list[str]:
+    figures: list[float | None] = [getattr(progress, name) for name in FIGURES]
+    figures += [progress.losses.get(name) for name in RIVAL_LOSSES]
+    return [str(progress.step), *("" if value is None else f"{value:.7g}" for value in figures)]
+
+
+def read_history(folder: Path, *, steps: int) -> Sequence[TrainProgress]:
+    """Return the reports of a run of ``steps`` steps; none if it has not reported yet.
+
+    Raises
+    ------
+    TrainingError
+        If the file is not a history.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return []
+    found = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if None in row.values():  # the process was killed while it wrote this line
+                continue
+            try:
+                values: dict[str, Any] = {n: float(row[n]) if row[n] else None for n in (*FIGURES, *RIVAL_LOSSES)}
+                step = int(row["step"])
+            except (KeyError, ValueError) as error:
+                raise TrainingError(f"{path} is not the history of a run ({error}).") from None
+            rivals = {name: value for name in RIVAL_LOSSES if (value := values.pop(name)) is not None}
+            seconds, loss = values.pop("seconds") or 0.0, values.pop("train_loss")
+            found.append(
+                TrainProgress(step, steps, seconds, float("nan") if loss is None else loss, losses=rivals, **values)
+            )
+    return found

@@ -1,0 +1,107 @@
+"""How long a training will take here: a few of its steps, measured."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from napari_sr.training.adversarial import AdversarialTraining
+from napari_sr.training.config import TrainConfig
+from napari_sr.training.fit import LIGHTNING_PRECISION, starting_network
+from napari_sr.training.regression import Regression
+from napari_sr.training.reporting import quiet_lightning
+
+#: share of a run that validations, checkpoints and the reading of images add, roughly
+OVERHEAD = 1.15
+
+
+class _Noise(Dataset[tuple[Tensor, Tensor]]):
+    """Pairs of patches of noise."""
+
+    def __init__(self, *, lr_patch: int, scale: int, length: int) -> None:
+        self.lr_patch, self.scale, self.length = lr_patch, scale, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
+        drawn = torch.Generator().manual_seed(item)
+        side = self.lr_patch * self.scale
+        hr = torch.rand(1, side, side, generator=drawn)
+        return hr[:, :: self.scale, :: self.scale].clone(), hr
+
+
+class _Clock(Callback):
+    """Stops the run when enough of its steps were seen."""
+
+    def __init__(self, *, cycle: int, seconds: float, should_stop: Callable[[], bool]) -> None:
+        self.cycle, self.seconds, self.should_stop = cycle, seconds, should_stop
+        self.ends: list[float] = []
+
+    def on_train_batch_end(self, trainer: L.Trainer, *args: Any, **kwargs: Any) -> None:
+        self.ends.append(time.monotonic())
+        done = len(self.ends) - 1  # the first step pays for what is built once
+        lasted = self.ends[-1] - self.ends[0]
+        enough = done >= self.cycle and done % self.cycle == 0 and lasted > self.seconds / 3
+        if enough or (done >= 1 and lasted > self.seconds) or self.should_stop():
+            trainer.should_stop = True
+
+    def seconds_per_step(self) -> float | None:
+        """Return the mean over whole cycles of generator and critic, as far as they were seen."""
+        done = len(self.ends) - 1
+        if done < 1:
+            return None
+        counted = done - done % self.cycle or done
+        return (self.ends[counted] - self.ends[0]) / counted
+
+
+def seconds_per_step(
+    config: TrainConfig, *, seconds: float = 6.0, device: str = "auto", should_stop: Callable[[], bool] = lambda: False
+) -> float | None:
+    """Return the seconds a step of ``config`` takes on this computer, by doing some on noise.
+
+    Parameters
+    ----------
+    config
+        Of the run; its images are not read.
+    seconds
+        At most about so long is measured.
+    device, should_stop
+        As for :func:`napari_sr.training.fit`.
+
+    Returns
+    -------
+    float or None
+        None if it was stopped before a step was complete.
+    """
+    rival = config.adversarial
+    if rival is not None:  # what takes long is the phase with the critic
+        config = replace(config, adversarial=replace(rival, pixel_steps=0), steps=max(config.steps, 2))
+    cycle = 1 if rival is None else rival.n_critic + 1
+    clock = _Clock(cycle=cycle, seconds=seconds, should_stop=should_stop)
+    network, _ = starting_network(config)
+    kind = Regression if rival is None else AdversarialTraining
+    module = kind(network=network, config=config).to(memory_format=torch.channels_last)
+    noise = _Noise(lr_patch=config.lr_patch, scale=config.scale, length=config.batch_size * 10_000)
+    with quiet_lightning(), tempfile.TemporaryDirectory() as folder:
+        trainer = L.Trainer(
+            accelerator=device, devices=1, precision=LIGHTNING_PRECISION[config.precision], max_steps=10_000,
+            logger=False, callbacks=[clock], enable_progress_bar=False, enable_model_summary=False,
+            enable_checkpointing=False, limit_val_batches=0, default_root_dir=folder,
+        )  # fmt: skip
+        trainer.fit(module, DataLoader(noise, batch_size=config.batch_size, num_workers=0))
+    return clock.seconds_per_step()
+
+
+def expected_seconds(config: TrainConfig, per_step: float) -> float:
+    """Return how long a run of ``config`` will take at ``per_step`` seconds a step."""
+    return OVERHEAD * per_step * config.steps

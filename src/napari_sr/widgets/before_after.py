@@ -1,0 +1,125 @@
+"""A patch before and after a degradation, side by side, as small pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_sr.errors import SRError
+from napari_sr.widgets.worker import Failed, Job
+
+#: side of the patch in HR pixels, and of a picture on the screen
+PATCH, SHOWN = 160, 140
+Pictures = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
+
+
+class BeforeAfter(QWidget):
+    """Two pictures: a patch of the HR image, and what the degradation makes of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before, self.after = QLabel(), QLabel()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        for label, title in ((self.before, "high resolution"), (self.after, "what the model will see")):
+            column = QVBoxLayout()
+            caption = QLabel(title)
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            column.addWidget(label, 0, Qt.AlignmentFlag.AlignHCenter)
+            column.addWidget(caption, 0, Qt.AlignmentFlag.AlignHCenter)
+            label.setFixedSize(SHOWN, SHOWN)
+            label.setWordWrap(True)
+            row.addLayout(column)
+        self._job: Job | None = None
+        self._wanted: tuple[Any, ...] | None = None
+
+    def show_patch(self, hr: Any, preset: str, scale: int, limits: tuple[float, float], log: bool) -> None:
+        """Show the middle of ``hr`` (its last plane) and its degraded self.
+
+        Parameters
+        ----------
+        hr
+            Array whose last two axes are rows and columns.
+        preset, scale
+            As in :func:`napari_sr.degradations.degrade`.
+        limits
+            Image values shown black and white.
+        log
+            Show log10(density + 0.02).
+        """
+        self._wanted = (hr, preset, scale, limits, log)
+        if self._job is None:
+            self._next()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._wanted = None
+        self.before.clear()
+        self.after.clear()
+
+    def shut_down(self) -> None:
+        """Stop: the widget will be gone."""
+        if self._job is not None:
+            self._job.abandon()
+
+    def _next(self) -> None:
+        wanted, self._wanted = self._wanted, None
+        if wanted is None:
+            return
+
+        def make() -> Generator[Pictures, None, None]:
+            yield _pictures(*wanted)
+
+        def end(how: Any) -> None:
+            self._job = None
+            if isinstance(how, Failed):
+                self.before.clear()
+                self.after.setText(how.message)
+            self._next()  # what was asked for meanwhile
+
+        self._job = Job(make, on_event=self._show, on_end=end, keep=lambda event: True)
+        self._job.start()
+
+    def _show(self, pictures: Pictures) -> None:
+        if self._wanted is None:
+            for label, picture in zip((self.before, self.after), pictures, strict=True):
+                label.setPixmap(_pixmap(picture))
+
+
+def _pictures(hr: Any, preset: str, scale: int, limits: tuple[float, float], log: bool) -> Pictures:
+    """Return both patches as grey values."""
+    from napari_sr.degradations import degrade
+
+    height, width = hr.shape[-2:]
+    side = min(height, width, PATCH) // scale * scale
+    if side < scale:
+        raise SRError("The image is too small to be reduced.")
+    y, x = (height - side) // 2, (width - side) // 2
+    plane = hr[(*(n - 1 for n in hr.shape[:-2]), slice(y, y + side), slice(x, x + side))]
+    patch = np.asarray(plane)
+    lr = degrade(patch, preset, scale)
+    return _grey(patch, limits, log), _grey(lr, limits, log)
+
+
+def _grey(image: npt.NDArray[Any], limits: tuple[float, float], log: bool) -> npt.NDArray[np.uint8]:
+    values = np.nan_to_num(np.asarray(image, np.float64))
+    low, high = limits
+    if log:
+        values = np.log10(np.maximum(values, 0) + 2e-2)
+        low, high = float(values.min()), float(values.max())
+    return np.clip((values - low) / (high - low or 1.0) * 255, 0, 255).astype(np.uint8)
+
+
+def _pixmap(grey: npt.NDArray[np.uint8]) -> QPixmap:
+    grey = np.ascontiguousarray(grey)
+    height, width = grey.shape
+    image = QImage(grey.tobytes(), width, height, width, QImage.Format.Format_Grayscale8)
+    return QPixmap.fromImage(image.copy()).scaled(
+        SHOWN, SHOWN, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.FastTransformation
+    )

@@ -1,0 +1,240 @@
+"""A training as the dock widget asks for it: from layers or folders to a model in the user's list. No Qt in here."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_sr.errors import Cancelled, ImageError, TrainingError
+from napari_sr.inference.axes import Layout
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from napari_sr.data.patches import Plane2D
+    from napari_sr.training import TrainConfig
+    from napari_sr.training.preview import Pictures, Place
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A layer's images, as they were when the training was asked for."""
+
+    data: Any
+    axes: str
+    name: str
+
+    def planes(self) -> int:
+        """Return the number of planes."""
+        return Layout(self.axes, tuple(self.data.shape)).plane_count()
+
+    def plane(self, number: int) -> npt.NDArray[Any]:
+        """Return one plane, rows first."""
+        layout = Layout(self.axes, tuple(self.data.shape))
+        index = list(layout.planes())[number]
+        return layout.oriented(np.asarray(self.data[layout.select(index, slice(None), slice(None))]))
+
+
+@dataclass(frozen=True)
+class Request:
+    """One training.
+
+    Attributes
+    ----------
+    folder
+        Of the run.
+    recipe, name, start_from, scale, degradation
+        As in :class:`napari_sr.training.TrainConfig`; ``degradation`` is empty if there are measured LR images.
+    hr, lr
+        Layers, or paths of files or folders; ``lr`` is None if LR images are made.
+    changes
+        Further settings.
+    """
+
+    folder: Path
+    recipe: str
+    name: str
+    start_from: str
+    scale: int
+    degradation: str
+    hr: Stack | str
+    lr: Stack | str | None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Started:
+    """The run begins: what it is, and the image that pictures of its progress are taken from.
+
+    ``plane`` is None if the pictures are taken from the layer that is trained on.
+    """
+
+    config: TrainConfig
+    folder: Path
+    history: tuple[Any, ...]
+    plane: npt.NDArray[Any] | None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The model is in the user's list."""
+
+    name: str
+    report: Path
+    sentence: str
+
+
+def make_config(request: Request, hr: str, lr: str) -> TrainConfig:
+    """Return the configuration of a request whose images lie at ``hr`` and ``lr``."""
+    from napari_sr.store import load_model
+    from napari_sr.training import Source, recipe_config
+
+    changes: dict[str, Any] = {"scale": request.scale, "degradation": request.degradation, **request.changes}
+    if request.start_from:  # a model keeps its network, and above all its intensity transform
+        card = load_model(request.start_from).card
+        changes |= {
+            "network": card.network, "hyper_parameters": {}, "intensity": dict(card.intensity),
+            "start_from": request.start_from,
+        }  # fmt: skip
+    return recipe_config(request.recipe, name=request.name, train=(Source(hr, lr=lr),), **changes)
+
+
+def iter_training(
+    request: Request,
+    *,
+    should_stop: Callable[[], bool],
+    place: Callable[[], Place],
+    patch: int,
+) -> Generator[Any, None, None]:
+    """Copy the layers into the run's folder, train, and add the model to the user's list.
+
+    Parameters
+    ----------
+    request
+        What to do.
+    should_stop
+        Asked after every batch; it pauses the run as long as it does not return.
+    place
+        Where pictures of the progress shall be taken.
+    patch
+        Their side in LR pixels.
+
+    Yields
+    ------
+    TrainProgress, Pictures, Started, Trained
+        As they come.
+    """
+    from napari_sr.training.progress import TrainProgress
+
+    if (request.folder / "last.ckpt").exists():
+        raise TrainingError(
+            f"There is a run called {request.name} already. Choose another name, or resume it if it was stopped."
+        )
+    yield TrainProgress(0, 0, 0.0, stage="Copying the images …")
+    paths = [_path_of(one, request.folder, name, should_stop) for one, name in ((request.hr, "hr"), (request.lr, "lr"))]
+    yield from iter_run(
+        make_config(request, *paths), request.folder, resume=False, should_stop=should_stop, place=place, patch=patch,
+        layers=isinstance(request.hr, Stack),
+    )  # fmt: skip
+
+
+def iter_run(
+    config: TrainConfig,
+    folder: Path,
+    *,
+    resume: bool,
+    should_stop: Callable[[], bool],
+    place: Callable[[], Place],
+    patch: int,
+    layers: bool,
+) -> Generator[Any, None, None]:
+    """Train or go on training in ``folder``; see :func:`iter_training`. ``layers``: the images are in the viewer."""
+    from napari_sr.data.folders import matched_files, read_planes
+    from napari_sr.data.patches import Plane2D
+    from napari_sr.degradations import make_degradation
+    from napari_sr.intensity import Intensity
+    from napari_sr.store import user_folder
+    from napari_sr.training import fit
+    from napari_sr.training.history import read_history
+    from napari_sr.training.preview import PatchPreview
+    from napari_sr.widgets.threads import iter_callbacks
+
+    source = config.train[0]
+    if source.lr:
+        lr_files, hr_files = zip(*matched_files(Path(source.lr), Path(source.path)), strict=True)
+    else:
+        lr_files, hr_files = (), (Path(source.path),)
+
+    def plane(number: int) -> Plane2D:
+        """Read a plane of a layer's copy, or, of a folder, the last one, which is kept for validation."""
+        which = number if layers else -1
+        hr = read_planes(hr_files[-1])[which]
+        return Plane2D(hr, lr=read_planes(lr_files[-1])[which] if lr_files else None)
+
+    preview = PatchPreview(
+        plane=plane, degradation=make_degradation(config.degradation, config.scale) if config.degradation else None,
+        intensity=Intensity.from_dict(config.intensity), scale=config.scale, side=patch,
+    )  # fmt: skip
+    history = tuple(read_history(folder, steps=config.steps)) if resume else ()
+    yield Started(config, folder, history, None if layers else np.asarray(plane(0).hr))
+
+    def run(on_event: Callable[[Any], None]) -> Path:
+        def on_network(network: nn.Module) -> None:
+            pictures: Pictures = preview(network, place())
+            on_event(pictures)
+
+        return fit(
+            config, folder, resume=resume, on_event=on_event, should_stop=should_stop, on_network=on_network
+        )  # fmt: skip
+
+    path = yield from iter_callbacks(run)
+    target = user_folder() / path.name
+    if target.exists():  # it was not there when the run began
+        raise TrainingError(f"Another model called {config.name} has come up meanwhile. This one is in {path}.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(path, target)
+    yield Trained(config.name, folder / "report.html", _sentence(path))
+
+
+def _sentence(path: Path) -> str:
+    """Say what came out."""
+    from napari_sr.model import read_card
+
+    card = read_card(path)
+    text = f"{card.name} is in your list of models now."
+    if card.metrics:
+        ours, bicubic = (card.metrics[0][key].get("psnr", float("nan")) for key in ("model", "bicubic"))
+        text += f" On images kept aside: {ours:.2f} dB (bicubic {bicubic:.2f}"
+        before = card.metrics[0].get("start")
+        text += f", before {before['psnr']:.2f})." if before else ")."
+    return text
+
+
+def _path_of(images: Stack | str | None, folder: Path, name: str, should_stop: Callable[[], bool]) -> str:
+    """Return where the images lie; those of a layer are copied plane by plane, so that the run can be repeated."""
+    if images is None:
+        return ""
+    if isinstance(images, str):
+        return images
+    if "S" in images.axes:
+        raise ImageError(f"{images.name} is a colour image; training needs single-channel images.")
+    target = folder / "images" / f"{name}.npy"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        dtype = np.dtype(images.data.dtype)
+        shape = (images.planes(), *images.plane(0).shape)
+        copy = np.lib.format.open_memmap(target, mode="w+", dtype=dtype.newbyteorder("="), shape=shape)
+        for number in range(shape[0]):
+            if should_stop():
+                raise Cancelled("Stopped while the images were copied.")
+            copy[number] = images.plane(number)
+        copy.flush()
+    except OSError as error:
+        raise TrainingError(f"The images could not be copied to {target.parent} ({error.strerror}).") from None
+    return str(target)

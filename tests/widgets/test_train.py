@@ -1,0 +1,316 @@
+"""The dock widget *Train*, opened and clicked as a user does."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QMessageBox
+from scipy.ndimage import gaussian_filter
+
+from napari_sr.store import list_models, load_model
+from napari_sr.training import TrainConfig
+from napari_sr.training.history import read_history
+from napari_sr.training.runs import runs_folder, unfinished_runs
+from napari_sr.widgets.train_stage import BOX, CAPTIONS, NAMES, SIDE
+
+MINUTE = 60_000
+
+
+@pytest.fixture
+def images(rng):
+    stack = gaussian_filter(rng.normal(size=(3, 200, 160)), (0, 2, 2))
+    return np.clip(128 + 400 * stack, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, images):
+    viewer = make_napari_viewer()
+    viewer.add_image(images, name="cells", scale=(50, 4, 4), units=("nm", "nm", "nm"))
+    return viewer
+
+
+@pytest.fixture
+def dock(viewer, qtbot):
+    return open_dock(viewer, qtbot)
+
+
+def open_dock(viewer, qtbot):
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Train")
+    qtbot.waitUntil(lambda: widget._ready and widget._job is None, timeout=MINUTE)
+    return widget
+
+
+def shorten(widget, **changes):
+    """A run of seconds: small patches, few steps."""
+    widget.scale_box.setValue(2)
+    widget.preset_box.setCurrentIndex(widget.preset_box.findData("area"))
+    for name, value in {"steps": 6, "batch_size": 1, "lr_patch": 16, "validate_every": 3, **changes}.items():
+        widget._form[name].value = value
+
+
+def click(qtbot, button):
+    assert button.isEnabled()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def finish(widget, qtbot):
+    qtbot.waitUntil(lambda: widget._job is None, timeout=2 * MINUTE)
+
+
+def test_a_model_is_trained_and_is_in_the_list_of_super_resolve(viewer, dock, qtbot, images):
+    _, other = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
+    qtbot.waitUntil(lambda: len(other.model_box.cards()) > 0 and other._job is None, timeout=MINUTE)
+    shorten(dock)
+    dock.name_edit.setText("mine")
+    click(qtbot, dock.train_button)
+    qtbot.waitUntil(lambda: BOX in viewer.layers, timeout=MINUTE)
+    assert not dock.train_button.isEnabled()
+    assert viewer.dims.current_step[0] == 2  # the plane that is kept for validation
+    assert "kept aside" in dock.patch_label.text()
+    finish(dock, qtbot)
+    assert "mine is in your list of models now" in dock.status.text()
+    qtbot.waitUntil(lambda: other.model_box.select("mine"), timeout=MINUTE)
+    # what the card says was measured
+    card = load_model("mine").card
+    assert card.training["recipe"] == "wgan-pixel"
+    assert card.training["steps"] == 6
+    assert (card.kind, card.pixel_size, card.pixel_unit) == ("own", (8.0,), "nm")
+    assert card.metrics[0]["bicubic"]["psnr"] > 0
+    # LR, SR and HR of the box, and no box any more
+    assert BOX not in viewer.layers
+    shown = {key: viewer.layers[name].data for key, name in NAMES.items()}
+    assert shown["lr"].shape == (SIDE, SIDE)
+    assert shown["sr"].shape == shown["hr"].shape == (2 * SIDE, 2 * SIDE)
+    row, column = (200 // 2 - SIDE) // 2, (160 // 2 - SIDE) // 2
+    np.testing.assert_array_equal(shown["hr"], images[2, 2 * row : 2 * (row + SIDE), 2 * column : 2 * (column + SIDE)])
+    # the curves
+    assert [p.step for p in dock._curves.history if p.val_psnr is not None] == [3, 6]
+    assert "bicubic" in dock._curves.figures.text()
+    dock._curves.log_box.click()
+    assert dock._curves.figure.axes[0].get_yscale() == "linear"
+    # the report, and the way to repeat the run
+    folder = runs_folder() / "mine"
+    assert dock._report == folder / "report.html"
+    click(qtbot, dock.command_button)
+    assert QApplication.clipboard().text() == f"napari-sr train {folder / 'config.yaml'} -o mine-again"
+    # the next run has another name
+    qtbot.waitUntil(lambda: dock.name_edit.text() == "mine-2", timeout=MINUTE)
+
+
+def test_the_command_line_repeats_the_run(viewer, dock, qtbot, tmp_path):
+    shorten(dock, steps=4, validate_every=4)
+    dock.name_edit.setText("mine")
+    click(qtbot, dock.train_button)
+    finish(dock, qtbot)
+    dock.export(tmp_path / "exported.yaml")
+    assert TrainConfig.read(tmp_path / "exported.yaml") == TrainConfig.read(runs_folder() / "mine" / "config.yaml")
+    command = [
+        sys.executable,
+        "-m",
+        "napari_sr",
+        "train",
+        str(tmp_path / "exported.yaml"),
+        "-o",
+        str(tmp_path / "again"),
+    ]
+    subprocess.run([*command, "--device", "cpu"], check=True, capture_output=True)
+    first = load_model(runs_folder() / "mine" / "mine.safetensors").network.state_dict()
+    again = load_model(tmp_path / "again" / "mine.safetensors").network.state_dict()
+    # threads differ between the processes, so sums do too
+    assert all(np.allclose(first[key].numpy(), again[key].numpy(), atol=1e-5) for key in first)
+
+
+def test_pause_stop_and_resume_after_a_restart(viewer, dock, qtbot, make_napari_viewer):
+    shorten(dock, steps=60, validate_every=60)
+    dock.name_edit.setText("mine")
+    click(qtbot, dock.train_button)
+    qtbot.waitUntil(lambda: dock._step >= 1, timeout=MINUTE)
+    click(qtbot, dock.pause_button)
+    qtbot.wait(500)  # the step that was going on
+    paused = dock._step
+    assert dock.pause_button.text() == "Go on"
+    assert dock.status.text().startswith("Paused at step")
+    qtbot.wait(1500)
+    assert dock._step == paused
+    click(qtbot, dock.pause_button)
+    qtbot.waitUntil(lambda: dock._step > paused, timeout=MINUTE)
+    click(qtbot, dock.stop_button)
+    assert dock.status.text() == "Stopping …"
+    finish(dock, qtbot)
+    assert "You can resume it" in dock.status.text()
+    (run,) = unfinished_runs()
+    assert paused < run.step < 60
+    # a new viewer knows of it, and needs none of the layers
+    restarted = make_napari_viewer()
+    widget = open_dock(restarted, qtbot)
+    assert not widget.resume_row.isHidden()
+    assert "mine, stopped at step" in widget.resume_box.currentText()
+    click(qtbot, widget.resume_button)
+    qtbot.waitUntil(lambda: widget._step > run.step, timeout=MINUTE)
+    assert "mine: validation image" in restarted.layers
+    finish(widget, qtbot)
+    assert "mine is in your list" in widget.status.text()
+    steps = [p.step for p in read_history(runs_folder() / "mine", steps=60)]
+    assert steps == sorted(set(steps) | ({60} if steps.count(60) else set())) or steps[-2:] == [60, 60]
+    assert unfinished_runs() == []
+
+
+def test_fine_tuning_takes_everything_from_the_model(viewer, dock, qtbot):
+    row = dock.start_box.findText("em-wgan-pixel-x4")
+    dock.start_box.setCurrentIndex(row)
+    assert dock.scale_box.value() == 4
+    assert not dock.scale_box.isEnabled()
+    assert dock.preset_box.currentData() == "em"
+    assert dock.name_edit.text() == "my-em-wgan-pixel-x4"
+    for name, value in {"steps": 2, "batch_size": 1, "lr_patch": 10, "validate_every": 2}.items():
+        dock._form[name].value = value
+    click(qtbot, dock.train_button)
+    finish(dock, qtbot)
+    card = load_model("my-em-wgan-pixel-x4").card
+    assert card.training["start_from"] == "em-wgan-pixel-x4"
+    assert card.metrics[0]["start"]["name"] == "em-wgan-pixel-x4"
+    assert "FlyEM" in card.attribution  # what it was trained on before still is in it
+    assert "before" in dock.status.text()
+
+
+def test_measured_pairs_of_layers(viewer, dock, qtbot, images):
+    lr = images.reshape(3, 100, 2, 80, 2).mean(axis=(2, 4)).astype(np.uint8)
+    viewer.add_image(lr, name="measured", scale=(50, 8, 8), units=("nm", "nm", "nm"))
+    dock.hr_box.select_name("cells")
+    dock.lr_box.select_name("measured")
+    assert dock.scale_box.value() == 2
+    assert not dock.preset_box.isEnabled()
+    shorten(dock, steps=2, validate_every=2)
+    dock.name_edit.setText("pairs")
+    click(qtbot, dock.train_button)
+    finish(dock, qtbot)
+    assert "pairs is in your list" in dock.status.text()
+    assert load_model("pairs").card.degradation == ""
+
+
+def test_folders(viewer, dock, qtbot, tmp_path, images):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for number, image in enumerate(images):
+        np.save(folder / f"{number}.npy", image)
+    dock.where_box.setCurrentIndex(1)
+    assert not dock.train_button.isEnabled()
+    dock.hr_path.edit.setText(str(tmp_path / "nowhere"))
+    click(qtbot, dock.train_button)
+    assert "There is no file or folder" in dock.status.text()
+    dock.hr_path.edit.setText(str(folder))
+    shorten(dock, steps=2, validate_every=2)
+    dock.name_edit.setText("folders")
+    click(qtbot, dock.train_button)
+    finish(dock, qtbot)
+    assert "folders is in your list" in dock.status.text()
+    np.testing.assert_array_equal(viewer.layers["folders: validation image"].data, images[2])
+
+
+def test_the_box_is_moved_and_the_pictures_follow(viewer, dock, qtbot, images):
+    shorten(dock, steps=400, validate_every=4)
+    dock.name_edit.setText("mine")
+    click(qtbot, dock.train_button)
+    qtbot.waitUntil(lambda: BOX in viewer.layers and NAMES["hr"] in viewer.layers, timeout=MINUTE)
+    layers = len(viewer.layers)
+    box = viewer.layers[BOX]
+    # as a drag by the mouse does: the vertices, then the event
+    box._data_view.shift(0, np.array([-1000.0, 3.2]))
+    box.events.data(value=box.data, action="changed", data_indices=(0,), vertex_indices=((),))
+    assert dock._stage.place().row == 0  # not out of the image
+    corners = np.asarray(box.data[0])
+    assert (np.abs(corners.min(axis=0) % 2 - 1.5) < 1e-6).all()  # on the grid of LR pixels
+    column = dock._stage.place().column
+
+    def follows():
+        wanted = images[2, : 2 * SIDE, 2 * column : 2 * (column + SIDE)]
+        return np.array_equal(viewer.layers[NAMES["hr"]].data, wanted)
+
+    qtbot.waitUntil(follows, timeout=MINUTE)
+    viewer.dims.set_current_step(0, 0)
+    assert "trained on this part" in dock.patch_label.text()
+    qtbot.waitUntil(
+        lambda: np.array_equal(
+            viewer.layers[NAMES["hr"]].data, images[0, : 2 * SIDE, 2 * column : 2 * (column + SIDE)]
+        ),
+        timeout=MINUTE,
+    )
+    assert len(viewer.layers) == layers  # used again, never more
+    click(qtbot, dock.stop_button)
+    finish(dock, qtbot)
+    assert CAPTIONS in viewer.layers
+
+
+def test_the_length_is_measured_and_said(viewer, dock, qtbot):
+    shorten(dock, steps=100)
+    qtbot.waitUntil(lambda: "on this computer" in dock.estimate.text(), timeout=2 * MINUTE)
+    first = dock.estimate.text()
+    dock._form["steps"].value = 1_000_000  # the same steps, many of them: known at once
+    qtbot.waitUntil(lambda: dock.estimate.text() not in (first, "measuring how long it will take …"), timeout=MINUTE)
+    assert " h " in dock.estimate.text()
+
+
+def test_what_cannot_be_trained_is_said(viewer, dock, qtbot, rng):
+    shorten(dock)
+    click_and_read = lambda: (click(qtbot, dock.train_button), finish(dock, qtbot), dock.status.text())[-1]  # noqa: E731
+    dock.name_edit.setText("em-dfcan-x4")
+    assert "You have a model called em-dfcan-x4 already" in click_and_read()
+    dock.name_edit.setText("a/b")
+    assert "cannot be a file's name" in click_and_read()
+    dock.name_edit.setText("mine")
+    colour = viewer.add_image(rng.integers(0, 255, (50, 50, 3)).astype(np.uint8), name="colour", rgb=True)
+    dock.hr_box.select_name("colour")
+    assert "colour image" in click_and_read()
+    viewer.layers.remove(colour)
+    viewer.add_image(rng.random((20, 20)), name="tiny")
+    dock.hr_box.select_name("tiny")
+    text = click_and_read()
+    assert "too small" in text
+    assert dock.train_button.isEnabled()
+    # VGG19 is not there, and cannot be fetched
+    dock.hr_box.select_name("cells")
+    assert not list(runs_folder().glob("mine/last.ckpt"))
+
+
+def test_closing_the_window_asks_and_a_stopped_run_can_be_resumed(viewer, dock, qtbot, monkeypatch):
+    shorten(dock, steps=500, validate_every=500)
+    dock.name_edit.setText("mine")
+    click(qtbot, dock.train_button)
+    qtbot.waitUntil(lambda: dock._step >= 2, timeout=MINUTE)
+    asked = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *a: asked.append(a[1]) or QMessageBox.StandardButton.No)
+    window = viewer.window._qt_window
+    job = dock._job
+    assert not window.close()
+    assert asked == ["A training is running"]
+    assert job.running
+    monkeypatch.setattr(QMessageBox, "question", lambda *a: QMessageBox.StandardButton.Yes)
+    dock._guard.eventFilter(window, _close_event())
+    qtbot.waitUntil(lambda: not job.running, timeout=MINUTE)
+    (run,) = unfinished_runs()
+    assert run.config.name == "mine"
+    assert run.step >= 2
+
+
+def _close_event():
+    from qtpy.QtGui import QCloseEvent
+
+    return QCloseEvent()
+
+
+def test_nothing_is_left_running_when_the_dock_is_closed(viewer, dock, qtbot):
+    shorten(dock, steps=500, validate_every=500)
+    dock.name_edit.setText("mine")
+    click(qtbot, dock.train_button)
+    qtbot.waitUntil(lambda: dock._step >= 1, timeout=MINUTE)
+    job = dock._job
+    viewer.window.remove_dock_widget(dock)
+    end = time.monotonic() + 60
+    while job.running and time.monotonic() < end:
+        qtbot.wait(50)
+    assert not job.running
+    assert [r.config.name for r in unfinished_runs()] == ["mine"]
+    assert all(c.name != "mine" for c in list_models())
