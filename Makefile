@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # a virtual screen, unless there is a real one
 SCREEN  = $(if $(DISPLAY),,xvfb-run -a -s "-screen 0 1600x1000x24")
 
-.PHONY: demo test lint unit env results clean
+.PHONY: demo test lint unit soak env results clean
 
 demo: env
 	$(BIN)/napari-sr demo
@@ -20,6 +20,10 @@ lint: env
 
 unit: env
 	$(SCREEN) $(BIN)/python -m pytest
+
+# many more random training configurations than `make test` tries
+soak: env
+	NAPARI_SR_EXAMPLES=10000 $(BIN)/python -m pytest tests/training/test_random_configs.py --timeout 3600
 
 # the tables in docs/results.md; needs the data sets in scripts/models/data and data/nbody
 results: env

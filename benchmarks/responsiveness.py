@@ -1,14 +1,17 @@
-"""How long the viewer keeps a user waiting while a run is going on.
+"""How long the viewer keeps a user waiting while a run, or a training, is going on.
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/responsiveness.py [--seconds 30]
+    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/responsiveness.py --train wgan-gp --seconds 60
 
 A 10-ms QTimer runs in the GUI thread; its gaps are measured idle, during a run, and while the layer is
-added, in one process.
+added (or during a training, with its curves and pictures), in one process.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 import time
 
 import napari
@@ -55,12 +58,42 @@ def wait(condition: object, seconds: float) -> None:
     timer.stop()
 
 
+def train(viewer: napari.Viewer, recipe: str, seconds: float) -> None:
+    """Measure a training with everything that it shows."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NAPARI_SR_RUNS"] = folder
+        viewer.open_sample("napari-sr", "em-phantom")
+        _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Train")
+        wait(lambda: widget._ready and widget._job is None, 60)
+        widget.recipe_box.setCurrentIndex(widget.recipe_box.findData(recipe))
+        widget._form["validate_every"].value = 25
+        wait(lambda: "on this computer" in widget.estimate.text(), 120)
+        gaps = Gaps()
+        wait(lambda: False, 10)
+        idle = gaps.report("idle")
+        widget.train_button.click()
+        wait(lambda: widget._step >= 2, 120)
+        gaps.reset()
+        wait(lambda: False, seconds)
+        busy = gaps.report(f"training with {recipe}, step {widget._step}")
+        print(f"above idle: {busy - idle:.0f} ms")
+        widget.stop_button.click()
+        asked = time.perf_counter()
+        wait(lambda: widget._job is None, 120)
+        print(f"Stop took {time.perf_counter() - asked:.1f} s")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--model", default="em-wgan-pixel-x4")
+    parser.add_argument("--train", metavar="RECIPE", help="Measure a training with this recipe instead.")
     arguments = parser.parse_args()
     viewer = napari.Viewer(show=True)
+    if arguments.train:
+        train(viewer, arguments.train, arguments.seconds)
+        viewer.close()
+        return
     lr = load_sample("em-phantom").hr
     viewer.add_image(np.tile(lr, (3, 3)), name="image")
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")

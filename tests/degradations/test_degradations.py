@@ -69,3 +69,43 @@ def test_errors_say_what_to_do():
         degrade(np.zeros((3, 3)), "em", 4)
     with pytest.raises(ConfigError, match="Known: area, em"):
         degrade(np.zeros((8, 8)), "nix", 4)
+
+
+def test_kernels_are_the_published_ones(rng):
+    from scipy.signal import windows
+
+    from napari_sr.degradations.blur import KernelBlur, gaussian_kernel, sinc_kernel
+
+    line = windows.gaussian(15, 1.7)
+    np.testing.assert_allclose(gaussian_kernel(15, (1.7, 1.7), angle=0.3), np.outer(line, line) / line.sum() ** 2)
+    turned = gaussian_kernel(15, (1.0, 3.0), angle=np.pi / 2)
+    np.testing.assert_allclose(turned, gaussian_kernel(15, (1.0, 3.0)).T, atol=1e-12)
+    # the sinc kernel passes what is below its cutoff and stops what is above
+    response = np.abs(np.fft.fft2(sinc_kernel(201, np.pi / 2), (512, 512)))
+    frequency = 2 * np.pi * np.abs(np.fft.fftfreq(512))
+    np.testing.assert_allclose(response[0, frequency < 0.4 * np.pi], 1, atol=0.05)
+    np.testing.assert_allclose(response[0, frequency > 0.6 * np.pi], 0, atol=0.05)
+    image = rng.random((20, 30))
+    kernel = gaussian_kernel(7, (1.0, 2.0), angle=0.5)
+    import scipy.ndimage
+
+    expected = scipy.ndimage.convolve(image, kernel, mode="reflect")
+    np.testing.assert_allclose(KernelBlur(kernel)(image, rng), expected, atol=1e-12)
+
+
+def test_jpeg_costs_what_its_quality_says(rng):
+    from napari_sr.degradations.second_order import jpeg
+
+    image = gaussian_filter(rng.random((64, 64)), 3)
+    image = (image - image.min()) / np.ptp(image)
+    errors = [np.abs(jpeg(image, quality) - image).mean() for quality in (95, 30)]
+    assert errors[0] < 0.01 < 2 * errors[1]
+    assert errors[0] < errors[1]
+
+
+def test_the_second_order_keeps_the_range_of_the_whole_image(rng):
+    hr = gaussian_filter(rng.normal(size=(64, 64)), 2) * 3000 + 500
+    chain = make_degradation("second-order", 4).bound_to(hr)
+    assert chain.steps[0].limits == (np.float32(hr.min()), np.float32(hr.max()))
+    means = [chain(hr.astype(np.float32), np.random.default_rng(seed)).mean() for seed in range(40)]
+    assert np.mean(means) == pytest.approx(hr.mean(), abs=0.1 * np.ptp(hr))

@@ -11,9 +11,9 @@ from napari_sr.losses import perceptual
 from napari_sr.model import load
 from napari_sr.training import RECIPES, Source, TrainConfig, fit, recipe_config
 from napari_sr.training.adversarial import AdversarialTraining
-from napari_sr.training.fit import starting_network
 from napari_sr.training.optimizers import OPTIMIZERS, SCHEDULES, lower_rates, make_optimizer, make_schedule
 from napari_sr.training.regression import Regression
+from napari_sr.training.start import starting_network
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_settings_of_a_recipe_are_complete_and_changed_one_by_one(images):
 
 def test_five_critic_steps_come_before_each_generator_step(images):
     config = small("wgan-gp", images, adversarial={"n_critic": 5, "pixel_steps": 2}, steps=14)
-    module = AdversarialTraining(network=starting_network(config)[0], config=config)
+    module = AdversarialTraining(network=starting_network(config).network, config=config)
     assert [module.is_generator_step(step) for step in range(14)] == [True] * 2 + [False] * 5 + [True] + [False] * 5 + [
         True
     ]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -114,8 +116,31 @@ def test_fine_tuning_starts_from_a_model(images, tmp_path):
         torch.testing.assert_close(second.network.state_dict()[name], value, rtol=0, atol=1e-6)
     with pytest.raises(TrainingError, match="needs the same"):
         fit(config(images, start_from=str(first), intensity={"kind": "range"}), tmp_path / "c", device="cpu")
-    with pytest.raises(TrainingError, match="upscales by 2"):
-        fit(config(images, start_from=str(first), scale=4), tmp_path / "c", device="cpu")
+
+
+@pytest.mark.parametrize("network", ["wgan", "dfcan"])
+def test_fine_tuning_at_another_scale_takes_over_what_fits_and_says_so(network, images, tmp_path):
+    from small_models import SMALL as SIZES
+
+    hyper = {**SIZES[network], **({"skip": "filter"} if network == "dfcan" else {})}
+    start = config(images, network=network, hyper_parameters=hyper, steps=2, validate_every=2)
+    first = fit(start, tmp_path / "a", device="cpu")
+    events = []
+    other = replace(start, start_from=str(first), scale=3, steps=1, validate_every=1, learning_rate=1e-9, lr_patch=10)
+    second = load(fit(other, tmp_path / "b", device="cpu", on_event=events.append))
+    (note,) = [e.note for e in events if "taken over" in e.note]
+    assert "upscales by 2" in note
+    assert second.scale == 3
+    assert "start" not in second.card.metrics[0]  # images of another size cannot be compared
+    old, new = load(first).network.state_dict(), second.network.state_dict()
+    fresh = {key for key in new if key not in old or new[key].shape != old[key].shape}
+    assert fresh
+    assert all(key in note for key in fresh)
+    for key in set(new) - fresh:
+        torch.testing.assert_close(new[key], old[key], rtol=0, atol=1e-6)
+    if network == "dfcan":  # the filter of the new scale is fitted, not left as it was made
+        (taps,) = [value for key, value in new.items() if key.endswith("taps")]
+        assert taps.abs().sum() > 0.1
 
 
 def test_a_loss_that_explodes_is_said(images, tmp_path):

@@ -162,7 +162,6 @@ def test_fine_tuning_takes_everything_from_the_model(viewer, dock, qtbot):
     row = dock.start_box.findText("em-wgan-pixel-x4")
     dock.start_box.setCurrentIndex(row)
     assert dock.scale_box.value() == 4
-    assert not dock.scale_box.isEnabled()
     assert dock.preset_box.currentData() == "em"
     assert dock.name_edit.text() == "my-em-wgan-pixel-x4"
     for name, value in {"steps": 2, "batch_size": 1, "lr_patch": 10, "validate_every": 2}.items():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+import numpy.typing as npt
+from scipy import ndimage, signal, special
 
 from napari_sr.degradations import FloatImage
 
@@ -18,3 +19,53 @@ class GaussianBlur:
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         return np.asarray(ndimage.gaussian_filter(image, self.sigma, mode="reflect"))
+
+
+@dataclass(frozen=True)
+class KernelBlur:
+    """Convolution with a kernel; borders are mirrored."""
+
+    kernel: npt.NDArray[np.float64]
+
+    def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
+        return np.asarray(signal.oaconvolve(np.pad(image, len(self.kernel) // 2, "symmetric"), self.kernel, "valid"))
+
+
+def gaussian_kernel(
+    size: int, sigma: tuple[float, float], *, angle: float = 0.0, beta: float = 1.0
+) -> npt.NDArray[np.float64]:
+    """Return the kernel exp(-(u' S^-1 u)^beta / 2), normalised to a sum of 1.
+
+    Parameters
+    ----------
+    size
+        Side, odd.
+    sigma
+        Standard deviations along the two axes of S, in pixels.
+    angle
+        By which S is turned, in radians.
+    beta
+        1 for a Gaussian; less has heavier tails, more is flatter.
+    """
+    reach = size // 2
+    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
+    along = rows * np.cos(angle) + columns * np.sin(angle)
+    across = columns * np.cos(angle) - rows * np.sin(angle)
+    distance = (along / sigma[0]) ** 2 + (across / sigma[1]) ** 2
+    kernel = np.exp(-0.5 * distance**beta)
+    return np.asarray(kernel / kernel.sum())
+
+
+def sinc_kernel(size: int, cutoff: float) -> npt.NDArray[np.float64]:
+    """Return the circular low-pass kernel cutoff / (2 pi r) J1(cutoff r), normalised to a sum of 1.
+
+    It leaves rings beside edges, as sharpening and compression do (Real-ESRGAN, arXiv:2107.10833, eq. 6).
+    ``cutoff`` is in radians a pixel, below pi.
+    """
+    reach = size // 2
+    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    radius = np.hypot(rows, columns)
+    radius[reach, reach] = 1.0
+    kernel = cutoff * special.j1(cutoff * radius) / (2 * np.pi * radius)
+    kernel[reach, reach] = cutoff**2 / (4 * np.pi)
+    return np.asarray(kernel / kernel.sum())

@@ -6,6 +6,7 @@ from napari_sr.degradations import PRESETS, Chain
 from napari_sr.degradations.blur import GaussianBlur
 from napari_sr.degradations.noise import ShotAndReadNoise
 from napari_sr.degradations.resample import BilinearDown, BlockMean, InLogDensity
+from napari_sr.degradations.second_order import KERNEL, SecondOrder
 
 
 @PRESETS.register(
@@ -46,3 +47,16 @@ def fluorescence(scale: int) -> Chain:
     """Wider point-spread function, larger pixels, few photons."""
     steps = (GaussianBlur(0.6 * scale), BlockMean(scale), ShotAndReadNoise(photons=100, read=2))
     return Chain("fluorescence", scale, steps, random=True, reach=round(2.4 * scale) + 1)
+
+
+@PRESETS.register(
+    "second-order",
+    title="Unknown (Real-ESRGAN: random blur, noise, compression, twice)",
+    reference="Wang et al. 2021, arXiv:2107.10833",
+)
+def second_order(scale: int) -> Chain:
+    """Blur, resizing, noise and JPEG of random strength, twice: for images of which nothing is known.
+
+    Measured pairs, or the degradation that an instrument really has, train better models.
+    """
+    return Chain("second-order", scale, (SecondOrder(scale),), random=True, reach=KERNEL * (1 + scale))

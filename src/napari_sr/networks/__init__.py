@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from napari_sr.errors import ConfigError
 from napari_sr.networks.base import Critic, SRNetwork
 from napari_sr.registry import Registry
+
+T = TypeVar("T")
 
 __all__ = ["CRITICS", "NETWORKS", "Critic", "SRNetwork", "create_critic", "create_network"]
 
@@ -40,7 +43,7 @@ def create_network(name: str, **hyper_parameters: Any) -> SRNetwork:
     if bound.arguments["scale"] not in network_class.scales:
         possible = ", ".join(f"x{s}" for s in network_class.scales)
         raise ConfigError(f"network {name!r} cannot upscale by {bound.arguments['scale']}; possible: {possible}.")
-    network = network_class(**bound.arguments)
+    network = _build(network_class, f"network {name!r}", bound.arguments)
     network.name = name
     network.hyper_parameters = dict(bound.arguments)
     return network
@@ -48,8 +51,16 @@ def create_network(name: str, **hyper_parameters: Any) -> SRNetwork:
 
 def create_critic(name: str, **hyper_parameters: Any) -> Critic:
     """Build the critic or discriminator called ``name``; raises :class:`ConfigError` if that cannot be."""
-    critic_class = CRITICS[name]
+    return _build(CRITICS[name], f"critic {name!r}", hyper_parameters)
+
+
+def _build(kind: Callable[..., T], what: str, arguments: Mapping[str, Any]) -> T:
+    """Call a constructor; what it cannot be called with becomes a :class:`ConfigError`."""
+    for field, value in arguments.items():
+        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
+            raise ConfigError(f"{what}: {field} must be at least 1, not {value}.")
     try:
-        return critic_class(**hyper_parameters)
-    except TypeError as error:
-        raise ConfigError(f"critic {name!r}: {error}") from None
+        return kind(**arguments)
+    except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+        given = ", ".join(f"{field} = {value!r}" for field, value in arguments.items())
+        raise ConfigError(f"{what} cannot be built with {given}: {error}.") from None

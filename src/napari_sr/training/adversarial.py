@@ -82,6 +82,8 @@ class AdversarialTraining(SRModule):
 
     def _generator_loss(self, lr: Tensor, hr: Tensor, step: int) -> Tensor:
         sr = self.network(images_last(lr))
+        with torch.no_grad():
+            self.log("train_loss", self.loss(sr, hr))  # the pixel loss alone, as in validation
         if step < self.settings.pixel_steps:
             loss: Tensor = self.loss(sr, hr)
         else:
@@ -90,7 +92,6 @@ class AdversarialTraining(SRModule):
             self.critic.requires_grad_(True)
             loss = self.content_loss(sr, hr, self.settings.pixel_weight) + self.settings.weight * fooled
             self.log("adversarial_loss", fooled)
-        self.log("train_loss", loss)
         return loss
 
     def _critic_loss(self, lr: Tensor, hr: Tensor, step: int) -> Tensor:

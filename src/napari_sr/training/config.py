@@ -97,7 +97,8 @@ class TrainConfig:
     network, hyper_parameters, scale
         What to train.
     start_from
-        Name or path of a model whose weights to start with; scale and intensity must be those of its card.
+        Name or path of a model whose weights to start with. The intensity must be that of its card; with another scale,
+        the layers that depend on it begin anew.
     recipe
         Name of the recipe that the settings come from.
     loss, loss_options

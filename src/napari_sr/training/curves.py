@@ -58,7 +58,7 @@ def draw_curves(figure: Figure, history: Sequence[TrainProgress], *, log: bool =
     """
     figure.clear()
     rivals = [name for name in RIVAL_LOSSES if any(name in p.losses for p in history)]
-    axes: Sequence[Axes] = figure.subplots(1, 3 if rivals else 2, squeeze=False)[0]
+    axes: Sequence[Axes] = list(figure.subplots(2 if rivals else 1, 2).flat)
     steps, losses = thinned(curve(history, lambda p: p.train_loss))
     axes[0].plot(steps, losses, color="tab:blue", alpha=0.3, linewidth=0.8)
     axes[0].plot(steps, smoothed(losses), color="tab:blue", label="training")
@@ -71,9 +71,11 @@ def draw_curves(figure: Figure, history: Sequence[TrainProgress], *, log: bool =
     axes[1].set_title("validation PSNR [dB]")
     for name in rivals:
         steps, values = thinned(curve(history, lambda p, name=name: p.losses.get(name)))  # type: ignore[misc]
-        axes[2].plot(steps, smoothed(values), label=TITLES[name])
+        axes[3 if name == "gradient_penalty" else 2].plot(steps, smoothed(values), label=TITLES[name])
     if rivals:
-        axes[2].set_title("critic")
+        axes[2].set_title("generator against critic")
+        axes[3].set_title("gradient penalty")
+        axes[3].set_visible("gradient_penalty" in rivals)
     for axis in axes:
         _style(axis, colour)
 

@@ -50,7 +50,8 @@ def finish(path: Path, whole: WholeImages, reporter: Reporter) -> None:
     models = [model]
     if config.start_from:
         start = load_model(config.start_from)
-        models.append(replace(start, card=replace(start.card, name=f"{start.card.name} (start)")))
+        if start.scale == config.scale:  # another one's images have another size
+            models.append(replace(start, card=replace(start.card, name=f"{start.card.name} (start)")))
     smallest = min(min(p.hr.shape) for p in pairs)
     try:
         table = evaluate_models(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,12 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from napari_sr.data.patches import PatchDataset, Plane2D
-from napari_sr.degradations import Chain, make_degradation
+from napari_sr.data.patches import PatchDataset
+from napari_sr.degradations import make_degradation
 from napari_sr.errors import Cancelled, TrainingError
 from napari_sr.intensity import Intensity
 from napari_sr.model import Model, save
-from napari_sr.networks import SRNetwork, create_network
-from napari_sr.networks.wiener import WienerFilter
-from napari_sr.store import load_model
+from napari_sr.networks import SRNetwork
 from napari_sr.training.adversarial import AdversarialTraining
 from napari_sr.training.card import make_card
 from napari_sr.training.checkpoints import Keeper
@@ -39,7 +37,7 @@ from napari_sr.training.module import NonFiniteLoss, SRModule
 from napari_sr.training.progress import TrainProgress
 from napari_sr.training.regression import Regression
 from napari_sr.training.reporting import Reporter, is_main_process, quiet_lightning
-from napari_sr.training.wiener import fit_wiener
+from napari_sr.training.start import start_filters, starting_network
 
 #: how often a run goes back to its last checkpoint when the loss stops being a number
 ROLLBACKS = 2
@@ -195,9 +193,12 @@ def prepare(config: TrainConfig, *, resume: bool, reporter: Reporter) -> Task:
     validation = load_sources(config.validation, config.scale, reporter.check_stop)
     if not validation:
         planes, validation = split_planes(planes, scale=config.scale, lr_patch=config.lr_patch)
-    network, history = starting_network(config)
-    if not config.start_from and not resume:
-        start_filters(network, planes, degradation, intensity, reporter)
+    start = starting_network(config)
+    if start.note and not resume:
+        reporter.say(0, start.note)
+    if start.fresh_filters and not resume:
+        reporter.say(0, stage="Fitting the linear filter that the network starts from …")
+        start_filters(start.fresh_filters, planes, degradation, intensity, config.scale, reporter.check_stop)
     reporter.say(0, stage="Starting …")
     patches = PatchDataset(
         planes=planes, degradation=degradation, scale=config.scale, intensity=intensity, lr_patch=config.lr_patch,
@@ -205,7 +206,7 @@ def prepare(config: TrainConfig, *, resume: bool, reporter: Reporter) -> Task:
         rounded=config.rounded,
     )  # fmt: skip
     whole = WholeImages(planes=validation, degradation=degradation, scale=config.scale, intensity=intensity, limit=128)
-    return Task(network, history, patches, whole)
+    return Task(start.network, start.history, patches, whole)
 
 
 def train(
@@ -259,42 +260,3 @@ def write_model(module: SRModule, task: Task, path: Path, *, seconds: float) -> 
         module.config, network, planes=len(task.patches.planes), minutes=seconds / 60, history=task.history
     )  # fmt: skip
     save(Model(network=network.eval(), card=card), path)
-
-
-def starting_network(config: TrainConfig) -> tuple[SRNetwork, list[dict[str, Any]]]:
-    """Return the network of ``start_from`` and how that was trained, or a new one with seeded weights."""
-    if not config.start_from:
-        return create_network(config.network, **{"scale": config.scale, **dict(config.hyper_parameters)}), []
-    model = load_model(config.start_from)
-    if model.scale != config.scale:
-        raise TrainingError(f"start_from: {model.card.name} upscales by {model.scale}, but scale is {config.scale}.")
-    if Intensity.from_dict(config.intensity) != model.intensity:
-        raise TrainingError(
-            f"intensity: {model.card.name} was trained with {model.card.intensity}; fine-tuning needs the same."
-        )
-    earlier = dict(model.card.training)
-    return model.network.train(), [*earlier.pop("earlier", []), earlier]
-
-
-def start_filters(
-    network: SRNetwork,
-    planes: Sequence[Plane2D],
-    degradation: Chain | None,
-    intensity: Intensity,
-    reporter: Reporter,
-) -> None:
-    """Start every linear filter in a network as the Wiener filter of (at most 32 of) the training images."""
-    filters = [m for m in network.modules() if isinstance(m, WienerFilter)]
-    if filters:
-        reporter.say(0, stage="Fitting the linear filter that the network starts from …")
-        step = -(-len(planes) // 32)
-        fitted = fit_wiener(
-            planes[::step],
-            degradation=degradation,
-            intensity=intensity,
-            scale=network.scale,
-            kernel_size=filters[0].kernel_size,
-            check_stop=reporter.check_stop,
-        )
-        for one in filters:
-            one.load_state_dict(fitted.state_dict())

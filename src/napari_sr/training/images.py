@@ -23,6 +23,8 @@ from napari_sr.training.config import Source
 
 #: share of a single plane that is kept for validation
 KEPT = 0.2
+#: images that are validated on
+MOST = 16
 #: shift between LR and HR, in HR pixels, from which it is told
 SHIFTED = 0.5
 
@@ -153,12 +155,17 @@ def split_plane(plane: Plane2D, *, scale: int, lr_patch: int) -> tuple[list[Plan
 
 
 class WholeImages(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """Validation: each image's centre, at most ``limit`` LR pixels a side, with its bicubic upscaling."""
+    """Validation: each image's centre, at most ``limit`` LR pixels a side, with its bicubic upscaling.
+
+    Of many images, ``MOST`` are taken, spread evenly: a stack of a thousand planes must not hold up its training.
+    """
 
     def __init__(
         self, *, planes: Sequence[Plane2D], degradation: Chain | None, scale: int, intensity: Intensity, limit: int
     ) -> None:
-        self.planes, self.degradation, self.intensity = planes, degradation, intensity
+        chosen = sorted({int(i) for i in np.linspace(0, len(planes) - 1, min(MOST, len(planes)))})
+        self.planes = [planes[i] for i in chosen]
+        self.degradation, self.intensity = degradation, intensity
         self.limit, self.scale = limit, scale
         self.bicubic = Bicubic(scale=scale)
 

@@ -18,7 +18,7 @@ class TrainProgress:
     step, steps, seconds
         How far; seconds without pauses, those of earlier parts of a resumed run included.
     train_loss
-        The generator's loss.
+        The losses that are compared with the truth; of an adversarial training the pixel loss alone, as ``val_loss``.
     remaining
         Seconds to the end at the present speed; None while it is not known.
     val_loss

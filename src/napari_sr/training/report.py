@@ -113,7 +113,7 @@ def _png(grey: npt.NDArray[np.uint8]) -> str:
 
 
 def _curves(history: Sequence[TrainProgress]) -> str:
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    figure = Figure(figsize=(9, 6 if any(p.losses for p in history) else 3.2), layout="constrained")
     draw_curves(figure, history)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg")

@@ -16,9 +16,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from napari_sr.training.adversarial import AdversarialTraining
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.fit import LIGHTNING_PRECISION, starting_network
+from napari_sr.training.fit import LIGHTNING_PRECISION
 from napari_sr.training.regression import Regression
 from napari_sr.training.reporting import quiet_lightning
+from napari_sr.training.start import starting_network
 
 #: share of a run that validations, checkpoints and the reading of images add, roughly
 OVERHEAD = 1.15
@@ -88,7 +89,7 @@ def seconds_per_step(
         config = replace(config, adversarial=replace(rival, pixel_steps=0), steps=max(config.steps, 2))
     cycle = 1 if rival is None else rival.n_critic + 1
     clock = _Clock(cycle=cycle, seconds=seconds, should_stop=should_stop)
-    network, _ = starting_network(config)
+    network = starting_network(config).network
     kind = Regression if rival is None else AdversarialTraining
     module = kind(network=network, config=config).to(memory_format=torch.channels_last)
     noise = _Noise(lr_patch=config.lr_patch, scale=config.scale, length=config.batch_size * 10_000)

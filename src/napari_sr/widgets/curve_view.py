@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 #: seconds between drawings: one takes some 50 ms of the window's time
 DRAW_SECONDS = 2.0
+WITH_A_CRITIC = (
+    " With a critic, the pictures get sharper while PSNR falls a little: that is its nature, and where it may invent."
+)
 HOW_TO_READ = (
     "Good: both losses fall, and the model's PSNR is above bicubic's. When the validation loss rises while the "
     "training loss still falls, the model learns its images by heart: stop, or give it more images."
@@ -32,20 +35,20 @@ class CurveView(QWidget):
         self.figure = Figure(facecolor="none")
         self.canvas = FigureCanvasQTAgg(self.figure)
         self.canvas.setStyleSheet("background: transparent;")
-        self.canvas.setFixedHeight(200)
+        self.canvas.setFixedHeight(190)
         self.log_box = QCheckBox("logarithmic loss")
         self.log_box.setChecked(True)
         self.log_box.toggled.connect(self.draw)
         self.figures = QLabel()
         self.figures.setWordWrap(True)
-        hint = QLabel(HOW_TO_READ)
-        hint.setWordWrap(True)
+        self.hint = QLabel(HOW_TO_READ)
+        self.hint.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.canvas)
         layout.addWidget(self.log_box)
         layout.addWidget(self.figures)
-        layout.addWidget(hint)
+        layout.addWidget(self.hint)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.draw)
@@ -73,6 +76,11 @@ class CurveView(QWidget):
         from napari_sr.training.curves import draw_curves
 
         draw_curves(self.figure, self.history, log=self.log_box.isChecked(), colour=COLOUR)
-        self.figure.subplots_adjust(left=0.1, right=0.98, top=0.9, bottom=0.24, wspace=0.3)
+        rows = 2 if len(self.figure.axes) > 2 else 1
+        self.hint.setText(HOW_TO_READ + (WITH_A_CRITIC if rows == 2 else ""))
+        self.canvas.setFixedHeight(190 * rows)
+        self.figure.subplots_adjust(
+            left=0.12, right=0.98, top=1 - 0.1 / rows, bottom=0.26 / rows, wspace=0.3, hspace=0.6
+        )
         self.canvas.draw()
         self._drawn = time.monotonic()

@@ -214,7 +214,7 @@ class Train(TrainForm):
         if self._on_layers and hr is not None:
             if self.sender() is self.hr_box and hr.metadata.get(METADATA_KEY, {}).get("kind") == "N-body":
                 self.preset_box.setCurrentIndex(self.preset_box.findData("nbody"))
-            if lr is not None and self._start_card() is None:
+            if lr is not None:
                 self.scale_box.setValue(max(2, min(8, round(hr.data.shape[-1] / lr.data.shape[-1]))))
         self._show_patch()
         self.refresh()
@@ -283,8 +283,7 @@ class Train(TrainForm):
         self.resume_box.setEnabled(not running)
         for section in (self.data_section, self.recipe_section):
             section.content().setEnabled(not running)
-        fixed = self._start_card() is not None or self._has_lr()
-        self.scale_box.setEnabled(not fixed)
+        self.scale_box.setEnabled(not self._has_lr())
         self.preset_box.setEnabled(not self._has_lr())
         self.command_button.setEnabled(self._started is not None)
         self.export_button.setEnabled(self._started is not None)

@@ -21,7 +21,7 @@ NAMES = {"lr": "training: LR", "sr": "training: SR", "hr": "training: HR"}
 GAP = 0.07
 COLOUR = "#f0b429"
 CAPTIONS = "training: captions"
-TITLES = ("LR", "SR, as it is now", "HR, the truth")
+TITLES = ("LR", "SR now", "HR, the truth")
 
 
 class TrainStage:

@@ -1,0 +1,93 @@
+"""Trainings against what is known beforehand: closed forms, torch's own schedules, an image learnt by heart."""
+
+import numpy as np
+import pytest
+import torch
+from small_models import SMALL
+from torch.optim import lr_scheduler
+
+from napari_sr.degradations import degrade
+from napari_sr.intensity import Intensity
+from napari_sr.losses.adversarial import ADVERSARIAL_LOSSES, gradient_penalty
+from napari_sr.model import load
+from napari_sr.training import RECIPES, Source, fit, recipe_config
+from napari_sr.training.optimizers import HALVINGS, SCHEDULES, make_optimizer, make_schedule
+from napari_sr.training.start import starting_network
+
+
+@pytest.mark.parametrize(("distance", "weight"), [(1.0, 10.0), (3.0, 10.0), (2.0, 1.0)])
+def test_a_linear_wasserstein_critic_finds_the_distance_of_two_gaussians(distance, weight):
+    """max_w  w d - λ (|w| - 1)^2  is  d + d²/(4 λ), at w = 1 + d / (2 λ)."""
+    drawn = torch.Generator().manual_seed(0)
+    count = 10_000
+    real, fake = (torch.randn(count, 1, 1, 1, generator=drawn) for _ in range(2))
+    real += distance - real.mean()  # the means are those of the distributions, not of the draw
+    fake -= fake.mean()
+    critic = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(1, 1))
+    critic[1].weight.data.fill_(0.1)  # of the two signs, the wrong one is a minimum too
+    optimizer = torch.optim.Adam(critic.parameters(), lr=0.02)
+    for _ in range(500):
+        optimizer.zero_grad()
+        loss = ADVERSARIAL_LOSSES["wasserstein"].critic(critic(real), critic(fake))
+        loss = loss + weight * gradient_penalty(critic, real, fake, torch.rand(count, generator=drawn))
+        loss.backward()
+        optimizer.step()
+    assert -loss.item() == pytest.approx(distance + distance**2 / (4 * weight), rel=0.02)
+    assert critic[1].weight.item() == pytest.approx(1 + distance / (2 * weight), rel=0.02)
+
+
+TORCHS_OWN = {
+    "constant": lambda o: lr_scheduler.LambdaLR(o, lambda step: 1.0),
+    "one-cycle": lambda o: lr_scheduler.OneCycleLR(o, max_lr=1e-3, total_steps=71, cycle_momentum=False),
+    "cosine": lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=70, eta_min=1e-6),
+    "multi-step": lambda o: lr_scheduler.MultiStepLR(o, milestones=[35, 52, 63], gamma=0.5),
+    "halving": lambda o: lr_scheduler.StepLR(o, step_size=70 // (HALVINGS + 1), gamma=0.5),
+    "plateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, mode="max", factor=0.5, patience=3),
+}
+
+
+@pytest.mark.parametrize("name", list(SCHEDULES))
+def test_every_schedule_is_torchs_own(name):
+    def rates(make):
+        optimizer = make_optimizer("adam", [torch.nn.Parameter(torch.ones(1))], 1e-3, (0.9, 0.999))
+        schedule = make(optimizer)
+        found = []
+        for step in range(70):
+            found.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            schedule.step(*([float(min(step, 20))] if name == "plateau" else []))
+        return found
+
+    ours = rates(lambda o: make_schedule(name, o, 1e-3, 70))
+    np.testing.assert_allclose(ours, rates(TORCHS_OWN[name]), rtol=1e-9)
+
+
+@pytest.mark.parametrize("recipe", [r for r in RECIPES if r not in ("srgan", "esrgan")])  # these need VGG19
+def test_every_recipe_learns_one_image_by_heart(recipe, tmp_path, rng):
+    from scipy.ndimage import gaussian_filter
+
+    hr = np.clip(128 + 400 * gaussian_filter(rng.normal(size=(64, 64)), 2), 0, 255).astype(np.uint8)
+    np.save(tmp_path / "hr.npy", hr)
+    network = RECIPES[recipe]["network"]
+    source = Source(str(tmp_path / "hr.npy"))
+    changes = {
+        "scale": 2, "degradation": "area", "lr_patch": 16, "batch_size": 2, "steps": 200, "validate_every": 100,
+        "learning_rate": 3e-3, "validation": [source.__dict__],
+        "hyper_parameters": {**SMALL[network], **({"skip": "none"} if network == "dfcan" else {})},
+    }  # fmt: skip
+    if "adversarial" in RECIPES[recipe]:
+        changes["adversarial"] = {"critic_hyper_parameters": {"num_features": 4}, "n_critic": 1}
+        changes["steps"] = 400  # half of them are the critic's
+    config = recipe_config(recipe, name="x", train=(source,), **changes)
+    torch.manual_seed(config.seed)
+    start = starting_network(config).network
+    lr = degrade(hr, "area", 2)
+    fitted = Intensity.from_dict(config.intensity).fit(lr)
+    low, high = (torch.from_numpy(fitted.forward(a))[None, None] for a in (lr, hr))
+
+    def error(network):
+        with torch.no_grad():
+            return (network.eval()(low) - high).abs().mean().item()
+
+    trained = load(fit(config, tmp_path / "run", device="cpu")).network
+    assert error(trained) < error(start) / 2
