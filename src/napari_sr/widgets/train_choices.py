@@ -1,0 +1,323 @@
+"""What can be chosen in the dock widget *Train*, and what the choices bring with them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sr.errors import SRError
+from napari_sr.widgets.layers import METADATA_KEY, NANOMETRES, snapshot
+from napari_sr.widgets.run_length import RunLength
+from napari_sr.widgets.super_resolve_form import ERROR_STYLE
+from napari_sr.widgets.train_form import TrainForm
+from napari_sr.widgets.train_job import Request, Stack, make_config
+from napari_sr.widgets.worker import Ended, Failed, Stopped
+
+if TYPE_CHECKING:
+    from napari_sr.model import ModelCard
+    from napari_sr.training import TrainConfig
+    from napari_sr.training.runs import Run
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is to choose from."""
+
+    cards: tuple[ModelCard, ...]
+    runs: tuple[Run, ...]
+    names: tuple[str, ...]
+
+
+def find() -> Found:
+    """Look which models and stopped runs there are."""
+    from napari_sr.store import list_models, model_paths
+    from napari_sr.training.runs import unfinished_runs
+
+    cards = tuple(c for c in list_models(interpolations=False) if c.network != "wiener")
+    return Found(cards, tuple(unfinished_runs()), tuple(model_paths()))
+
+
+class TrainChoices(TrainForm):
+    """The lists of *Train*, and how they depend on each other."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._ready = False
+        self._form: Any = None
+        self._curves: Any = None
+        self._names: tuple[str, ...] = ()
+        self.run_length = RunLength(self.estimate, config=self._config_now, start_job=self.start_side_job)
+        for box in (self.hr_box, self.lr_box):
+            box.layer_changed.connect(self._on_images)
+        for edit in (self.hr_path, self.lr_path):
+            edit.changed.connect(self._on_images)
+        for combo in (self.where_box, self.preset_box):
+            combo.currentIndexChanged.connect(self._on_images)
+        self.scale_box.valueChanged.connect(self._on_images)
+        self.recipe_box.currentIndexChanged.connect(self._on_recipe)
+        self.length_box.currentIndexChanged.connect(self._on_recipe)
+        self.start_box.currentIndexChanged.connect(self._on_start)
+        self.name_edit.textChanged.connect(self.refresh)
+
+    # -- start-up ---------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        """Find models, recipes and stopped runs in the background: importing Lightning takes seconds."""
+        self.say("Loading …")
+
+        def look() -> Generator[Found, None, None]:
+            import matplotlib.backends.backend_agg  # noqa: F401 - imported here, where nobody waits for it
+
+            import napari_sr.training.timing  # noqa: F401
+
+            yield find()
+
+        def found(what: Found) -> None:
+            if not self._ready:
+                self._fill()
+            self._names = what.names
+            self._list_models(what.cards)
+            self._list_runs(what.runs)
+            self._ready = True
+            if not self.name_edit.text():
+                self.name_edit.setText(self._free_name("my-model"))
+            self._on_images()
+            self._on_recipe()
+
+        def end(how: Failed | Stopped | Ended) -> None:
+            if isinstance(how, Failed):
+                self.say(how.message, ERROR_STYLE)
+            elif self.status.text() == "Loading …":
+                self.say("")
+
+        self.start_job(look, found, end)
+
+    def _fill(self) -> None:
+        """Fill the lists that do not change, and make room for the curves."""
+        from napari_sr.degradations import PRESETS
+        from napari_sr.training.recipes import LENGTHS, RECIPES
+        from napari_sr.widgets.curve_view import CurveView
+
+        for box in (self.preset_box, self.recipe_box, self.length_box):
+            box.blockSignals(True)
+        for name in PRESETS:
+            self.preset_box.addItem(PRESETS.entry(name).title, name)
+        self.preset_box.setCurrentIndex(self.preset_box.findData("em"))
+        for name in RECIPES:
+            self.recipe_box.addItem(RECIPES.entry(name).title, name)
+        self.recipe_box.setCurrentIndex(self.recipe_box.findData("wgan-pixel"))
+        for name, (title, _) in LENGTHS.items():
+            self.length_box.addItem(title, name)
+        for box in (self.preset_box, self.recipe_box, self.length_box):
+            box.blockSignals(False)
+        self._curves = CurveView()
+        self._curves.hide()
+        self.curve_place.addWidget(self._curves)
+
+    def _list_models(self, cards: tuple[ModelCard, ...]) -> None:
+        chosen = self.start_box.currentText()
+        self.start_box.blockSignals(True)
+        self.start_box.clear()
+        self.start_box.addItem("scratch", None)
+        for card in cards:
+            self.start_box.addItem(card.name, card)
+            last = self._last_of(card.name)
+            if last is not None:
+                self.start_box.addItem(f"{card.name} (its last step)", (card, last))
+        self.start_box.setCurrentIndex(max(0, self.start_box.findText(chosen)))
+        self.start_box.blockSignals(False)
+
+    @staticmethod
+    def _last_of(name: str) -> Path | None:
+        """Return the model with the last weights of the run that made ``name``, if it is still there."""
+        from napari_sr.training.runs import runs_folder
+
+        path = runs_folder() / name / f"{name}-last.safetensors"
+        return path if path.exists() else None
+
+    def _list_runs(self, runs: tuple[Run, ...]) -> None:
+        self.resume_box.clear()
+        for run in runs:
+            self.resume_box.addItem(f"{run.config.name}, stopped at step {run.step} of {run.config.steps}", run)
+        self.resume_row.setVisible(bool(runs))
+
+    def _free_name(self, wanted: str) -> str:
+        from napari_sr.training.runs import runs_folder
+
+        number = 1
+        name = wanted
+        while name in self._names or (runs_folder() / name).exists():
+            number += 1
+            name = f"{wanted}-{number}"
+        return name
+
+    # -- what the controls show -------------------------------------------------------------------
+
+    @property
+    def _on_layers(self) -> bool:
+        return self.where_box.currentIndex() == 0
+
+    def _has_lr(self) -> bool:
+        return (self.lr_box.layer() if self._on_layers else self.lr_path.path()) is not None
+
+    def _start_card(self) -> ModelCard | None:
+        data = self.start_box.currentData()
+        return data[0] if isinstance(data, tuple) else data
+
+    def _on_images(self) -> None:
+        """The images or their degradation were chosen."""
+        if not self._ready:
+            return
+        hr, lr = self.hr_box.layer(), self.lr_box.layer()
+        if self._on_layers and hr is not None:
+            if self.sender() is self.hr_box and hr.metadata.get(METADATA_KEY, {}).get("kind") == "N-body":
+                self.preset_box.setCurrentIndex(self.preset_box.findData("nbody"))
+            if lr is not None:
+                self.scale_box.setValue(max(2, min(8, round(hr.data.shape[-1] / lr.data.shape[-1]))))
+        self._show_patch()
+        self.refresh()
+        self.run_length.ask()
+
+    def _show_patch(self) -> None:
+        layer = self.hr_box.layer() if self._on_layers else None
+        visible = layer is not None and not layer.rgb and not self._has_lr()
+        self.before_after.setVisible(visible)
+        if layer is not None and visible:
+            data = layer.data[0] if layer.multiscale else layer.data
+            low, high = (float(v) for v in layer.contrast_limits)
+            log = self.preset_box.currentData() == "nbody"
+            self.before_after.show_patch(
+                data, str(self.preset_box.currentData()), self.scale_box.value(), (low, high), log
+            )
+
+    def _on_start(self) -> None:
+        """A model to go on from was chosen: it brings its scale, its degradation and its network."""
+        card = self._start_card()
+        if card is not None:
+            self.scale_box.setValue(card.scale)
+            row = self.preset_box.findData(card.degradation)
+            if row >= 0:
+                self.preset_box.setCurrentIndex(row)
+            if card.network == "dfcan":
+                self.recipe_box.setCurrentIndex(self.recipe_box.findData("dfcan"))
+            elif self.recipe_box.currentData() == "dfcan":
+                self.recipe_box.setCurrentIndex(self.recipe_box.findData("wgan-pixel"))
+            if self.name_edit.text().startswith("my-"):
+                self.name_edit.setText(self._free_name(f"my-{card.name}"))
+        self.refresh()
+        self.run_length.ask()
+
+    def _on_recipe(self) -> None:
+        """A recipe or a length was chosen: show its settings under *Advanced*."""
+        if not self._ready:
+            return
+        from napari_sr.training import Source, recipe_config
+        from napari_sr.training.recipes import length_changes
+        from napari_sr.widgets.config_form import ConfigForm
+
+        recipe = str(self.recipe_box.currentData())
+        defaults = recipe_config(
+            recipe, name="x", train=(Source("x"),), **length_changes(recipe, str(self.length_box.currentData()))
+        )
+        if self._form is not None:
+            self.advanced.removeWidget(self._form.native)
+            self._form.native.deleteLater()
+        self._form = ConfigForm(defaults)
+        self._form.changed.connect(self.run_length.ask)
+        self.advanced.addWidget(self._form.native)
+        self.area.updateGeometry()
+        self.refresh()
+        self.run_length.ask()
+
+    def refresh(self) -> None:
+        """Enable what can be chosen now."""
+        running = self._job is not None and self._ready
+        for section in (self.data_section, self.recipe_section):
+            section.content().setEnabled(not running)
+        self.scale_box.setEnabled(not self._has_lr())
+        self.preset_box.setEnabled(not self._has_lr())
+
+    def images_chosen(self) -> bool:
+        """Return True if there is something to train on."""
+        return (self.hr_box.layer() if self._on_layers else self.hr_path.path()) is not None
+
+    def _changes(self) -> dict[str, Any]:
+        from napari_sr.training.recipes import length_changes
+
+        recipe = str(self.recipe_box.currentData())
+        chosen = self._form.changes() if self._form is not None else {}
+        return {**length_changes(recipe, str(self.length_box.currentData())), **chosen}
+
+    def _config_now(self) -> TrainConfig | None:
+        """Return the settings as they are, with any image; None while nothing may be measured."""
+        if not self._ready or self._job is not None:
+            return None
+        return make_config(self._request(Path("unused"), "image", None), "image", "")
+
+    def _request(self, folder: Path, hr: Stack | str, lr: Stack | str | None) -> Request:
+        start = self.start_box.currentData()
+        card = self._start_card()
+        return Request(
+            folder=folder, recipe=str(self.recipe_box.currentData()), name=self.name_edit.text().strip(),
+            start_from="" if card is None else str(start[1]) if isinstance(start, tuple) else card.name,
+            scale=self.scale_box.value(), degradation="" if lr is not None else str(self.preset_box.currentData()),
+            hr=hr, lr=lr, changes={**self._changes(), "card": self._card_entries(card)},
+        )  # fmt: skip
+
+    def _card_entries(self, start: ModelCard | None) -> dict[str, Any]:
+        """Return what the card shall say and training cannot know."""
+        entries: dict[str, Any] = {"kind": "own", "title": self.name_edit.text().strip()}
+        if start is not None:
+            entries |= {"kind": start.kind, "licence": start.licence, "attribution": start.attribution,
+                        "citation": start.citation}  # fmt: skip
+        layer = self.hr_box.layer() if self._on_layers else None
+        if layer is not None:
+            source = snapshot(layer)
+            entries["kind"] = source.kind or entries["kind"]
+            if source.unit in NANOMETRES:
+                size = source.pixel_size * NANOMETRES[source.unit] * self.scale_box.value()
+                entries |= {"pixel_size": [size], "pixel_unit": "nm"}
+        return entries
+
+    def _sources(self) -> tuple[Stack | str, Stack | str | None]:
+        """Return the chosen images; raises :class:`SRError` if they cannot be trained on."""
+        if not self._on_layers:
+            hr_path, lr_path = self.hr_path.path(), self.lr_path.path()
+            for path in (hr_path, lr_path):
+                if path is not None and not path.exists():
+                    raise SRError(f"There is no file or folder {path}.")
+            return str(hr_path), None if lr_path is None else str(lr_path)
+        stacks: list[Stack | None] = []
+        for layer in (self.hr_box.layer(), self.lr_box.layer()):
+            if layer is None:
+                stacks.append(None)
+                continue
+            source = snapshot(layer)
+            if source.rgb:
+                raise SRError(f"{source.name} is a colour image; training needs single-channel images.")
+            stacks.append(Stack(source.data, source.axes, source.name))
+        assert stacks[0] is not None
+        return stacks[0], stacks[1]
+
+    def _relist(self) -> None:
+        """Look again which models and stopped runs there are."""
+
+        def look() -> Generator[Found, None, None]:
+            yield find()
+
+        def found(what: Found) -> None:
+            self._names = what.names
+            self._list_models(what.cards)
+            self._list_runs(what.runs)
+            name = self.name_edit.text().strip()
+            if name and self._free_name(name) != name:
+                self.name_edit.setText(self._free_name(name.rstrip("0123456789").rstrip("-") or name))
+            self.refresh()
+
+        self.start_side_job(look, found)
+
+    def _on_new_model(self, name: str) -> None:
+        if self._job is None:
+            self._relist()
