@@ -34,10 +34,15 @@ def main() -> None:
         trained = sorted((n for n in model_paths() if n.startswith(prefix)), key=lambda n: ("wiener" not in n, n))
         names = [*INTERPOLATIONS, *trained]
         measured: dict[str, list[dict[str, object]]] = {name: [] for name in trained}
-        for title, path in tests.items():
+        runs = [(title, path, True) for title, path in tests.items()]
+        # 16-bit cameras and averages keep what rounding to 8 bit loses
+        runs += [(f"{title}, LR not rounded", path, False) for title, path in tests.items() if "test sections" in title]
+        for title, path, rounded in runs:
             models = [load_model(n) for n in names]
             preset = "nbody" if kind == "N-body" else "em"
-            table = evaluate_models(models, read_planes(path), degradation=preset, density=kind == "N-body")
+            table = evaluate_models(
+                models, read_planes(path), degradation=preset, rounded=rounded, density=kind == "N-body"
+            )
             parts.append(f"## {kind}: {title}\n\n{table.to_markdown()}\n")
             print(parts[-1], flush=True)
             rows = {row.name: {k: v for k, v in row.means.items() if v is not None} for row in table.rows}

@@ -22,6 +22,8 @@ SUFFIX = ".safetensors"
 #: environment variable that moves the user's model folder
 ENVIRONMENT = "NAPARI_SR_MODELS"
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+#: names that stand for interpolations: no model can have them
+INTERPOLATION_NAMES = re.compile(rf"({'|'.join(INTERPOLATIONS)})-x([2-8])")
 
 
 def shipped_folder() -> Path:
@@ -88,7 +90,7 @@ def load_model(name_or_path: str | os.PathLike[str]) -> Model:
         loaded = model_file.load(paths[text])
         # the file may have been renamed: lists show the name that loads it
         return replace(loaded, card=replace(loaded.card, name=text))
-    match = re.fullmatch(rf"({'|'.join(INTERPOLATIONS)})-x([2-8])", text)
+    match = INTERPOLATION_NAMES.fullmatch(text)
     if match:
         card = interpolation_card(match[1], int(match[2]))
         network = create_network(card.network, scale=card.scale)

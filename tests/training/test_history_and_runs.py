@@ -88,7 +88,10 @@ def test_a_line_that_was_cut_off_is_passed_over_and_nonsense_is_refused(tmp_path
     with (tmp_path / "history.csv").open("a") as file:
         file.write("4,1.2,0.")
     assert [p.step for p in read_history(tmp_path, steps=9)] == [3]
-    (tmp_path / "history.csv").write_text(",".join(COLUMNS) + "\nx" + "," * (len(COLUMNS) - 1) + "\n")
+    with (tmp_path / "history.csv").open("ab") as file:
+        file.write(b"\0\0\0\n5" + b"," * (len(COLUMNS) - 1) + b"\n")
+    assert [p.step for p in read_history(tmp_path, steps=9)] == [3, 5]
+    (tmp_path / "history.csv").write_text("a,b\n1,2\n")
     with pytest.raises(TrainingError, match="not the history"):
         read_history(tmp_path, steps=9)
     assert read_history(tmp_path / "nowhere", steps=9) == []
@@ -208,6 +211,10 @@ def test_runs_that_were_stopped_are_found(images, tmp_path):
     fit(small(images), runs_folder() / "done", device="cpu")
     (runs_folder() / "broken").mkdir()
     (runs_folder() / "broken" / "last.ckpt").write_bytes(b"")
+    for name, text in {"older": "train: [{path: a, x: 1}]", "binary": "\x00"}.items():  # of no use, and no harm
+        (runs_folder() / name).mkdir()
+        (runs_folder() / name / "last.ckpt").write_bytes(b"")
+        (runs_folder() / name / "config.yaml").write_text(text)
     (run,) = unfinished_runs()
     assert (run.folder.name, run.step, run.config) == ("a b", 5, small(images))
     command = command_line(run.folder, str(tmp_path / "c d"))
@@ -289,3 +296,66 @@ def test_a_picture_is_the_part_of_what_the_whole_image_gives(rng):
         plane=lambda number: Plane2D(hr[:20, :20]), degradation=chain, intensity=intensity, scale=2, side=16
     )
     assert small_image(identity, Place(0, 0, 0)).sr.shape == (20, 20)
+
+
+def test_a_run_that_goes_on_elsewhere_is_not_offered(images):
+    import os
+    import time
+
+    with pytest.raises(Cancelled):
+        fit(small(images), runs_folder() / "one", device="cpu", **StopAt(5).arguments)
+    assert len(unfinished_runs()) == 1
+    history = runs_folder() / "one" / "history.csv"
+    os.utime(history, (time.time() + 5, time.time() + 5))  # it has just reported, and not yet saved
+    assert unfinished_runs() == []
+    hour = time.time() - 3600  # it was killed
+    os.utime(history, (hour, hour))
+    os.utime(runs_folder() / "one" / "last.ckpt", (hour - 9, hour - 9))
+    assert len(unfinished_runs()) == 1
+
+
+def test_a_model_that_cannot_be_measured_is_not_lost(images, tmp_path, monkeypatch):
+    from napari_sr.training import fit as module_of_fit  # noqa: F401 - the function hides the module of its name
+
+    module = sys.modules["napari_sr.training.fit"]
+
+    def finish(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "finish", finish)
+    events = []
+    path = fit(small(images), tmp_path / "run", device="cpu", on_event=events.append)
+    assert load(path).card.training["steps"] == 8
+    assert "could not be measured" in events[-1].note
+
+
+def test_the_card_counts_all_parts_of_a_run_and_the_steps_that_were_done(images, tmp_path, monkeypatch):
+    with pytest.raises(Cancelled):
+        fit(small(images), tmp_path / "run", device="cpu", **StopAt(4).arguments)
+    file = tmp_path / "run" / "history.csv"
+    lines = file.read_text().splitlines()
+    last = lines[-1].split(",")
+    last[1] = "600"
+    file.write_text("\n".join([*lines[:-1], ",".join(last)]) + "\n")
+    assert load(fit(small(images), tmp_path / "run", device="cpu", resume=True)).card.training["minutes"] >= 10
+    early = small(images, steps=40, validate_every=2, patience=1, learning_rate=1e-9)
+    card = load(fit(early, tmp_path / "early", device="cpu")).card
+    assert card.training["steps"] < 40
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "", "a\\b", "bicubic-x4", "a.", "-a", "x\n"])
+def test_names_that_cannot_be_files_are_refused(name, images):
+    with pytest.raises(ConfigError, match="name"):
+        TrainConfig(name=name, train=(Source(str(images)),))
+
+
+def test_a_run_goes_on_when_the_model_it_started_from_has_moved_with_it(images, tmp_path):
+    first = fit(small(images), tmp_path / "first", device="cpu")
+    folder = tmp_path / "run"
+    (folder / "start").mkdir(parents=True)
+    (folder / "start" / "small.safetensors").write_bytes(first.read_bytes())
+    again = small(images, start_from=str(folder / "start" / "small.safetensors"), hyper_parameters={})
+    again.write(folder / "config.yaml")
+    folder.rename(tmp_path / "moved")
+    read = TrainConfig.read(tmp_path / "moved" / "config.yaml")
+    assert read.start_from == str(tmp_path / "moved" / "start" / "small.safetensors")

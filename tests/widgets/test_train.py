@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QCloseEvent, QHideEvent
 from qtpy.QtWidgets import QApplication, QMessageBox
 from scipy.ndimage import gaussian_filter
 
@@ -190,6 +191,54 @@ def test_measured_pairs_of_layers(viewer, dock, qtbot, images):
     assert load_model("pairs").card.degradation == ""
 
 
+def test_a_full_disk_while_copying_is_said_and_leaves_nothing(viewer, dock, qtbot, monkeypatch):
+    from pathlib import Path
+
+    original = Path.open
+
+    def full(self, mode="r", *args, **kwargs):
+        if "b" in mode and "w" in mode and self.suffix == ".npy":
+            raise OSError(28, "No space left on device")
+        return original(self, mode, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", full)
+    shorten(dock)
+    dock.name_edit.setText("mine")
+    click(qtbot, dock.train_button)
+    finish(dock, qtbot)
+    assert "could not be copied" in dock.status.text()
+    assert not (runs_folder() / "mine").exists()
+    assert dock.train_button.isEnabled()
+
+
+def test_training_while_the_length_is_measured_and_closing_at_once(viewer, dock, qtbot):
+    shorten(dock, steps=500, validate_every=500)
+    qtbot.waitUntil(lambda: dock.run_length.busy, timeout=MINUTE)
+    dock.name_edit.setText("mine")
+    click(qtbot, dock.train_button)
+    job = dock._job
+    viewer.window.remove_dock_widget(dock)
+    end = time.monotonic() + 60
+    while job.running and time.monotonic() < end:
+        qtbot.wait(50)
+    assert not job.running
+
+
+def test_sliders_of_other_units_and_steps(make_napari_viewer, qtbot, images):
+    viewer = make_napari_viewer()
+    viewer.add_image(np.zeros((9, 8, 8)), scale=(20, 400, 400), translate=(-40, 0, 0), units=("nm", "nm", "nm"))
+    viewer.add_image(images, name="cells", scale=(0.05, 0.004, 0.004), units=("um", "um", "um"))
+    widget = open_dock(viewer, qtbot)
+    widget.hr_box.select_name("cells")
+    shorten(widget, steps=2, validate_every=2)
+    widget.name_edit.setText("units")
+    click(qtbot, widget.train_button)
+    qtbot.waitUntil(lambda: widget._stage is not None, timeout=MINUTE)
+    assert widget._stage.place().plane == 2
+    finish(widget, qtbot)
+    assert "units is in your list" in widget.status.text()
+
+
 def test_folders(viewer, dock, qtbot, tmp_path, images):
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -269,9 +318,9 @@ def test_what_cannot_be_trained_is_said(viewer, dock, qtbot, rng):
     text = click_and_read()
     assert "too small" in text
     assert dock.train_button.isEnabled()
-    # VGG19 is not there, and cannot be fetched
-    dock.hr_box.select_name("cells")
-    assert not list(runs_folder().glob("mine/last.ckpt"))
+    assert not (runs_folder() / "mine").exists()  # the name is free
+    dock.name_edit.setText("bicubic-x4")
+    assert "is an interpolation" in click_and_read()
 
 
 def test_closing_the_window_asks_and_a_stopped_run_can_be_resumed(viewer, dock, qtbot, monkeypatch):
@@ -287,7 +336,13 @@ def test_closing_the_window_asks_and_a_stopped_run_can_be_resumed(viewer, dock, 
     assert asked == ["A training is running"]
     assert job.running
     monkeypatch.setattr(QMessageBox, "question", lambda *a: QMessageBox.StandardButton.Yes)
-    dock._guard.eventFilter(window, _close_event())
+    # napari asks too: as long as the window is there, nothing is stopped
+    monkeypatch.setattr(type(window), "isVisible", lambda self: True)
+    assert not dock._guard.eventFilter(window, _close_event())
+    assert not job.cancelled
+    assert dock._guard is not None
+    dock._guard.eventFilter(window, QHideEvent())
+    assert job.cancelled
     qtbot.waitUntil(lambda: not job.running, timeout=MINUTE)
     (run,) = unfinished_runs()
     assert run.config.name == "mine"
@@ -295,8 +350,6 @@ def test_closing_the_window_asks_and_a_stopped_run_can_be_resumed(viewer, dock, 
 
 
 def _close_event():
-    from qtpy.QtGui import QCloseEvent
-
     return QCloseEvent()
 
 
@@ -311,5 +364,6 @@ def test_nothing_is_left_running_when_the_dock_is_closed(viewer, dock, qtbot):
     while job.running and time.monotonic() < end:
         qtbot.wait(50)
     assert not job.running
+    assert BOX not in viewer.layers
     assert [r.config.name for r in unfinished_runs()] == ["mine"]
     assert all(c.name != "mine" for c in list_models())

@@ -27,9 +27,18 @@ def _loss(config: TrainConfig) -> str:
 
 
 def make_card(
-    config: TrainConfig, network: SRNetwork, *, planes: int, minutes: float, history: Sequence[Mapping[str, Any]] = ()
+    config: TrainConfig,
+    network: SRNetwork,
+    *,
+    planes: int,
+    steps: int,
+    minutes: float,
+    history: Sequence[Mapping[str, Any]] = (),
 ) -> ModelCard:
-    """Return the card of a trained network with all that training knows; ``history`` is of the runs before it."""
+    """Return the card of a trained network with all that training knows.
+
+    ``steps`` were done, fewer than asked for if the run ended early; ``history`` is of the runs before it.
+    """
     training = {
         "data": [Path(s.path).name for s in config.train],
         "images": planes,
@@ -37,7 +46,7 @@ def make_card(
         "recipe": config.recipe,
         "loss": _loss(config),
         "rounded": config.rounded,
-        "steps": config.steps,
+        "steps": steps,
         "batch_size": config.batch_size,
         "lr_patch": config.lr_patch,
         "learning_rate": config.learning_rate,

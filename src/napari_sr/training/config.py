@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from napari_sr.errors import ConfigError
 from napari_sr.intensity import Intensity
+from napari_sr.store import INTERPOLATION_NAMES
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 
@@ -82,6 +84,14 @@ def check_rate(name: str, rate: float) -> None:
     """Raise :class:`ConfigError` unless a learning rate lies in (0, 1]."""
     if not (math.isfinite(rate) and 0 < rate <= 1):
         raise ConfigError(f"{name} must lie between 0 and 1, not {rate}")
+
+
+def check_name(name: str) -> None:
+    """Raise :class:`ConfigError` unless a model can have this name, and its file too, on every system."""
+    if not re.fullmatch(r"\w[\w .+-]*", name) or name[-1] in " .":
+        raise ConfigError(f"name: {name!r} cannot be a file's name; take letters, digits, hyphens and points.")
+    if INTERPOLATION_NAMES.fullmatch(name):
+        raise ConfigError(f"name: {name} is an interpolation. Choose another one.")
 
 
 @dataclass(frozen=True)
@@ -184,8 +194,7 @@ class TrainConfig:
             raise ConfigError("pixel_steps must be fewer than steps, or the critic never enters")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError("betas must lie between 0 and 1")
-        if Path(self.name).name != self.name or not self.name:
-            raise ConfigError(f"name: {self.name!r} cannot be a file name")
+        check_name(self.name)
         if not self.degradation and not all(s.lr for s in (*self.train, *self.validation)):
             raise ConfigError("degradation: there is none, but not every source has LR images of its own (lr)")
         Intensity.from_dict(self.intensity)
@@ -205,11 +214,11 @@ class TrainConfig:
         if unknown:
             raise ConfigError(f"unknown field in the training configuration: {', '.join(unknown)}")
         read = dict(values)
-        for name in ("train", "validation"):
-            read[name] = tuple(Source(s) if isinstance(s, str) else Source(**s) for s in read.get(name) or ())
-        if "betas" in read:
-            read["betas"] = tuple(read["betas"])
         try:
+            for name in ("train", "validation"):
+                read[name] = tuple(Source(s) if isinstance(s, str) else Source(**s) for s in read.get(name) or ())
+            if "betas" in read:
+                read["betas"] = tuple(read["betas"])
             if read.get("adversarial") is not None:
                 read["adversarial"] = Adversarial(**read["adversarial"])
             return cls(**read)
@@ -223,7 +232,7 @@ class TrainConfig:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not valid YAML: {error}") from None
         if not isinstance(values, dict):
             raise ConfigError(f"{path} is not a training configuration")
@@ -235,7 +244,13 @@ class TrainConfig:
 
             return tuple(Source(here(s.path), s.weight, here(s.lr)) for s in sources)
 
-        return replace(config, train=anchored(config.train), validation=anchored(config.validation))
+        start = path.parent / config.start_from
+        return replace(
+            config,
+            train=anchored(config.train),
+            validation=anchored(config.validation),
+            start_from=str(start) if config.start_from and start.is_file() else config.start_from,
+        )
 
     def write(self, path: Path) -> None:
         """Write a YAML file that :meth:`read` understands wherever it is called from.
@@ -246,10 +261,11 @@ class TrainConfig:
 
         def portable(name: str) -> str:
             whole = Path(name).resolve()
-            return str(whole.relative_to(folder) if whole.is_relative_to(folder) else whole) if name else ""
+            return (whole.relative_to(folder) if whole.is_relative_to(folder) else whole).as_posix() if name else ""
 
         def moved(sources: tuple[Source, ...]) -> tuple[Source, ...]:
             return tuple(Source(portable(s.path), s.weight, portable(s.lr)) for s in sources)
 
-        config = replace(self, train=moved(self.train), validation=moved(self.validation))
+        start = portable(self.start_from) if Path(self.start_from).is_file() else self.start_from
+        config = replace(self, train=moved(self.train), validation=moved(self.validation), start_from=start)
         path.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")

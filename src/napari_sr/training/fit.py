@@ -114,7 +114,8 @@ def fit(
             for old in folder.iterdir() if overwrite and not resume else ():
                 if old.suffix == ".ckpt" or old.name in (f"{config.name}.safetensors", "report.html"):
                     old.unlink()
-            reporter.history = History(folder, from_step=saved(checkpoint)["global_step"] if resume else 0)
+            reporter.steps = saved(checkpoint)["global_step"] if resume else 0
+            reporter.history = History(folder, from_step=reporter.steps)
     except OSError as error:
         raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
     for name, rows, columns in measured_shifts(task.patches.planes, config.scale):
@@ -153,14 +154,17 @@ def fit(
         raise Cancelled(f"Stopped at step {trainer.global_step}; resume from {folder}.")
     path = folder / f"{config.name}.safetensors"
     if trainer.is_global_zero:
-        write_model(module, task, folder / f"{config.name}-last.safetensors", seconds=reporter.seconds())
+        write_model(module, task, folder / f"{config.name}-last.safetensors", reporter)
     if config.adversarial is None:
         # by its name: after the folder was moved, Lightning still knows the old place
         best = folder / "best.ckpt" if (folder / "best.ckpt").exists() else checkpoint
         module.load_state_dict(saved(best)["state_dict"])
     if trainer.is_global_zero:
-        write_model(module, task, path, seconds=reporter.seconds())
-        finish(path, task.whole, reporter)
+        write_model(module, task, path, reporter)
+        try:
+            finish(path, task.whole, reporter)
+        except Exception as error:  # noqa: BLE001 - the model is there, and must not be lost
+            reporter.say(config.steps, f"The model is ready, but it could not be measured: {error}")
     return path
 
 
@@ -253,10 +257,11 @@ def train(
     return trainer, module
 
 
-def write_model(module: SRModule, task: Task, path: Path, *, seconds: float) -> None:
+def write_model(module: SRModule, task: Task, path: Path, reporter: Reporter) -> None:
     """Write the model with what its card can say before anything is measured."""
     network: SRNetwork = module.network if module.ema is None else module.ema.module  # type: ignore[assignment]
     card = make_card(
-        module.config, network, planes=len(task.patches.planes), minutes=seconds / 60, history=task.history
+        module.config, network, planes=len(task.patches.planes), steps=reporter.steps, minutes=reporter.total() / 60,
+        history=task.history,
     )  # fmt: skip
     save(Model(network=network.eval(), card=card), path)

@@ -68,14 +68,17 @@ def read_history(folder: Path, *, steps: int) -> Sequence[TrainProgress]:
         return []
     found = []
     with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if None in row.values():  # the process was killed while it wrote this line
+        rows = csv.DictReader(line.replace("\0", "") for line in file)
+        if rows.fieldnames is not None and list(rows.fieldnames) != list(COLUMNS):
+            raise TrainingError(f"{path} is not the history of a run.")
+        for row in rows:
+            if None in row.values():  # fewer columns than there are
                 continue
             try:
                 values: dict[str, Any] = {n: float(row[n]) if row[n] else None for n in (*FIGURES, *RIVAL_LOSSES)}
                 step = int(row["step"])
-            except (KeyError, ValueError) as error:
-                raise TrainingError(f"{path} is not the history of a run ({error}).") from None
+            except (TypeError, ValueError):  # the process was killed, or lost its power, while it wrote this line
+                continue
             rivals = {name: value for name in RIVAL_LOSSES if (value := values.pop(name)) is not None}
             seconds, loss = values.pop("seconds") or 0.0, values.pop("train_loss")
             found.append(

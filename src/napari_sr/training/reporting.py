@@ -86,12 +86,25 @@ class Reporter(Callback):
         self.best = -np.inf
         self.without = 0
         self.warned = False
+        self.steps = 0  # that were done
         self._began: tuple[int, float] | None = None  # step and time of the first batch of this part
         self._reported = self._shown = 0.0
 
     def seconds(self) -> float:
         """Return how long the run has lasted, without pauses."""
         return time.monotonic() - self.start - self.paused
+
+    def total(self) -> float:
+        """Return how long the run has lasted, with the parts before it was resumed."""
+        return self.seconds() + (self.history.seconds if self.history is not None else 0.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what early stopping has to know after a resume."""
+        return {"smoothed": self.smoothed, "best": float(self.best), "without": self.without, "warned": self.warned}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        for name, value in state_dict.items():
+            setattr(self, name, value)
 
     def say(self, step: int, note: str = "", *, stage: str = "") -> None:
         """Report a sentence."""
@@ -116,7 +129,7 @@ class Reporter(Callback):
         if self._began is not None and step > self._began[0]:
             remaining = (seconds - self._began[1]) / (step - self._began[0]) * (self.config.steps - step)
         progress = TrainProgress(
-            step=step, steps=self.config.steps, seconds=seconds + (self.history.seconds if self.history else 0.0),
+            step=step, steps=self.config.steps, seconds=self.total(),
             train_loss=metrics.get("train_loss", float("nan")), remaining=remaining,
             losses={k: metrics[k] for k in RIVAL_LOSSES if k in metrics}, note=note,
         )  # fmt: skip
@@ -147,6 +160,7 @@ class Reporter(Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any, **kwargs: Any) -> None:
         now = time.monotonic()
+        self.steps = trainer.global_step
         if trainer.global_step % self.every == 0 or now - self._reported > REPORT_SECONDS:
             self._report(trainer, validated=False)
         if now > self._shown:

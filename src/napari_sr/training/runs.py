@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shlex
+import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from napari_sr.errors import SRError
+from napari_sr.store import user_folder
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.history import read_history
+from napari_sr.training.history import FILE, read_history
 
 #: environment variable that moves the folder of the runs
 ENVIRONMENT = "NAPARI_SR_RUNS"
+#: seconds without a report after which a run was killed
+SILENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,20 @@ def runs_folder() -> Path:
 
 
 def is_finished(folder: Path, name: str) -> bool:
-    """Return True if the run in ``folder`` came to its end: then its model is there."""
-    return (folder / f"{name}.safetensors").exists()
+    """Return True if the run in ``folder`` came to its end: its model was measured, or is in the user's list."""
+    return (folder / "report.html").exists() or (user_folder() / f"{name}.safetensors").exists()
+
+
+def is_running(folder: Path) -> bool:
+    """Return True if a process, this one or another, seems to be at work in ``folder``.
+
+    A run that was stopped wrote its checkpoint last; one that was killed has not reported for a while.
+    """
+    history, checkpoint = (folder / name for name in (FILE, "last.ckpt"))
+    if not history.exists():
+        return False
+    reported = history.stat().st_mtime
+    return reported > checkpoint.stat().st_mtime and time.time() - reported < SILENCE
 
 
 def unfinished_runs() -> list[Run]:
@@ -55,13 +73,15 @@ def unfinished_runs() -> list[Run]:
         try:
             config = TrainConfig.read(folder / "config.yaml")
             history = read_history(folder, steps=config.steps)
-        except SRError:
+            running = is_running(folder)
+        except (SRError, OSError, ValueError, csv.Error):
             continue
-        if not is_finished(folder, config.name):
+        if not running and not is_finished(folder, config.name):
             found.append((checkpoint.stat().st_mtime, Run(folder, config, history[-1].step if history else 0)))
     return [run for _, run in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
 
 def command_line(folder: Path, output: str = "again") -> str:
     """Return the shell command that repeats the run in ``folder``."""
-    return f"napari-sr train {shlex.quote(str(folder / 'config.yaml'))} -o {shlex.quote(output)}"
+    words = ["napari-sr", "train", str(folder / "config.yaml"), "-o", output]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

@@ -84,6 +84,7 @@ def seconds_per_step(
     float or None
         None if it was stopped before a step was complete.
     """
+    config = replace(config, schedule="constant")  # others end with the run, and measuring may take more steps
     rival = config.adversarial
     if rival is not None:  # what takes long is the phase with the critic
         config = replace(config, adversarial=replace(rival, pixel_steps=0), steps=max(config.steps, 2))

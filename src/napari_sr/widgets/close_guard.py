@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QWidget
 
 
 class CloseGuard(QObject):
-    """Watches a window; while ``busy()``, it closes only if ``agreed()``. Calls ``closing()`` before it closes.
+    """Watches a window; while ``busy()``, it closes only if ``agreed()``. Calls ``closing()`` once it does.
 
     Parameters
     ----------
@@ -27,10 +27,12 @@ class CloseGuard(QObject):
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        if event.type() != QEvent.Type.Close:
-            return False
-        if self.busy() and not self.agreed():
-            event.ignore()
-            return True
-        self.closing()
+        if event.type() == QEvent.Type.Close:
+            if self.busy() and not self.agreed():
+                event.ignore()
+                return True
+            if isinstance(watched, QWidget) and not watched.isVisible():  # nothing will be hidden
+                self.closing()
+        elif event.type() == QEvent.Type.Hide and not event.spontaneous():  # napari may ask too, and not close
+            self.closing()
         return False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel
@@ -37,8 +38,9 @@ class RunLength:
         self, label: QLabel, *, config: Callable[[], TrainConfig | None], start_job: Callable[..., Job]
     ) -> None:
         self.label, self.config, self.start_job = label, config, start_job
-        self._known: dict[tuple[Any, ...], float] = {}
+        self._known: dict[str, float] = {}
         self._job: Job | None = None
+        self._stopped = threading.Event()
         self._rest = QTimer(label)
         self._rest.setSingleShot(True)
         self._rest.timeout.connect(self._measure)
@@ -55,13 +57,12 @@ class RunLength:
     def stop(self) -> None:
         """Measure no more for now; takes effect at the next step."""
         self._rest.stop()
-        if self._job is not None:
-            self._job.cancel()
+        self._stopped.set()
 
     def _measure(self) -> None:
         """Do a few steps in the background, unless it was done before."""
         if self._job is not None:
-            self._job.cancel()
+            self._stopped.set()
             self.ask()
             return
         try:
@@ -71,17 +72,17 @@ class RunLength:
             return
         if config is None:
             return
-        key = (config.recipe, config.start_from, config.scale, config.lr_patch, config.batch_size, config.precision)
+        key = _key(config)
         if key in self._known:
             self._tell(config, self._known[key])
             return
         self.label.setText("measuring how long it will take …")
+        stopped = self._stopped = threading.Event()
 
         def measure() -> Generator[float | None, None, None]:
             from napari_sr.training.timing import seconds_per_step
 
-            job = self._job
-            yield seconds_per_step(config, should_stop=lambda: job is not None and job.cancelled)
+            yield seconds_per_step(config, should_stop=stopped.is_set)
 
         def show(per_step: float | None) -> None:
             if per_step is not None:
@@ -97,8 +98,21 @@ class RunLength:
 
         self._job = self.start_job(measure, show, end)
 
+    def abandon(self) -> None:
+        """Measure no more: the label will be gone."""
+        self.stop()
+        self._job = None
+
     def _tell(self, config: TrainConfig, per_step: float) -> None:
         from napari_sr.training.timing import expected_seconds
 
         self.label.setText(f"about {duration(expected_seconds(config, per_step))} on this computer")
         self.label.setToolTip(f"{config.steps} steps, {per_step:.2g} s each, measured just now")
+
+
+def _key(config: TrainConfig) -> str:
+    """Return all that a step's duration depends on."""
+    values = config.to_dict()
+    for name in ("name", "train", "validation", "steps", "validate_every", "seed", "card", "patience", "learning_rate"):
+        del values[name]
+    return str(values)

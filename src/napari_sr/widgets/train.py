@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 from napari_sr.errors import SRError
 from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.close_guard import CloseGuard
+from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.super_resolve import duration
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE
 from napari_sr.widgets.train_choices import TrainChoices
@@ -90,13 +91,13 @@ class Train(TrainChoices):
         """Start a new run."""
         if self._job is not None or not self._ready:
             return
+        from napari_sr.training.config import check_name
         from napari_sr.training.runs import runs_folder
 
         name = self.name_edit.text().strip()
         try:
-            if not name or Path(name).name != name:
-                raise SRError(f"The name {name!r} cannot be a file's name. Use letters, digits and hyphens.")
-            if name in self._names:
+            check_name(name)
+            if name.casefold() in {n.casefold() for n in self._names}:
                 raise SRError(
                     f"You have a model called {name} already. Choose another name, e.g. {self._free_name(name)}."
                 )
@@ -136,7 +137,7 @@ class Train(TrainChoices):
         self.recipe_section.collapse(animate=False)
 
         def run() -> Generator[Any, None, None]:
-            while self.run_length.busy:  # it ends at its next step
+            while self.run_length.busy and not self.stopping():  # it ends at its next step
                 time.sleep(0.05)
             yield from make()
 
@@ -182,16 +183,16 @@ class Train(TrainChoices):
     def _on_started(self, event: Started) -> None:
         """Open the stage: the box on the image, and the curves."""
         from napari_sr.training.images import kept_part, kept_planes
-        from napari_sr.widgets.train_stage import TrainStage
+        from napari_sr.widgets.train_stage import TrainStage, show_plane
 
         self._started = event
         config = event.config
         layer = self._layer
         if event.plane is not None or layer is None:
             name = f"{config.name}: validation image"
-            layer = next((x for x in self.viewer.layers if x.name == name), None)
-            if layer is None:
-                layer = self.viewer.add_image(event.plane, name=name)
+            for old in [x for x in self.viewer.layers if x.name == name and x.metadata.get(METADATA_KEY)]:
+                self.viewer.layers.remove(old)
+            layer = self.viewer.add_image(event.plane, name=name, metadata={METADATA_KEY: {"made_by": "training"}})
         shape = layer.data.shape
         corner = [n // config.scale // 2 - self._patch_side() // 2 for n in shape[-2:]]
         count = int(np.prod(shape[:-2])) if len(shape) > 2 else 1
@@ -203,10 +204,7 @@ class Train(TrainChoices):
             corner[axis] = (start + shape[-2:][axis] // config.scale) // 2 - self._patch_side() // 2
             self._kept = lambda place: (place.row, place.column)[axis] >= start
         elif count > 1:  # the last plane is always kept
-            point = list(self.viewer.dims.current_step)
-            first = len(point) - layer.ndim
-            point[first : first + layer.ndim - 2] = [n - 1 for n in shape[:-2]]
-            self.viewer.dims.current_step = tuple(point)
+            show_plane(self.viewer, layer, [n - 1 for n in shape[:-2]])
         self._close_stage()
         self._stage = TrainStage(
             self.viewer, layer, scale=config.scale, start=(max(0, corner[0]), max(0, corner[1])), on_move=self._on_move
@@ -344,11 +342,13 @@ class Train(TrainChoices):
 
     def shut_down(self) -> None:
         """Stop everything; a run can be resumed."""
-        self.run_length.stop()
+        self.run_length.abandon()
         self.before_after.shut_down()
         if self._guard is not None:
             self.viewer.window._qt_window.removeEventFilter(self._guard)
             self._guard = None
         super().shut_down()
+        with suppress(RuntimeError):  # the window's canvas may be gone already
+            self._close_stage()
         with suppress(RuntimeError, TypeError):  # it was done before
             catalogue().changed.disconnect(self._on_new_model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,16 +132,26 @@ def iter_training(
     """
     from napari_sr.training.progress import TrainProgress
 
-    if (request.folder / "last.ckpt").exists():
+    make_config(request, "hr", "lr" if request.lr else "")  # a wrong setting shall not cost the copying
+    try:
+        request.folder.mkdir(parents=True)
+    except FileExistsError:
         raise TrainingError(
             f"There is a run called {request.name} already. Choose another name, or resume it if it was stopped."
-        )
-    yield TrainProgress(0, 0, 0.0, stage="Copying the images …")
-    paths = [_path_of(one, request.folder, name, should_stop) for one, name in ((request.hr, "hr"), (request.lr, "lr"))]
-    yield from iter_run(
-        make_config(request, *paths), request.folder, resume=False, should_stop=should_stop, place=place, patch=patch,
-        layers=isinstance(request.hr, Stack),
-    )  # fmt: skip
+        ) from None
+    except OSError as error:
+        raise TrainingError(f"{request.folder} cannot be written: {error.strerror}.") from None
+    try:
+        yield TrainProgress(0, 0, 0.0, stage="Copying the images …")
+        hr, lr = (_path_of(i, request.folder, n, should_stop) for i, n in ((request.hr, "hr"), (request.lr, "lr")))
+        config = make_config(_with_own_start(request), hr, lr)
+        yield from iter_run(
+            config, request.folder, resume=False, should_stop=should_stop, place=place, patch=patch,
+            layers=isinstance(request.hr, Stack),
+        )  # fmt: skip
+    finally:
+        if not (request.folder / "last.ckpt").exists():  # nothing to resume, and the name is free again
+            shutil.rmtree(request.folder, ignore_errors=True)
 
 
 def iter_run(
@@ -155,7 +165,7 @@ def iter_run(
     layers: bool,
 ) -> Generator[Any, None, None]:
     """Train or go on training in ``folder``; see :func:`iter_training`. ``layers``: the images are in the viewer."""
-    from napari_sr.data.folders import matched_files, read_planes
+    from napari_sr.data.folders import image_files, matched_files, read_planes
     from napari_sr.data.patches import Plane2D
     from napari_sr.degradations import make_degradation
     from napari_sr.intensity import Intensity
@@ -169,7 +179,7 @@ def iter_run(
     if source.lr:
         lr_files, hr_files = zip(*matched_files(Path(source.lr), Path(source.path)), strict=True)
     else:
-        lr_files, hr_files = (), (Path(source.path),)
+        lr_files, hr_files = (), tuple(image_files(Path(source.path)))
 
     def plane(number: int) -> Plane2D:
         """Read a plane of a layer's copy, or, of a folder, the last one, which is kept for validation."""
@@ -197,8 +207,14 @@ def iter_run(
     target = user_folder() / path.name
     if target.exists():  # it was not there when the run began
         raise TrainingError(f"Another model called {config.name} has come up meanwhile. This one is in {path}.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(path, target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+    except OSError as error:
+        target.unlink(missing_ok=True)  # half a model is none
+        raise TrainingError(
+            f"The model could not be copied to {target.parent} ({error.strerror}). It is in {path}; open it from there."
+        ) from None
     yield Trained(config.name, folder / "report.html", _sentence(path))
 
 
@@ -216,6 +232,20 @@ def _sentence(path: Path) -> str:
     return text
 
 
+def _with_own_start(request: Request) -> Request:
+    """Copy the model to start from into the run's folder: a run can then be resumed also when that model is gone."""
+    if not request.start_from:
+        return request
+    from napari_sr.model import save
+    from napari_sr.store import load_model
+
+    model = load_model(request.start_from)
+    path = request.folder / "start" / f"{model.card.name}.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    save(model, path)
+    return replace(request, start_from=str(path))
+
+
 def _path_of(images: Stack | str | None, folder: Path, name: str, should_stop: Callable[[], bool]) -> str:
     """Return where the images lie; those of a layer are copied plane by plane, so that the run can be repeated."""
     if images is None:
@@ -227,14 +257,15 @@ def _path_of(images: Stack | str | None, folder: Path, name: str, should_stop: C
     target = folder / "images" / f"{name}.npy"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        dtype = np.dtype(images.data.dtype)
+        dtype = np.dtype(images.data.dtype).newbyteorder("=")
         shape = (images.planes(), *images.plane(0).shape)
-        copy = np.lib.format.open_memmap(target, mode="w+", dtype=dtype.newbyteorder("="), shape=shape)
-        for number in range(shape[0]):
-            if should_stop():
-                raise Cancelled("Stopped while the images were copied.")
-            copy[number] = images.plane(number)
-        copy.flush()
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        with target.open("wb") as file:  # not through a memory map: on a full disk that would end the process
+            np.lib.format.write_array_header_1_0(file, header)
+            for number in range(shape[0]):
+                if should_stop():
+                    raise Cancelled("Stopped while the images were copied.")
+                file.write(np.ascontiguousarray(images.plane(number), dtype=dtype).tobytes())
     except OSError as error:
         raise TrainingError(f"The images could not be copied to {target.parent} ({error.strerror}).") from None
     return str(target)

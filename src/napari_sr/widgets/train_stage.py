@@ -48,7 +48,8 @@ class TrainStage:
         self.rows, self.columns = (int(n) for n in layer.data.shape[-2:])
         self._corner = start
         self._plane = 0
-        for old in [x for x in viewer.layers if x.name == BOX]:
+        self._captioned = False
+        for old in [x for x in viewer.layers if x.name in (BOX, CAPTIONS)]:
             viewer.layers.remove(old)
         self.box = Shapes(
             [self._rectangle()], shape_type="rectangle", name=BOX, edge_color=COLOUR,
@@ -103,7 +104,7 @@ class TrainStage:
     def _stepped(self, event: Any = None) -> None:
         shape = self.layer.data.shape[:-2]
         if shape:
-            point = np.asarray(self.viewer.dims.point)[-self.layer.ndim :]
+            point = np.asarray(self.viewer.dims.point)[-self.layer.ndim :] * unit_factors(self.viewer, self.layer)
             index = np.round(self.layer.world_to_data(point)).astype(int)[:-2]
             index = np.clip(index, 0, np.array(shape) - 1)
             self._plane = int(np.ravel_multi_index(tuple(index), shape))
@@ -137,6 +138,7 @@ class TrainStage:
             else:
                 existing.data = image
                 existing.scale, existing.translate = where["scale"], where["translate"]
+                existing.gamma = self.layer.gamma
                 existing.contrast_limits, existing.colormap = self.layer.contrast_limits, self.layer.colormap
         self._caption(origin, height, gap, scale)
         if first:
@@ -146,8 +148,9 @@ class TrainStage:
 
     def _caption(self, origin: np.ndarray, height: float, gap: float, scale: np.ndarray) -> None:
         """Write above each picture what it is."""
-        if any(x.name == CAPTIONS for x in self.viewer.layers):
+        if self._captioned:
             return
+        self._captioned = True
         left = origin[1] + self.columns * scale[1] + gap
         corners = np.array([[origin[0] + number * (height + gap) / 3, left] for number in range(3)])
         self.viewer.add_points(
@@ -163,3 +166,19 @@ class TrainStage:
         self.box.events.data.disconnect(self._moved)
         if self.box in self.viewer.layers:
             self.viewer.layers.remove(self.box)
+
+
+def unit_factors(viewer: Any, layer: Image) -> np.ndarray:
+    """Return how many of the layer's units one of the viewer's is, for each dimension of the layer."""
+    units = getattr(viewer.layers, "units", None)
+    if units is None or len(units) < layer.ndim:
+        return np.ones(layer.ndim)
+    pairs = zip(tuple(units)[-layer.ndim :], layer.units, strict=True)
+    return np.array([(1 * world).to(own).magnitude if world.is_compatible_with(own) else 1.0 for world, own in pairs])
+
+
+def show_plane(viewer: Any, layer: Image, index: list[int]) -> None:
+    """Move the viewer's sliders to a plane of a layer: the number in each dimension before the last two."""
+    world = np.asarray(layer.data_to_world([*index, 0, 0])) / unit_factors(viewer, layer)
+    for axis in range(layer.ndim - 2):
+        viewer.dims.set_point(viewer.dims.ndim - layer.ndim + axis, world[axis])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,31 @@ class Stopped:
 @dataclass(frozen=True)
 class Ended:
     """The job came to its end."""
+
+
+class _Warnings:
+    """Restores what Python does with warnings.
+
+    superqt's workers replace it while they run; with two at a time, the second would leave the first one's in
+    place for ever, and every later warning would be lost.
+    """
+
+    running = 0
+    before: tuple[Any, Any] = (None, None)
+
+    @classmethod
+    def enter(cls) -> None:
+        if cls.running == 0:
+            cls.before = (warnings.showwarning, warnings.filters)
+        cls.running += 1
+
+    @classmethod
+    def leave(cls) -> None:
+        cls.running -= 1
+        if cls.running == 0:
+            warnings.showwarning, warnings.filters = cls.before
+            # the interpreter caches which warnings were shown
+            getattr(warnings, "_filters_mutated", lambda: None)()
 
 
 class Job:
@@ -78,6 +104,8 @@ class Job:
     def start(self) -> None:
         """Start in the background."""
         self.running = True
+        _Warnings.enter()
+        self._worker.finished.connect(_Warnings.leave)
         self._worker.start()
 
     def cancel(self) -> None:
