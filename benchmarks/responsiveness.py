@@ -16,8 +16,7 @@ import time
 
 import napari
 import numpy as np
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_sr.data.samples import load_sample
 
@@ -47,14 +46,17 @@ class Gaps:
 
 
 def wait(condition: object, seconds: float) -> None:
-    """Run the event loop, as a user's viewer does, until the condition holds or the time is over."""
+    """Run an event loop until the condition holds or the time is over.
+
+    A loop of its own: when the application's ends, napari takes it for the end of the viewer and stops all workers.
+    """
     end = time.monotonic() + seconds
-    app = QApplication.instance()
+    loop = QEventLoop()
     timer = QTimer()
     timer.setInterval(20)
-    timer.timeout.connect(lambda: app.exit() if time.monotonic() > end or condition() else None)
+    timer.timeout.connect(lambda: loop.exit() if time.monotonic() > end or condition() else None)
     timer.start()
-    app.exec()
+    loop.exec()
     timer.stop()
 
 
@@ -73,6 +75,8 @@ def train(viewer: napari.Viewer, recipe: str, seconds: float) -> None:
         idle = gaps.report("idle")
         widget.train_button.click()
         wait(lambda: widget._step >= 2, 120)
+        if widget._step < 2:
+            raise SystemExit(f"The training did not start: {widget.status.text()}")
         gaps.reset()
         wait(lambda: False, seconds)
         busy = gaps.report(f"training with {recipe}, step {widget._step}")

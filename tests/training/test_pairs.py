@@ -1,17 +1,25 @@
 """Measured LR/HR pairs, registration, and the split of images into training and validation."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import tifffile
+import zarr
+from PIL import Image
 from scipy.ndimage import gaussian_filter, shift
 from small_models import SMALL
 
+from napari_sr.data.disk_plane import open_planes
+from napari_sr.data.geometry import Geometry
+from napari_sr.data.ome_zarr import create_image, pair_in
 from napari_sr.data.patches import PatchDataset, Plane2D
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import ConfigError, ImageError, TrainingError
 from napari_sr.intensity import Intensity
 from napari_sr.model import load
 from napari_sr.training import Source, fit, recipe_config
-from napari_sr.training.images import load_sources, measured_shifts, split_planes
+from napari_sr.training.images import fitting_patch, load_sources, measured_shifts, split_planes
 
 
 def texture(rng, shape):
@@ -51,6 +59,91 @@ def test_measured_lr_images_are_what_is_trained_on(folders):
     )
     for low, high in (patches[i] for i in range(20)):
         np.testing.assert_allclose(low[0], means(high[0].numpy()) + 5000, rtol=1e-5)
+
+
+@pytest.fixture
+def store(tmp_path, rng):
+    """One zarr store with three pairs, as OME-Zarr images called hr and lr."""
+    hr = np.stack([texture(rng, (72, 80)) for _ in range(3)])
+    path = tmp_path / "pairs.zarr"
+    zarr.create_group(str(path))
+    for name, stack in (("hr", hr), ("lr", np.stack([means(plane) + 5000 for plane in hr]))):
+        create_image(path / name, stack.shape, stack.dtype, "ZYX", Geometry())[...] = stack
+    return path, hr
+
+
+def test_one_zarr_store_holds_the_pairs(store):
+    path, hr = store
+    lr_path, hr_path = pair_in(path)
+    planes = load_sources([Source(str(hr_path), lr=str(lr_path))], 2)
+    assert len(planes) == 3
+    for plane, truth in zip(planes, hr, strict=True):
+        np.testing.assert_array_equal(plane.hr, truth)
+        np.testing.assert_array_equal(plane.lr, means(truth) + 5000)
+    with pytest.raises(ImageError, match=r"it holds pairs, so choose pairs.zarr/hr and pairs.zarr/lr"):
+        load_sources([Source(str(path))], 2)
+    assert pair_in(hr_path) is None
+    assert pair_in(path.parent) is None
+
+
+@pytest.mark.parametrize("kind", ["tif", "compressed.tif", "npy", "npz", "zarr", "png"])
+def test_planes_stay_in_their_files(tmp_path, rng, kind):
+    stack = rng.integers(0, 255, (1 if kind == "png" else 3, 70, 90), dtype=np.uint8)
+    path = tmp_path / f"x.{kind}"
+    if kind.endswith("tif"):
+        options = {"compression": "zlib"} if "compressed" in kind else {}
+        tifffile.imwrite(path, stack, photometric="minisblack", **options)
+    elif kind == "npy":
+        np.save(path, stack)
+    elif kind == "npz":
+        np.savez(path, hr=stack)
+    elif kind == "zarr":
+        create_image(path, stack.shape, stack.dtype, "ZYX", Geometry())[...] = stack
+    else:
+        Image.fromarray(stack[0]).save(path)
+    planes = open_planes(path)
+    assert len(planes) == len(stack)
+    for plane, truth in zip(planes, stack, strict=True):
+        assert (plane.shape, plane.dtype, plane.size, len(plane)) == (truth.shape, truth.dtype, truth.size, 70)
+        part = plane[10:60, -50:]
+        assert not isinstance(part, np.ndarray)
+        np.testing.assert_array_equal(part[5:100, 7:9], truth[10:60, -50:][5:100, 7:9])
+        np.testing.assert_array_equal(plane[::3, ::2], truth[::3, ::2])
+        np.testing.assert_array_equal(np.asarray(plane, dtype=np.float32), truth.astype(np.float32))
+
+
+def test_more_files_than_may_be_open_at_a_time_can_be_trained_on(tmp_path, rng):
+    resource = pytest.importorskip("resource", reason="systems without limits of this kind")
+    for number in range(200):
+        np.save(tmp_path / f"{number:03}.npy", rng.normal(size=(16, 16)).astype(np.float32))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 100, limits[1]))
+    try:
+        planes = load_sources([Source(str(tmp_path))], 2)
+        assert sum(np.asarray(plane.hr).size for plane in planes) == 200 * 16 * 16
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize(
+    ("shape", "count", "patch", "expected"),
+    [
+        ((640, 640), 1, 64, 48),  # 160 LR pixels: 48 to keep, 48 between, 64 to train on
+        ((640, 640), 9, 64, 64),
+        ((2000, 640), 1, 64, 64),
+        ((100, 640), 9, 64, 24),
+        ((60, 60), 1, 64, 16),  # too small, whatever the patch
+    ],
+)
+def test_patches_are_made_to_fit_small_images(shape, count, patch, expected, rng):
+    assert fitting_patch(shape, count, scale=4, patch=patch) == expected
+    planes = [Plane2D(rng.normal(size=shape)) for _ in range(count)]
+    if shape == (60, 60):
+        with pytest.raises(TrainingError, match="too small"):
+            split_planes(planes, scale=4, lr_patch=expected)
+    else:
+        for part in split_planes(planes, scale=4, lr_patch=expected):
+            assert all(min(p.hr.shape) >= 4 * expected for p in part)
 
 
 def test_a_model_of_pairs_says_that_no_degradation_was_simulated(folders, tmp_path):

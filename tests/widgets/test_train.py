@@ -6,11 +6,14 @@ import time
 
 import numpy as np
 import pytest
+import zarr
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QCloseEvent, QHideEvent
 from qtpy.QtWidgets import QApplication, QMessageBox
 from scipy.ndimage import gaussian_filter
 
+from napari_sr.data.geometry import Geometry
+from napari_sr.data.ome_zarr import create_image
 from napari_sr.store import list_models, load_model
 from napari_sr.training import TrainConfig
 from napari_sr.training.history import read_history
@@ -90,8 +93,11 @@ def test_a_model_is_trained_and_is_in_the_list_of_super_resolve(viewer, dock, qt
     # the curves
     assert [p.step for p in dock._curves.history if p.val_psnr is not None] == [3, 6]
     assert "bicubic" in dock._curves.figures.text()
+    qtbot.waitUntil(lambda: not dock._curves._latest.busy, timeout=MINUTE)
+    drawn = dock._curves.picture.pixmap().toImage()
+    assert (drawn.width(), drawn.height()) == (dock._curves.width(), 190)
     dock._curves.log_box.click()
-    assert dock._curves.figure.axes[0].get_yscale() == "linear"
+    qtbot.waitUntil(lambda: dock._curves.picture.pixmap().toImage() != drawn, timeout=MINUTE)
     # the report, and the way to repeat the run
     folder = runs_folder() / "mine"
     assert dock._report == folder / "report.html"
@@ -237,6 +243,33 @@ def test_sliders_of_other_units_and_steps(make_napari_viewer, qtbot, images):
     assert widget._stage.place().plane == 2
     finish(widget, qtbot)
     assert "units is in your list" in widget.status.text()
+
+
+def test_a_store_of_pairs_gives_both_images(dock, tmp_path, images):
+    store = tmp_path / "pairs.zarr"
+    zarr.create_group(str(store))
+    for name, step in (("hr", 1), ("lr", 2)):
+        stack = images[:, ::step, ::step]
+        create_image(store / name, stack.shape, stack.dtype, "ZYX", Geometry())[...] = stack
+    dock.where_box.setCurrentIndex(1)
+    dock.hr_path.edit.setText(str(store))
+    assert dock._sources() == (str(store / "hr"), str(store / "lr"))
+    assert not dock.preset_box.isEnabled()  # there is nothing to simulate
+
+
+def test_patches_fit_a_small_image_unless_their_size_was_chosen(viewer, dock, rng):
+    form = lambda: dock._form["lr_patch"]  # noqa: E731 - each recipe has a form of its own
+    dock.recipe_box.setCurrentIndex(dock.recipe_box.findData("dfcan"))
+    dock.scale_box.setValue(4)
+    single = viewer.add_image(rng.normal(size=(640, 640)).astype(np.float32), name="single")
+    dock.hr_box.select_name("single")
+    assert form().value == 48
+    viewer.add_image(rng.normal(size=(4, 640, 640)).astype(np.float32), name="several")
+    dock.hr_box.select_name("several")
+    assert form().value == 64
+    form().value = 40
+    dock.hr_box.select_name(single.name)
+    assert form().value == 40
 
 
 def test_folders(viewer, dock, qtbot, tmp_path, images):

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.data.io import SUFFIXES, read_image
+from napari_sr.data.ome_zarr import is_zarr
 from napari_sr.errors import ImageError
 
 
 def image_files(path: Path) -> list[Path]:
     """Return ``path`` itself, or the image files in the folder ``path``, sorted by name."""
-    if path.is_file() or path.suffix.lower() == ".zarr":
+    if path.is_file() or path.suffix.lower() == ".zarr" or is_zarr(path):
         return [path]
     if not path.is_dir():
         raise ImageError(f"There is no file or folder {path}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import tifffile
 
 from napari_sr.data.geometry import Geometry
-from napari_sr.data.ome_zarr import read_array
+from napari_sr.data.ome_zarr import is_zarr, read_array
 from napari_sr.data.tiff_geometry import read_geometry
 from napari_sr.errors import ImageError
 
@@ -60,8 +61,15 @@ class ImageFile:
         return self.axes.endswith("S")
 
 
-def read_image(path: Path) -> ImageFile:
+def read_image(path: Path, *, lazy: bool = False) -> ImageFile:
     """Open an image file; TIFF, NPY and zarr stay on disk where their layout allows it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    lazy
+        Leave compressed TIFFs on disk even if they are small: for when there are many.
 
     Raises
     ------
@@ -73,7 +81,7 @@ def read_image(path: Path) -> ImageFile:
         raise ImageError(f"There is no file {path}.")
     try:
         if suffix in (".tif", ".tiff"):
-            return _read_tiff(path)
+            return _read_tiff(path, lazy=lazy)
         if suffix == ".npy":
             data = np.load(path, mmap_mode="r", allow_pickle=False)
             return ImageFile(data, _guess_axes(data.shape, data.dtype))
@@ -82,7 +90,7 @@ def read_image(path: Path) -> ImageFile:
                 name = "hr" if "hr" in arrays.files else arrays.files[0]
                 data = arrays[name]
             return ImageFile(data, _guess_axes(data.shape, data.dtype))
-        if suffix == ".zarr":
+        if suffix == ".zarr" or is_zarr(path):
             data, axes, geometry = read_array(path)
             return ImageFile(data, axes or _guess_axes(data.shape, data.dtype), geometry)
         if suffix in (".png", ".jpg", ".jpeg", ".bmp"):
@@ -112,7 +120,7 @@ def distinct_axes(axes: str) -> str:
     return "".join(a if a not in "QI" else free.pop(0) for a in reversed(axes))[::-1]
 
 
-def _read_tiff(path: Path) -> ImageFile:
+def _read_tiff(path: Path, *, lazy: bool) -> ImageFile:
     with tifffile.TiffFile(path) as tif:
         series = tif.series[0]
         axes = distinct_axes(series.axes)
@@ -123,7 +131,7 @@ def _read_tiff(path: Path) -> ImageFile:
         elif tif.pages.first.description and not tif.is_ome and not tif.is_shaped:
             metadata = {"description": tif.pages.first.description}
         contiguous = series.dataoffset is not None
-        large = series.nbytes > 256 * 1024**2
+        large = lazy or series.nbytes > 256 * 1024**2
     data: Any
     if contiguous:
         data = tifffile.memmap(path, mode="r")
@@ -131,9 +139,11 @@ def _read_tiff(path: Path) -> ImageFile:
     elif large:
         import zarr
 
-        data = zarr.open(tifffile.imread(path, aszarr=True), mode="r")
+        store = tifffile.imread(path, aszarr=True)
+        data = zarr.open(store, mode="r")
         if isinstance(data, zarr.Group):  # pyramids: the full resolution
             data = data["0"]
+        weakref.finalize(data, store.close)
     else:
         data = tifffile.imread(path)
     return ImageFile(data, axes, geometry, metadata)

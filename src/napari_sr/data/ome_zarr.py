@@ -15,6 +15,17 @@ UNITS = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm", "meter": "m
 KINDS = {"T": "time", "C": "channel", "S": "channel"}
 
 
+def is_zarr(path: Path) -> bool:
+    """Return True if ``path`` is a zarr array or group, whatever its name."""
+    return path.is_dir() and any((path / name).exists() for name in ("zarr.json", ".zarray", ".zgroup"))
+
+
+def pair_in(path: Path) -> tuple[Path, Path] | None:
+    """Return the LR and the HR image of a zarr group that holds both, named ``lr`` and ``hr``; None otherwise."""
+    lr, hr = path / "lr", path / "hr"
+    return (lr, hr) if is_zarr(path) and is_zarr(lr) and is_zarr(hr) else None
+
+
 def read_array(path: Path) -> tuple[Any, str | None, Geometry]:
     """Return (array, axes, geometry) of a zarr array or of the full resolution of an OME-Zarr image."""
     import zarr
@@ -25,7 +36,8 @@ def read_array(path: Path) -> tuple[Any, str | None, Geometry]:
     attributes: dict[str, Any] = dict(node.attrs)
     images = attributes.get("ome", attributes).get("multiscales")
     if not images:
-        raise ImageError(f"{path.name} is a zarr group without an OME-Zarr image in it.")
+        inside = f"; it holds pairs, so choose {path.name}/hr and {path.name}/lr" if pair_in(path) else ""
+        raise ImageError(f"{path.name} is a zarr group without an OME-Zarr image in it{inside}.")
     image = images[0]
     dataset = image["datasets"][0]
     described = image.get("axes", [])

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from napari_sr.data.disk_plane import DiskPlane
 from napari_sr.degradations import Chain, low_resolution
 from napari_sr.errors import TrainingError
 from napari_sr.intensity import FittedIntensity, Intensity, regular_sample
 
-Plane = npt.NDArray[Any]
+#: a 2-D image: in memory, mapped, or in its file
+Plane = npt.NDArray[Any] | DiskPlane
 
 
 #: a patch is empty if its standard deviation is below this share of its whole image's
@@ -46,7 +48,7 @@ class Plane2D:
     lr: Plane | None = None
     name: str = ""
 
-    def low(self, degradation: Chain | None, seed: int = 0) -> Plane:
+    def low(self, degradation: Chain | None, seed: int = 0) -> npt.NDArray[Any]:
         """Return the whole LR image, measured or made."""
         if self.lr is not None:
             return np.asarray(self.lr)
@@ -57,7 +59,7 @@ class Plane2D:
         return lr_of(self.hr, degradation, seed)
 
 
-def symmetry(image: Plane, index: int) -> Plane:
+def symmetry(image: npt.NDArray[Any], index: int) -> npt.NDArray[Any]:
     """Return one of the eight symmetries of the square: ``index % 4`` quarter turns, flipped from 4 on."""
     turned = np.rot90(image, index % 4, axes=(-2, -1))
     return turned[..., ::-1] if index >= 4 else turned
@@ -73,7 +75,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
     Parameters
     ----------
     planes
-        HR images; memory-mapped arrays stay on disk.
+        HR images; what is on disk stays there.
     degradation, scale
         HR -> LR, for images without a measured LR image; HR pixels to an LR pixel.
     intensity
@@ -135,7 +137,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         """Return the degradation as it acts on the whole of one image."""
         assert self.degradation is not None
         if index not in self._chains:
-            self._chains[index] = self.degradation.bound_to(self.planes[index].hr)
+            self._chains[index] = self.degradation.bound_to(np.asarray(self.planes[index].hr))
         return self._chains[index]
 
     def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
@@ -153,7 +155,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
             torch.from_numpy(np.ascontiguousarray(fitted.forward(symmetry(hr, turn))))[None],
         )
 
-    def _pair(self, index: int, rng: np.random.Generator) -> tuple[Plane, Plane]:
+    def _pair(self, index: int, rng: np.random.Generator) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Return a random LR patch and its HR patch, in image values."""
         plane, s, n = self.planes[index], self.scale, self.lr_patch
         # the patch starts on the LR grid, so that every patch is a cut of one and the same LR image
@@ -176,4 +178,4 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
 
 def lr_of(hr: Plane, degradation: Chain, seed: int = 0) -> npt.NDArray[np.floating]:
     """Return the LR image of a whole HR image."""
-    return low_resolution(hr, degradation, np.random.default_rng(seed))
+    return low_resolution(np.asarray(hr), degradation, np.random.default_rng(seed))

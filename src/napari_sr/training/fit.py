@@ -150,7 +150,7 @@ def fit(
                 f"What was saved last stands in {folder}; resume from there."
             ) from error
     if reporter.stopped:
-        trainer.save_checkpoint(checkpoint)
+        trainer.save_checkpoint(checkpoint, weights_only=False)
         raise Cancelled(f"Stopped at step {trainer.global_step}; resume from {folder}.")
     path = folder / f"{config.name}.safetensors"
     if trainer.is_global_zero:

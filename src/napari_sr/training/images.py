@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from napari_sr.data.folders import image_files, matched_files, read_planes
-from napari_sr.data.patches import Plane2D
+from napari_sr.data.disk_plane import open_planes
+from napari_sr.data.folders import image_files, matched_files
+from napari_sr.data.patches import Plane, Plane2D
 from napari_sr.degradations import Chain
 from napari_sr.errors import TrainingError
 from napari_sr.intensity import Intensity
@@ -30,9 +30,9 @@ SHIFTED = 0.5
 
 
 def load_sources(sources: Sequence[Source], scale: int, check_stop: Callable[[], None] = lambda: None) -> list[Plane2D]:
-    """Read every plane of every source; the planes of one source share its weight.
+    """Open every plane of every source; the planes of one source share its weight.
 
-    ``check_stop`` is called between files, and may raise.
+    They stay in their files until a patch of them is wanted. ``check_stop`` is called between files, and may raise.
 
     Raises
     ------
@@ -47,17 +47,17 @@ def load_sources(sources: Sequence[Source], scale: int, check_stop: Callable[[],
         if not source.lr:
             for file in image_files(Path(source.path)):
                 check_stop()
-                pairs += [Plane2D(hr, name=file.name) for hr in read_planes(file)]
+                pairs += [Plane2D(hr, name=file.name) for hr in open_planes(file)]
         else:
             for lr_file, hr_file in matched_files(Path(source.lr), Path(source.path)):
                 check_stop()
-                pairs += pair_planes(read_planes(lr_file), read_planes(hr_file), scale, hr_file.name)
+                pairs += pair_planes(open_planes(lr_file), open_planes(hr_file), scale, hr_file.name)
         total = sum(plane.hr.size for plane in pairs)
         planes += [replace(plane, weight=source.weight / total) for plane in pairs]
     return planes
 
 
-def pair_planes(lr: Sequence[npt.NDArray[Any]], hr: Sequence[npt.NDArray[Any]], scale: int, name: str) -> list[Plane2D]:
+def pair_planes(lr: Sequence[Plane], hr: Sequence[Plane], scale: int, name: str) -> list[Plane2D]:
     """Return planes with their measured LR images, whose sizes must fit."""
     if len(lr) != len(hr):
         raise TrainingError(f"{name}: {len(lr)} LR planes cannot belong to {len(hr)} HR planes.")
@@ -134,6 +134,20 @@ def kept_part(shape: tuple[int, ...], *, scale: int, lr_patch: int) -> tuple[int
     return axis, length - kept - lr_patch, length - kept
 
 
+def fitting_patch(shape: tuple[int, ...], count: int, *, scale: int, patch: int) -> int:
+    """Return the largest LR patch, ``patch`` at most, with which ``count`` images of ``shape`` can be trained on.
+
+    A multiple of 8, and at least 16, whether that fits or not.
+    """
+    for smaller in range(patch, 16, -1):
+        if smaller != patch and smaller % 8:
+            continue
+        trained = kept_part(shape, scale=scale, lr_patch=smaller)[1] if count == 1 else smaller
+        if min(trained, min(shape) // scale) >= smaller:
+            return smaller
+    return min(patch, 16)
+
+
 def split_plane(plane: Plane2D, *, scale: int, lr_patch: int) -> tuple[list[Plane2D], list[Plane2D]]:
     """Return the larger part of one plane to train on and the rest to validate on, one patch apart."""
     axis, trained, start = kept_part(plane.hr.shape, scale=scale, lr_patch=lr_patch)
@@ -145,11 +159,11 @@ def split_plane(plane: Plane2D, *, scale: int, lr_patch: int) -> tuple[list[Plan
         )
 
     def part(start: int, stop: int) -> Plane2D:
-        index = [slice(None), slice(None)]
-        index[axis] = slice(start * scale, stop * scale)
-        hr = plane.hr[tuple(index)]
-        index[axis] = slice(start, stop)
-        return replace(plane, hr=hr, lr=None if plane.lr is None else plane.lr[tuple(index)])
+        def cut(image: Plane, factor: int) -> Plane:
+            along = slice(start * factor, stop * factor)
+            return image[along, :] if axis == 0 else image[:, along]
+
+        return replace(plane, hr=cut(plane.hr, scale), lr=None if plane.lr is None else cut(plane.lr, 1))
 
     return [part(0, trained)], [part(start, length)]
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from napari_sr.data.disk_plane import DiskPlane
 from napari_sr.data.patches import Plane2D
 from napari_sr.degradations import Chain
 from napari_sr.intensity import FittedIntensity, Intensity
@@ -57,7 +58,7 @@ class PatchPreview:
     ) -> None:
         self._read = plane
         self.degradation, self.intensity, self.scale, self.side = degradation, intensity, scale, side
-        self._known: tuple[int, Plane, Plane, FittedIntensity] | None = None  # number, LR, HR, intensity
+        self._known: tuple[int, Plane, Plane | DiskPlane, FittedIntensity] | None = None  # number, LR, HR, intensity
 
     def __call__(self, network: nn.Module, place: Place) -> Pictures:
         if self._known is None or self._known[0] != place.plane:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
-from napari_sr.widgets.worker import Failed, Job
+from napari_sr.widgets.latest import Latest
 
 #: side of the patch in HR pixels, and of a picture on the screen
 PATCH, SHOWN = 160, 140
@@ -36,8 +35,7 @@ class BeforeAfter(QWidget):
             label.setFixedSize(SHOWN, SHOWN)
             label.setWordWrap(True)
             row.addLayout(column)
-        self._job: Job | None = None
-        self._wanted: tuple[Any, ...] | None = None
+        self._latest = Latest(self._show, self._fail)
 
     def show_patch(self, hr: Any, preset: str, scale: int, limits: tuple[float, float], log: bool) -> None:
         """Show the middle of ``hr`` (its last plane) and its degraded self.
@@ -53,43 +51,25 @@ class BeforeAfter(QWidget):
         log
             Show log10(density + 0.02).
         """
-        self._wanted = (hr, preset, scale, limits, log)
-        if self._job is None:
-            self._next()
+        self._latest.ask(lambda: _pictures(hr, preset, scale, limits, log))
 
     def clear(self) -> None:
         """Show nothing."""
-        self._wanted = None
+        self._latest.forget()
         self.before.clear()
         self.after.clear()
 
     def shut_down(self) -> None:
         """Stop: the widget will be gone."""
-        if self._job is not None:
-            self._job.abandon()
+        self._latest.forget()
 
-    def _next(self) -> None:
-        wanted, self._wanted = self._wanted, None
-        if wanted is None:
-            return
-
-        def make() -> Generator[Pictures, None, None]:
-            yield _pictures(*wanted)
-
-        def end(how: Any) -> None:
-            self._job = None
-            if isinstance(how, Failed):
-                self.before.clear()
-                self.after.setText(how.message)
-            self._next()  # what was asked for meanwhile
-
-        self._job = Job(make, on_event=self._show, on_end=end, keep=lambda event: True)
-        self._job.start()
+    def _fail(self, message: str) -> None:
+        self.before.clear()
+        self.after.setText(message)
 
     def _show(self, pictures: Pictures) -> None:
-        if self._wanted is None:
-            for label, picture in zip((self.before, self.after), pictures, strict=True):
-                label.setPixmap(_pixmap(picture))
+        for label, picture in zip((self.before, self.after), pictures, strict=True):
+            label.setPixmap(_pixmap(picture))
 
 
 def _pictures(hr: Any, preset: str, scale: int, limits: tuple[float, float], log: bool) -> Pictures:

@@ -6,16 +6,21 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
-from matplotlib.figure import Figure
+import numpy as np
+import numpy.typing as npt
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtGui import QImage, QPixmap, QResizeEvent
+from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_sr.widgets.latest import Latest
 
 if TYPE_CHECKING:
     from napari_sr.training.progress import TrainProgress
 
-#: seconds between drawings: one takes some 50 ms of the window's time
+#: seconds between drawings: beside a training, one takes half a second
 DRAW_SECONDS = 2.0
+#: pixels of one row of curves
+ROW_HEIGHT = 190
 WITH_A_CRITIC = (
     " With a critic, the pictures get sharper while PSNR falls a little: that is its nature, and where it may invent."
 )
@@ -27,15 +32,16 @@ COLOUR = "#c8c8c8"
 
 
 class CurveView(QWidget):
-    """Losses and PSNR of a run; redrawn every two seconds at most."""
+    """Losses and PSNR of a run; drawn in the background, every two seconds at most."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.history: list[TrainProgress] = []
-        self.figure = Figure(facecolor="none")
-        self.canvas = FigureCanvasQTAgg(self.figure)
-        self.canvas.setStyleSheet("background: transparent;")
-        self.canvas.setFixedHeight(190)
+        self.picture = QLabel()
+        self.picture.setFixedHeight(ROW_HEIGHT)
+        # the picture follows the dock's width, never the other way round
+        self.picture.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._latest = Latest(self._show, self.picture.setText)
         self.log_box = QCheckBox("logarithmic loss")
         self.log_box.setChecked(True)
         self.log_box.toggled.connect(self.draw)
@@ -45,7 +51,7 @@ class CurveView(QWidget):
         self.hint.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.canvas)
+        layout.addWidget(self.picture)
         layout.addWidget(self.log_box)
         layout.addWidget(self.figures)
         layout.addWidget(self.hint)
@@ -73,14 +79,47 @@ class CurveView(QWidget):
 
     def draw(self) -> None:
         """Draw all curves."""
-        from napari_sr.training.curves import draw_curves
-
-        draw_curves(self.figure, self.history, log=self.log_box.isChecked(), colour=COLOUR)
-        rows = 2 if len(self.figure.axes) > 2 else 1
+        rows = 2 if any(p.losses for p in self.history) else 1
         self.hint.setText(HOW_TO_READ + (WITH_A_CRITIC if rows == 2 else ""))
-        self.canvas.setFixedHeight(190 * rows)
-        self.figure.subplots_adjust(
-            left=0.12, right=0.98, top=1 - 0.1 / rows, bottom=0.26 / rows, wspace=0.3, hspace=0.6
-        )
-        self.canvas.draw()
+        self.picture.setFixedHeight(ROW_HEIGHT * rows)
+        history, log = tuple(self.history), self.log_box.isChecked()
+        size, ratio = (max(self.width(), 200), ROW_HEIGHT * rows), self.devicePixelRatioF()
+        self._latest.ask(lambda: (_drawn(history, log=log, size=size, ratio=ratio), ratio))
         self._drawn = time.monotonic()
+
+    def shut_down(self) -> None:
+        """Draw no more: the widget will be gone."""
+        self._timer.stop()
+        self._latest.forget()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw anew for the new width."""
+        super().resizeEvent(event)
+        if self.history:
+            self._timer.start(50)
+
+    def _show(self, drawn: tuple[npt.NDArray[np.uint8], float]) -> None:
+        pixels, ratio = drawn
+        height, width = pixels.shape[:2]
+        image = QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
+        pixmap = QPixmap.fromImage(image)
+        pixmap.setDevicePixelRatio(ratio)
+        self.picture.setPixmap(pixmap)
+
+
+def _drawn(
+    history: Sequence[TrainProgress], *, log: bool, size: tuple[int, int], ratio: float
+) -> npt.NDArray[np.uint8]:
+    """Return the curves as RGBA pixels."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from napari_sr.training.curves import draw_curves
+
+    figure = Figure(figsize=(size[0] / 100, size[1] / 100), dpi=100 * ratio, facecolor="none")
+    canvas = FigureCanvasAgg(figure)
+    draw_curves(figure, history, log=log, colour=COLOUR)
+    rows = round(size[1] / ROW_HEIGHT)
+    figure.subplots_adjust(left=0.12, right=0.98, top=1 - 0.1 / rows, bottom=0.26 / rows, wspace=0.3, hspace=0.6)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba()).copy()

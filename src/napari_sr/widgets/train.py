@@ -220,10 +220,11 @@ class Train(TrainChoices):
         source = Path(event.config.train[0].path)
         if event.plane is None:
             return True
-        from napari_sr.data.folders import image_files, read_planes
+        from napari_sr.data.disk_plane import open_planes
+        from napari_sr.data.folders import image_files
 
         files = image_files(source)
-        return len(files) == 1 and len(read_planes(files[0])) == 1
+        return len(files) == 1 and len(open_planes(files[0])) == 1
 
     def _on_move(self) -> None:
         if self._stage is None:
@@ -344,8 +345,11 @@ class Train(TrainChoices):
         """Stop everything; a run can be resumed."""
         self.run_length.abandon()
         self.before_after.shut_down()
+        if self._curves is not None:
+            self._curves.shut_down()
         if self._guard is not None:
-            self.viewer.window._qt_window.removeEventFilter(self._guard)
+            with suppress(RuntimeError):  # the window may be gone already
+                self.viewer.window._qt_window.removeEventFilter(self._guard)
             self._guard = None
         super().shut_down()
         with suppress(RuntimeError):  # the window's canvas may be gone already

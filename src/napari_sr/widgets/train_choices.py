@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,13 +47,14 @@ class TrainChoices(TrainForm):
         super().__init__(napari_viewer)
         self._ready = False
         self._form: Any = None
+        self._fitted_patch = 0
         self._curves: Any = None
         self._names: tuple[str, ...] = ()
         self.run_length = RunLength(self.estimate, config=self._config_now, start_job=self.start_side_job)
         for box in (self.hr_box, self.lr_box):
             box.layer_changed.connect(self._on_images)
-        for edit in (self.hr_path, self.lr_path):
-            edit.changed.connect(self._on_images)
+        self.hr_path.changed.connect(self._on_hr_path)
+        self.lr_path.changed.connect(self._on_images)
         for combo in (self.where_box, self.preset_box):
             combo.currentIndexChanged.connect(self._on_images)
         self.scale_box.valueChanged.connect(self._on_images)
@@ -177,8 +179,26 @@ class TrainChoices(TrainForm):
             if lr is not None:
                 self.scale_box.setValue(max(2, min(8, round(hr.data.shape[-1] / lr.data.shape[-1]))))
         self._show_patch()
+        self._fit_patch()
         self.refresh()
         self.run_length.ask()
+
+    def _fit_patch(self) -> None:
+        """Take smaller patches for small images, unless the user has chosen their size."""
+        from napari_sr.training.images import fitting_patch
+
+        if self._form is None:
+            return
+        field, default = self._form["lr_patch"], self._form.config.lr_patch
+        if field.value not in (default, self._fitted_patch):
+            return
+        layer, fitted = self.hr_box.layer() if self._on_layers else None, default
+        if layer is not None and not layer.rgb:
+            *before, height, width = (layer.data[0] if layer.multiscale else layer.data).shape
+            fitted = fitting_patch((height, width), math.prod(before), scale=self.scale_box.value(), patch=default)
+        self._fitted_patch = fitted
+        field.value = fitted
+        field.tooltip = "" if fitted == default else f"The recipe has {default}; the images are too small for that."
 
     def _show_patch(self) -> None:
         layer = self.hr_box.layer() if self._on_layers else None
@@ -225,6 +245,8 @@ class TrainChoices(TrainForm):
             self.advanced.removeWidget(self._form.native)
             self._form.native.deleteLater()
         self._form = ConfigForm(defaults)
+        self._fitted_patch = defaults.lr_patch
+        self._fit_patch()
         self._form.changed.connect(self.run_length.ask)
         self.advanced.addWidget(self._form.native)
         self.area.updateGeometry()
@@ -238,6 +260,17 @@ class TrainChoices(TrainForm):
             section.content().setEnabled(not running)
         self.scale_box.setEnabled(not self._has_lr())
         self.preset_box.setEnabled(not self._has_lr())
+
+    def _on_hr_path(self) -> None:
+        """A path was chosen or typed: of a zarr store of pairs, both images are meant."""
+        from napari_sr.data.ome_zarr import pair_in
+
+        path = self.hr_path.path()
+        pair = None if path is None else pair_in(path)
+        if pair is not None:
+            for edit, image in zip((self.lr_path, self.hr_path), pair, strict=True):
+                edit.edit.setText(str(image))
+        self._on_images()
 
     def images_chosen(self) -> bool:
         """Return True if there is something to train on."""

@@ -165,7 +165,8 @@ def iter_run(
     layers: bool,
 ) -> Generator[Any, None, None]:
     """Train or go on training in ``folder``; see :func:`iter_training`. ``layers``: the images are in the viewer."""
-    from napari_sr.data.folders import image_files, matched_files, read_planes
+    from napari_sr.data.disk_plane import open_planes
+    from napari_sr.data.folders import image_files, matched_files
     from napari_sr.data.patches import Plane2D
     from napari_sr.degradations import make_degradation
     from napari_sr.intensity import Intensity
@@ -184,8 +185,8 @@ def iter_run(
     def plane(number: int) -> Plane2D:
         """Read a plane of a layer's copy, or, of a folder, the last one, which is kept for validation."""
         which = number if layers else -1
-        hr = read_planes(hr_files[-1])[which]
-        return Plane2D(hr, lr=read_planes(lr_files[-1])[which] if lr_files else None)
+        hr = open_planes(hr_files[-1])[which]
+        return Plane2D(hr, lr=open_planes(lr_files[-1])[which] if lr_files else None)
 
     preview = PatchPreview(
         plane=plane, degradation=make_degradation(config.degradation, config.scale) if config.degradation else None,

@@ -57,10 +57,11 @@ class ViewerWidget(QWidget):
             self._job = None
             if isinstance(how, Failed) and how.details:
                 print(how.details)
-            on_end(how)
-            self.refresh()
+            if not job.abandoned:  # else the controls are gone
+                on_end(how)
+                self.refresh()
 
-        self._job = Job(make, on_event=on_event, on_end=end, keep=keep, patient=patient)
+        self._job = job = Job(make, on_event=on_event, on_end=end, keep=keep, patient=patient)
         self.refresh()
         self._job.start()
 
@@ -74,7 +75,8 @@ class ViewerWidget(QWidget):
 
         def end(how: Failed | Stopped | Ended) -> None:
             self._side_jobs.remove(job)
-            on_end(how)
+            if not job.abandoned:
+                on_end(how)
 
         job = Job(make, on_event=on_event, on_end=end, keep=lambda event: True)
         self._side_jobs.append(job)

@@ -99,7 +99,7 @@ class Job:
         self._make, self._keep = make, keep
         self._worker = create_worker(self._run, _start_thread=False)
         self._worker.yielded.connect(self._receive)
-        self.running = self._abandoned = False
+        self.running = self.abandoned = False
 
     def start(self) -> None:
         """Start in the background."""
@@ -113,8 +113,8 @@ class Job:
         self._cancel.set()
 
     def abandon(self) -> None:
-        """Ask to stop, and report nothing any more: who asked for the job is gone."""
-        self._abandoned = True
+        """Ask to stop, and pass on nothing any more but the end: who asked for the job is gone."""
+        self.abandoned = True
         self.cancel()
 
     @property
@@ -126,11 +126,8 @@ class Job:
         ended = isinstance(event, Failed | Stopped | Ended)
         if ended:
             self.running = False
-        if self._abandoned:
-            return
-        if ended:
             self._on_end(event)
-        else:
+        elif not self.abandoned:
             self._on_event(event)
 
     def _run(self) -> Generator[Any, None, None]:

@@ -1,0 +1,93 @@
+"""2-D images that stay in their file until a part of them is asked for."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_sr.data.io import ImageFile, read_image
+from napari_sr.errors import ImageError
+
+#: files that are kept open at a time: systems allow some hundred
+OPEN_FILES = 32
+
+
+class DiskPlane:
+    """One plane of an image file, or a rectangle of it; ``np.asarray`` reads it.
+
+    Slices of it are such planes too, so that a folder of any size is cut into patches in little memory, whatever
+    the files' format.
+
+    Parameters
+    ----------
+    path, index
+        The file, and the plane's place on the axes before rows and columns.
+    shape, dtype
+        Of the plane.
+    corner
+        First row and column, in the file's plane.
+    """
+
+    ndim = 2
+
+    def __init__(
+        self,
+        *,
+        path: Path,
+        index: tuple[int, ...],
+        shape: tuple[int, int],
+        dtype: Any,
+        corner: tuple[int, int] = (0, 0),
+    ) -> None:
+        self.path, self.index, self.corner = path, index, corner
+        self.shape, self.dtype = shape, np.dtype(dtype)
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return self.shape[0] * self.shape[1]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: tuple[slice, slice]) -> Any:
+        (top, bottom, down), (left, right, across) = (s.indices(n) for s, n in zip(key, self.shape, strict=True))
+        if (down, across) != (1, 1):
+            return np.asarray(self)[key]
+        return DiskPlane(
+            path=self.path, index=self.index, dtype=self.dtype,
+            shape=(max(0, bottom - top), max(0, right - left)),
+            corner=(self.corner[0] + top, self.corner[1] + left),
+        )  # fmt: skip
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        (y, x), (height, width) = self.corner, self.shape
+        part = np.asarray(_opened(self.path).data[(*self.index, slice(y, y + height), slice(x, x + width))])
+        return np.array(part, dtype=dtype or self.dtype)  # a copy: the file may be read-only
+
+
+@lru_cache(maxsize=OPEN_FILES)
+def _opened(path: Path) -> ImageFile:
+    return read_image(path, lazy=True)
+
+
+def open_planes(file: Path) -> list[DiskPlane]:
+    """Return every 2-D plane of an image file.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read, or is a colour image.
+    """
+    image = read_image(file, lazy=True)
+    if image.rgb:
+        raise ImageError(f"{file.name} is a colour image; training needs single-channel images.")
+    *before, height, width = image.data.shape
+    return [
+        DiskPlane(path=file, index=index, shape=(height, width), dtype=image.data.dtype)
+        for index in np.ndindex(*before)
+    ]

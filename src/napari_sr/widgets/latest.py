@@ -1,0 +1,57 @@
+"""Something that is shown, computed in the background: only what was asked for last matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from napari_sr.widgets.worker import Failed, Job
+
+
+class Latest:
+    """Computes one thing at a time in the background; of what is asked for meanwhile, only the last.
+
+    Parameters
+    ----------
+    on_result, on_failure
+        Receive the result, or a sentence about what went wrong, on the GUI thread.
+    """
+
+    def __init__(self, on_result: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
+        self._on_result, self._on_failure = on_result, on_failure
+        self._job: Job | None = None
+        self._wanted: Callable[[], Any] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """True while something is computed."""
+        return self._job is not None
+
+    def ask(self, compute: Callable[[], Any]) -> None:
+        """Ask for ``compute()``, which is called in another thread."""
+        self._wanted = compute
+        if self._job is None:
+            self._next()
+
+    def forget(self) -> None:
+        """Want nothing any more; what is computed just now is thrown away."""
+        self._wanted = None
+        if self._job is not None:
+            self._job.abandon()
+
+    def _next(self) -> None:
+        compute, self._wanted = self._wanted, None
+        if compute is None:
+            return
+
+        def make() -> Generator[Any, None, None]:
+            yield compute()
+
+        def end(how: Any) -> None:
+            self._job = None
+            if isinstance(how, Failed) and not job.abandoned:
+                self._on_failure(how.message)
+            self._next()
+
+        self._job = job = Job(make, on_event=self._on_result, on_end=end, keep=lambda event: True)
+        self._job.start()
