@@ -39,7 +39,16 @@ def mae(pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: float) 
     return float(np.mean(np.abs(_errors(pred, target))))
 
 
+def pearson(pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: float) -> float | None:
+    """Pearson correlation of the pixel values; None if one of the images is constant."""
+    check_pair(pred, target, data_range)
+    first, second = (np.asarray(image, dtype=np.float64) - np.mean(image, dtype=np.float64) for image in (pred, target))
+    power = float(np.sum(first**2) * np.sum(second**2))
+    return float(np.sum(first * second) / math.sqrt(power)) if power > 0 else None
+
+
 METRICS.register("psnr", title="PSNR")(Spec(psnr, higher_is_better=True, unit="dB", digits=2))
 METRICS.register("nrmse", title="NRMSE")(Spec(nrmse, higher_is_better=False))
 METRICS.register("rmse", title="RMSE")(Spec(rmse, higher_is_better=False))
+METRICS.register("pearson", title="Pearson")(Spec(pearson, higher_is_better=True))
 METRICS.register("mae", title="MAE")(Spec(mae, higher_is_better=False))

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_sr.metrics.rings import rings
+
 
 def power_spectrum(
     image: npt.NDArray[Any], *, pixel_size: float = 1.0
@@ -17,16 +19,9 @@ def power_spectrum(
     fundamental frequency of the shorter side wide and reach up to the Nyquist frequency.
     """
     values = np.asarray(image, dtype=np.float64)
+    found = rings((values.shape[0], values.shape[1]))
     power = np.abs(np.fft.fft2(values)) ** 2 / values.size
-    rows = np.fft.fftfreq(values.shape[0])[:, None]
-    columns = np.fft.fftfreq(values.shape[1])[None, :]
-    shorter = min(values.shape)
-    ring = np.rint(np.hypot(rows, columns) * shorter).astype(int)
-    inside = (ring >= 1) & (ring <= shorter // 2)
-    count = np.bincount(ring[inside], minlength=shorter // 2 + 1)[1:]
-    total = np.bincount(ring[inside], power[inside], minlength=shorter // 2 + 1)[1:]
-    frequencies = np.arange(1, shorter // 2 + 1) / (shorter * pixel_size)
-    return frequencies, total / count
+    return found.frequencies / pixel_size, found.sums(power) / found.counts
 
 
 def spectrum_score(pred: npt.NDArray[Any], target: npt.NDArray[Any], baseline: npt.NDArray[Any]) -> float:

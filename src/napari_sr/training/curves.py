@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from napari_sr.training.progress import RIVAL_LOSSES, TrainProgress
 
@@ -65,6 +66,12 @@ def draw_curves(figure: Figure, history: Sequence[TrainProgress], *, log: bool =
     axes[0].plot(*curve(history, lambda p: p.val_loss), "o-", color="tab:orange", markersize=3, label="validation")
     if log and losses and min(losses) > 0:
         axes[0].set_yscale("log")
+        # plain numbers, few enough to stand beside each other
+        axes[0].yaxis.set_major_locator(
+            LogLocator(subs=(1, 1.5, 2, 3, 5, 7) if max(losses) < 15 * min(losses) else (1,))
+        )
+        axes[0].yaxis.set_major_formatter(FormatStrFormatter("%.3g"))
+        axes[0].yaxis.set_minor_formatter(NullFormatter())
     axes[0].set_title("loss")
     axes[1].plot(*curve(history, lambda p: p.val_psnr), "o-", color="tab:green", markersize=3, label="model")
     axes[1].plot(*curve(history, lambda p: p.val_bicubic), "--", color="tab:gray", label="bicubic")

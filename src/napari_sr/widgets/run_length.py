@@ -52,6 +52,7 @@ class RunLength:
 
     def ask(self) -> None:
         """The settings have changed."""
+        self.label.setText("")  # what it says is of the settings before
         self._rest.start(REST)
 
     def stop(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -241,8 +241,17 @@ def _form(parent: QWidget | None = None) -> QFormLayout:
     return form
 
 
+class _Section(QCollapsible):
+    """Grows with its content: the original only notices a content that was given more room."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() == QEvent.Type.LayoutRequest and self.isExpanded():
+            self.expand(animate=False)
+        return bool(super().eventFilter(watched, event))
+
+
 def _section(title: str, layout: QVBoxLayout) -> QCollapsible:
-    section = QCollapsible(title)
+    section = _Section(title)
     content = QWidget()
     layout.setContentsMargins(0, 0, 0, 0)
     content.setLayout(layout)
