@@ -69,6 +69,12 @@ class Chain:
         steps = tuple(s.bound_to(sample) if isinstance(s, Bindable) else s for s in self.steps)
         return replace(self, steps=steps)
 
+    def without_noise(self) -> Chain | None:
+        """Return what the chain does on average; None if not even its blur is the same twice."""
+        if any(getattr(step, "unpredictable", False) for step in self.steps):
+            return None
+        return replace(self, steps=tuple(s for s in self.steps if not getattr(s, "noise", False)), random=False)
+
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         for step in self.steps:
             image = step(image, rng)

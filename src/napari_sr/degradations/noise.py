@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +24,7 @@ class ShotAndReadNoise:
         Image values of no photon and of ``photons``; those of the image it is applied to if None.
     """
 
+    noise: ClassVar[bool] = True
     photons: float
     read: float
     limits: tuple[float, float] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +66,7 @@ class SecondOrder:
         Image values of black and white, for JPEG and noise; those of the image it is applied to if None.
     """
 
+    unpredictable: ClassVar[bool] = True
     scale: int
     limits: tuple[float, float] | None = None
 

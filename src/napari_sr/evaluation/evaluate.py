@@ -57,7 +57,8 @@ def measure(
     return {m: METRICS[m].function(p, t, data_range=data_range) for m in metrics}
 
 
-def _row(name: str, values: Sequence[dict[str, float | None]], metrics: Sequence[str]) -> Row:
+def mean_row(name: str, values: Sequence[dict[str, float | None]], metrics: Sequence[str]) -> Row:
+    """Return means and standard deviations over the images; None where a metric is not defined for any."""
     means: dict[str, float | None] = {}
     deviations: dict[str, float | None] = {}
     for metric in metrics:
@@ -84,7 +85,7 @@ def evaluate_images(
         values = [
             measure(p, t, data_range=chosen, crop=crop, metrics=metrics) for p, t in zip(images, targets, strict=True)
         ]
-        rows.append(_row(name, values, metrics))
+        rows.append(mean_row(name, values, metrics))
     conditions = {"data range": f"{chosen:g}", "border left out": f"{crop} px"}
     return Table(tuple(rows), tuple(metrics), len(targets), conditions)
 
@@ -166,7 +167,7 @@ def evaluate_models(
             values[model.card.name].append(one)
         on_image(number + 1, len(cut))
     columns = (*metrics, "spectrum_score") if density else tuple(metrics)
-    rows = tuple(_row(name, v, columns) for name, v in values.items())
+    rows = tuple(mean_row(name, v, columns) for name, v in values.items())
     conditions = {
         "degradation": f"{degradation or 'measured LR images'} ×{scale}" + ("" if rounded else ", not rounded"),
         "data range": f"{data_range:.4g}" + (" of log10(density + 0.02)" if density else ""),

@@ -1,0 +1,282 @@
+"""Any number of images beside one reference: figures, maps, and whether they lie over it at all."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_sr.errors import ImageError
+from napari_sr.evaluation.evaluate import log_density, mean_row
+from napari_sr.evaluation.grids import Overlap, measured_shift, onto, overlap
+from napari_sr.evaluation.placed import Placed
+from napari_sr.evaluation.table import Table
+from napari_sr.metrics import METRICS
+from napari_sr.metrics.consistency import intensity_fit
+from napari_sr.metrics.maps import error_map
+from napari_sr.metrics.spectral import spectrum_score
+from napari_sr.metrics.structural import ssim_map
+
+Plane = npt.NDArray[Any]
+Part = tuple[slice, slice]
+Figures = dict[str, float | None]
+#: shift, in reference pixels, from which it is told
+SHIFTED = 0.5
+SPECTRUM = "spectrum_score"
+
+
+@dataclass(frozen=True)
+class Region:
+    """Rows and columns of the reference, with a name."""
+
+    name: str
+    rows: slice
+    columns: slice
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """What is asked.
+
+    Attributes
+    ----------
+    reference, candidates
+        The truth, and the images that are measured against it.
+    metrics
+        Names in :data:`napari_sr.metrics.METRICS`.
+    regions
+        Where figures are taken; the whole image if there are none.
+    data_range
+        For PSNR and SSIM; 255 for 8 bit, otherwise the range of the whole reference, if None.
+    crop
+        Border of the reference that is left out of the figures, in pixels.
+    match
+        Fit scale and offset of every candidate to the reference first.
+    density
+        Densities: everything on log10(density + 0.02), but the spectrum score.
+    maps
+        ``ssim`` and kinds of :data:`napari_sr.metrics.maps.KINDS`.
+    """
+
+    reference: Placed
+    candidates: tuple[Placed, ...]
+    metrics: tuple[str, ...] = ("psnr", "ssim", "ms_ssim", "rmse", "nrmse", "pearson", "frc_resolution")
+    regions: tuple[Region, ...] = ()
+    data_range: float | None = None
+    crop: int = 0
+    match: bool = False
+    density: bool = False
+    maps: tuple[str, ...] = ("ssim", "absolute")
+
+
+@dataclass(frozen=True)
+class Working:
+    """How far it is."""
+
+    fraction: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A candidate that does not lie over the reference: rows and columns of the reference that it is off by."""
+
+    name: str
+    rows: float
+    columns: float
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came out.
+
+    Attributes
+    ----------
+    table
+        A row for every candidate (and region).
+    maps
+        By candidate and kind; of the reference's shape without colours, NaN where a candidate does not reach.
+    per_plane
+        By row's name: the figures of every plane.
+    shifts
+        Candidates that are off by more than half a pixel.
+    notes
+        Sentences about what has to be known to read the figures.
+    """
+
+    table: Table
+    maps: Mapping[str, Mapping[str, npt.NDArray[np.float32]]]
+    per_plane: Mapping[str, tuple[Mapping[str, float | None], ...]]
+    shifts: tuple[Shift, ...]
+    notes: tuple[str, ...]
+
+
+def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
+    """Compare; the last event is :class:`Judged`.
+
+    Raises
+    ------
+    ImageError
+        If images do not overlap, have different numbers of planes, hold values that are not finite, or the data range
+        is smaller than the reference's values.
+    """
+    reference = asked.reference
+    if not asked.candidates:
+        raise ImageError("There is nothing to compare: choose at least one image beside the reference.")
+    count = reference.count()
+    for candidate in asked.candidates:
+        if candidate.count() not in (1, count):
+            raise ImageError(
+                f"{candidate.name} has {candidate.count()} planes, {reference.name} has {count}: "
+                "they cannot be compared."
+            )
+    shape = reference.layout.plane_shape
+    overlaps = {c.name: _overlap(c, reference, shape) for c in asked.candidates}
+    notes = tuple(
+        f"{name} covers {place.share(shape):.0%} of {reference.name}; it is measured there."
+        for name, place in overlaps.items()
+        if place.share(shape) < 1
+    )
+    data_range = asked.data_range or _data_range(reference, density=asked.density)
+    scored = _coarsest(asked) if asked.density else None
+    metrics = (*asked.metrics, SPECTRUM) if scored is not None else asked.metrics
+    maps = {
+        c.name: {kind: np.full((*reference.stacked, *shape), np.nan, np.float32) for kind in asked.maps}
+        for c in asked.candidates
+    }
+    figures: dict[str, list[Figures]] = {}
+    shifts: list[Shift] = []
+    for number in range(count):
+        linear = reference.plane(number)
+        place = tuple(int(n) for n in np.unravel_index(number, reference.stacked)) if reference.stacked else ()
+        baseline = None if scored is None else _brought(scored, number, reference, nearest=True)
+        for which, candidate in enumerate(asked.candidates):
+            done = (number * len(asked.candidates) + which) / (count * len(asked.candidates))
+            yield Working(done, f"Comparing {candidate.name} …")
+            pair = _pair(asked, candidate, number, linear, overlaps[candidate.name])
+            if number == count // 2:
+                shifts += pair.shift(candidate.name)
+            for kind, image in maps[candidate.name].items():
+                image[place][pair.inside] = pair.map(kind, data_range)
+            for name, part in _parts(asked, candidate, overlaps[candidate.name], shape):
+                one = pair.figures(asked.metrics, part, data_range)
+                if baseline is not None:
+                    one[SPECTRUM] = spectrum_score(pair.raw[part], linear[part], baseline[part])
+                figures.setdefault(name, []).append(one)
+    rows = tuple(mean_row(name, values, metrics) for name, values in figures.items())
+    table = Table(rows, metrics, count, _conditions(asked, data_range))
+    yield Judged(table, maps, {name: tuple(values) for name, values in figures.items()}, tuple(shifts), notes)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """One plane of a candidate on the reference's grid: as it is, and as both are compared."""
+
+    raw: Plane
+    pred: Plane
+    target: Plane
+    inside: Part
+
+    def shift(self, name: str) -> list[Shift]:
+        """Return how far it is off, if it is."""
+        rows, columns = measured_shift(self.pred[self.inside], self.target[self.inside])
+        return [Shift(name, rows, columns)] if max(abs(rows), abs(columns)) > SHIFTED else []
+
+    def map(self, kind: str, data_range: float) -> Plane:
+        """Return a map of the part that the candidate covers."""
+        pred, target = self.pred[self.inside], self.target[self.inside]
+        if kind == "ssim":
+            return ssim_map(pred, target, data_range=data_range)[1]
+        return error_map(pred, target, kind=kind)
+
+    def figures(self, metrics: tuple[str, ...], part: Part, data_range: float) -> Figures:
+        """Measure a part."""
+        return {m: METRICS[m].function(self.pred[part], self.target[part], data_range=data_range) for m in metrics}
+
+
+def _pair(asked: Comparing, candidate: Placed, number: int, linear: Plane, covered: Overlap) -> _Pair:
+    view = log_density if asked.density else np.asarray
+    raw = _brought(candidate, number, asked.reference)
+    pred, target = _finite(view(raw), candidate.name), _finite(view(linear), asked.reference.name)
+    inside = (covered.rows, covered.columns)
+    if asked.match:
+        scale, offset = intensity_fit(pred[inside], target[inside])
+        pred = scale * np.asarray(pred, dtype=np.float64) + offset
+    return _Pair(raw, pred, target, inside)
+
+
+def _brought(image: Placed, number: int, reference: Placed, *, nearest: bool = False) -> Plane:
+    """Return a plane of ``image`` on the reference's grid; a single one stands for all."""
+    plane = image.plane(number if image.count() > 1 else 0)
+    return onto(plane, image.grid, reference.grid, reference.layout.plane_shape, nearest=nearest)
+
+
+def _coarsest(asked: Comparing) -> Placed | None:
+    """Return the candidate with the largest pixels if they are larger than the reference's: the LR image."""
+    coarse = max(asked.candidates, key=lambda c: c.grid.step)
+    return coarse if coarse.grid.step > 1.5 * asked.reference.grid.step else None
+
+
+def _overlap(candidate: Placed, reference: Placed, shape: tuple[int, int]) -> Overlap:
+    try:
+        return overlap(candidate.layout.plane_shape, candidate.grid, reference.grid, shape)
+    except ImageError:
+        raise ImageError(
+            f"{candidate.name} and {reference.name} do not overlap: look at their scale and translate, or the pixel "
+            "sizes of their files."
+        ) from None
+
+
+def _finite(image: Plane, name: str) -> Plane:
+    if not np.isfinite(image).all():
+        raise ImageError(f"{name} has pixels that are not finite (NaN or infinite); figures would be, too.")
+    return image
+
+
+def _data_range(reference: Placed, *, density: bool) -> float:
+    """Return 255 for 8 bit, else the range of all planes together."""
+    if np.dtype(reference.data.dtype) == np.uint8 and not density:
+        return 255.0
+    low, high = np.inf, -np.inf
+    for number in range(reference.count()):
+        plane = reference.plane(number)
+        plane = _finite(log_density(plane) if density else plane, reference.name)
+        low, high = min(low, float(plane.min())), max(high, float(plane.max()))
+    return high - low or 1.0  # a constant reference has no range of its own
+
+
+def _parts(asked: Comparing, candidate: Placed, inside: Overlap, shape: tuple[int, int]) -> list[tuple[str, Part]]:
+    """Return the rows of the table that a candidate has, and where they are measured."""
+    whole = Region("", slice(0, shape[0]), slice(0, shape[1]))
+    return [
+        (
+            f"{candidate.name} · {region.name}" if region.name else candidate.name,
+            _within(region, inside, shape, asked.crop, candidate.name),
+        )
+        for region in asked.regions or (whole,)
+    ]
+
+
+def _within(region: Region, inside: Overlap, shape: tuple[int, int], crop: int, name: str) -> Part:
+    """Return the part of a region that a candidate covers, without the border of the reference."""
+    parts = []
+    for wanted, covered, size in zip((region.rows, region.columns), (inside.rows, inside.columns), shape, strict=True):
+        low = max(wanted.start, covered.start, crop)
+        high = min(wanted.stop, covered.stop, size - crop)
+        if high <= low:
+            where = f"In {region.name}" if region.name else f"Inside a border of {crop} pixels"
+            raise ImageError(f"{where}, nothing of {name} is left to compare.")
+        parts.append(slice(low, high))
+    return parts[0], parts[1]
+
+
+def _conditions(asked: Comparing, data_range: float) -> dict[str, str]:
+    return {
+        "reference": asked.reference.name,
+        "data range": f"{data_range:.4g}" + (" of log10(density + 0.02)" if asked.density else ""),
+        "border left out": f"{asked.crop} px",
+        "intensity": "scale and offset fitted to the reference" if asked.match else "as it is",
+    }
