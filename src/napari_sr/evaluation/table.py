@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from napari_sr.metrics import METRICS
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Return names without the words that all of them begin with: what tells them apart comes first then."""
+    words = [name.split(" ") for name in names]
+    # of "image · region", a word of the image stays
+    shortest = min(len(name.split(" · ")[0].split(" ")) for name in names)
+    same = 0
+    while len(set(names)) > 1 and same < shortest - 1 and len({w[same] for w in words}) == 1:
+        same += 1
+    return {name: " ".join(w[same:]) for name, w in zip(names, words, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,26 @@ class Table:
             return "∞"
         digits = METRICS[metric].digits if metric in METRICS else 4
         return f"{value:.{digits}f}"
+
+    def is_best(self, row: Row, metric: str) -> bool:
+        """Return True if no other row has a better figure, and there is more than one that could have."""
+        higher = metric == "spectrum_score" or METRICS[metric].higher_is_better
+        found = [v for r in self.rows if (v := r.means.get(metric)) is not None and not math.isnan(v)]
+        value = row.means.get(metric)
+        return len(found) > 1 and value is not None and value == (max(found) if higher else min(found))
+
+    def to_csv(self) -> str:
+        """Return mean and standard deviation of every figure, comma-separated; the last line holds the conditions."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer)
+        spread = [f"{m}_sd" for m in self.metrics] if self.images > 1 else []
+        writer.writerow(["image", *self.metrics, *spread])
+        for row in self.rows:
+            cells = [row.means.get(m) for m in self.metrics]
+            cells += [row.deviations.get(m) for m in self.metrics] if spread else []
+            writer.writerow([row.name, *("" if v is None else repr(float(v)) for v in cells)])
+        writer.writerow([f"# {self.images} images; {self.conditions_line()}"])
+        return buffer.getvalue()
 
     def conditions_line(self) -> str:
         """Return the conditions as one line."""

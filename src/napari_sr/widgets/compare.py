@@ -1,0 +1,250 @@
+"""The dock widget *Compare*."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Shapes
+from qtpy.QtWidgets import QFileDialog
+
+from napari_sr.errors import SRError
+from napari_sr.widgets.compare_form import SHAPES, VIEW, CompareForm, is_helper
+from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.super_resolve_form import ERROR_STYLE
+from napari_sr.widgets.worker import Ended, Failed, Stopped
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_sr.evaluation.comparing import Comparing, Judged, Region, Shift
+
+NO_IMAGE = "Open a high-resolution image and at least one other image of the same place."
+
+
+class Compare(CompareForm):
+    """Measure images against a reference, and show where they differ.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose layers are offered.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(napari_viewer)
+        self._judged: Judged | None = None
+        self._asked: Comparing | None = None
+        self._layers: dict[str, Image] = {}
+        self._to_move: list[tuple[Image, tuple[float, float]]] = []
+        self.reference_box.layer_changed.connect(self._on_reference)
+        self.candidates.changed.connect(self.refresh)
+        self.compare_button.clicked.connect(self.compare)
+        self.cancel_button.clicked.connect(self.cancel)
+        self.register_button.clicked.connect(self.register)
+        self.copy_button.clicked.connect(self._copy)
+        self.save_button.clicked.connect(self._choose_file)
+        self._chosen = False
+        self.reference_box.activated.connect(self._on_choice)
+        self.viewer.layers.events.inserted.connect(self._guess_reference)
+        self._guess_reference()
+        self._on_reference()
+
+    def refresh(self) -> None:
+        """Enable what can be pressed now."""
+        running, ready = self._job is not None, bool(self.reference_box.layer() and self.candidates.layers())
+        self.compare_button.setEnabled(ready and not running)
+        self.cancel_button.setEnabled(running)
+        self.register_button.setVisible(bool(self._to_move) and not running)
+        for widget in (self.copy_button, self.save_button, self.plots_button):
+            widget.setEnabled(self._judged is not None)
+        self.table.setVisible(self._judged is not None)
+        if not running:
+            if not ready:
+                self.say(NO_IMAGE)
+            elif self.status.text() == NO_IMAGE:
+                self.say("")
+
+    def _on_choice(self) -> None:
+        """The user chose the reference: it is not guessed any more."""
+        self._chosen = True
+
+    def _guess_reference(self, event: Any = None) -> None:
+        likely = likely_reference(self.viewer)
+        if likely is not None and not self._chosen:
+            self.reference_box.select_name(likely.name)
+
+    def _on_reference(self) -> None:
+        layer = self.reference_box.layer()
+        self.candidates.set_reference(layer)
+        if layer is not None:
+            self.density_box.setChecked(layer.metadata.get(METADATA_KEY, {}).get("kind") == "N-body")
+        self.refresh()
+
+    # -- a comparison -----------------------------------------------------------------------------
+
+    def compare(self) -> None:
+        """Measure the ticked layers in the background, then add the maps and fill the table."""
+        reference = self.reference_box.layer()
+        if reference is None or self._job is not None:
+            return
+        from napari_sr.evaluation.comparing import Judged, iter_comparing
+
+        try:
+            asked = self._request(reference)
+        except SRError as error:
+            self.say(str(error), ERROR_STYLE)
+            return
+        self._to_move = []
+        self.warning.setText("")
+        self.say("Comparing …")
+
+        def work() -> Generator[Any, None, None]:
+            yield from iter_comparing(asked)
+
+        def show(event: Any) -> None:
+            if isinstance(event, Judged):
+                self._show(asked, reference, event)
+            else:
+                self.bar.setValue(round(1000 * event.fraction))
+                self.say(event.text)
+
+        self.start_job(work, show, self._end, keep=lambda event: isinstance(event, Judged))
+
+    def _request(self, reference: Image) -> Comparing:
+        """Return what is asked for; raises :class:`SRError` if it cannot be."""
+        from napari_sr.evaluation.comparing import Comparing
+        from napari_sr.widgets.compare_layers import placed
+
+        chosen = self.candidates.layers()
+        self._layers = {layer.name: layer for layer in chosen}
+        maps = ("ssim",) if self.ssim_box.isChecked() else ()
+        if self.error_box.isChecked():
+            maps = (*maps, str(self.kind_box.currentData()))
+        return Comparing(
+            reference=placed(reference), candidates=tuple(placed(layer) for layer in chosen),
+            regions=self._regions(reference), data_range=self.range_box.value() or None, crop=self.crop_box.value(),
+            match=self.match_box.isChecked(), density=self.density_box.isChecked(), maps=maps,
+        )  # fmt: skip
+
+    def _regions(self, reference: Image) -> tuple[Region, ...]:
+        from napari_sr.widgets.compare_layers import grid_of, placed, region, shape_regions, view_corners
+
+        where = self.where_box.currentText()
+        if where == VIEW:
+            return (
+                region("the view", grid_of(reference), view_corners(self.viewer), placed(reference).layout.plane_shape),
+            )
+        if where == SHAPES:
+            shapes = [layer for layer in self.viewer.layers if isinstance(layer, Shapes)]
+            active = self.viewer.layers.selection.active
+            if not shapes:
+                raise SRError("There is no Shapes layer. Add one, and draw rectangles around what you want to measure.")
+            return shape_regions(active if isinstance(active, Shapes) else shapes[-1], reference)
+        return ()
+
+    def _show(self, asked: Comparing, reference: Image, judged: Judged) -> None:
+        from napari_sr.widgets.compare_layers import add_maps
+
+        self._asked, self._judged = asked, judged
+        if reference in self.viewer.layers:
+            selected = self.viewer.layers.selection.active
+            added = add_maps(self.viewer, reference, judged.maps, unit=unit_of(asked))
+            self.viewer.layers.selection.active = selected
+            shown = f" {len(added)} maps were added, hidden: open their eyes in the list." if added else ""
+        else:
+            shown = " The reference is gone, so no maps were added."
+        self.table.show_table(judged.table)
+        self.conditions.setText(judged.table.conditions_line() + ".")
+        self._warn(judged)
+        self.say(f"Done.{shown}")
+
+    def _warn(self, judged: Judged) -> None:
+        """Say what has to be known to read the figures."""
+        lines = list(judged.notes)
+        for shift in judged.shifts:
+            lines.append(self._shift_sentence(shift))
+            layer = self._layers[shift.name]
+            if layer in self.viewer.layers:
+                self._to_move.append((layer, (shift.rows, shift.columns)))
+        self.warning.setText("\n".join(lines))
+
+    def _shift_sentence(self, shift: Shift) -> str:
+        reference = self.reference_box.layer()
+        distance = np.hypot(shift.rows, shift.columns)
+        world = "" if reference is None else f" ({distance * reference.scale[-1]:.3g} {reference.units[-1]})"
+        return (
+            f"{shift.name} does not lie over the reference: it would have to move by {shift.rows:+.1f} rows and "
+            f"{shift.columns:+.1f} columns{world}. Its figures and maps are worse for it."
+        )
+
+    def register(self) -> None:
+        """Move the layers that were off into their place, and compare again."""
+        from napari_sr.widgets.compare_layers import grid_of
+
+        reference = self.reference_box.layer()
+        if reference is None:
+            return
+        matrix = np.array(grid_of(reference).matrix)
+        for layer, shift in self._to_move:
+            translate = np.array(layer.translate, dtype=float)
+            affine = np.asarray(getattr(layer.affine, "affine_matrix", layer.affine), dtype=float)
+            translate[-2:] += np.linalg.inv(affine[-3:-1, -3:-1]) @ matrix @ np.array(shift)
+            layer.translate = translate
+        self._to_move = []
+        self.compare()
+
+    def _end(self, how: Failed | Stopped | Ended) -> None:
+        self.bar.setValue(0)
+        if isinstance(how, Failed):
+            self.say(how.message, ERROR_STYLE)
+        elif isinstance(how, Stopped):
+            self.say("Cancelled. Nothing was added.")
+
+    def cancel(self) -> None:
+        """Stop at the next image."""
+        super().cancel()
+        if self._job is not None:
+            self.cancel_button.setEnabled(False)
+            self.say("Stopping …")
+
+    def shut_down(self) -> None:
+        """Stop listening to the viewer."""
+        super().shut_down()
+        self.viewer.layers.events.inserted.disconnect(self._guess_reference)
+
+    # -- afterwards -------------------------------------------------------------------------------
+
+    def _copy(self) -> None:
+        self.table.copy()
+        self.say("The table was copied.")
+
+    def _choose_file(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save the table", "comparison.csv", "Tables (*.csv)")
+        if path:
+            self.save(Path(path))
+
+    def save(self, path: Path) -> None:
+        """Write the table as CSV."""
+        try:
+            self.table.save(path)
+        except OSError as error:
+            self.say(f"{path} could not be written ({error.strerror}).", ERROR_STYLE)
+            return
+        self.say(f"Saved {path}.")
+
+
+def likely_reference(viewer: Any) -> Image | None:
+    """Return the layer that another one names as its truth, or the original with the smallest pixels."""
+    images = [x for x in viewer.layers if isinstance(x, Image)]
+    partners = {x.metadata.get(METADATA_KEY, {}).get("reference") for x in images}
+    named = [x for x in images if x.name in partners and not is_helper(x)]
+    originals = [x for x in images if not x.metadata.get(METADATA_KEY, {}).get("made_by")]
+    return next(iter([*named, *sorted(originals, key=lambda x: float(x.scale[-1]))]), None)
+
+
+def unit_of(asked: Comparing) -> str:
+    """Return the unit of error maps."""
+    return "log₁₀ density" if asked.density else "grey levels"

@@ -1,0 +1,199 @@
+"""What the dock widget *Compare* looks like: its controls and their places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Image
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_sr.metrics.maps import KINDS
+from napari_sr.widgets.figure_table import FigureTable
+from napari_sr.widgets.layer_box import LayerBox
+from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.super_resolve_form import WARNING_STYLE, message_label
+from napari_sr.widgets.viewer_widget import ViewerWidget
+
+WHOLE, VIEW, SHAPES = "the whole image", "what is in view", "each shape of a Shapes layer"
+
+
+class CandidateList(QListWidget):
+    """Image layers with a box to tick; those of the reference itself and maps are left out."""
+
+    changed = Signal()
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self._reference: Image | None = None
+        self._ticked: dict[int, bool] = {}
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setMaximumHeight(110)
+        for emitter in self._emitters():
+            emitter.connect(self.fill)
+        self.itemChanged.connect(self._on_tick)
+        self.fill()
+
+    def _emitters(self) -> tuple[Any, ...]:
+        events = self.viewer.layers.events
+        return events.inserted, events.removed, events.reordered
+
+    def disconnect_viewer(self) -> None:
+        """Stop listening to the viewer."""
+        for emitter in self._emitters():
+            emitter.disconnect(self.fill)
+
+    def set_reference(self, layer: Image | None) -> None:
+        """Leave the reference out of the list."""
+        self._reference = layer
+        self.fill()
+
+    def layers(self) -> list[Image]:
+        """The ticked layers, topmost first."""
+        items = [self.item(row) for row in range(self.count())]
+        return [i.data(Qt.ItemDataRole.UserRole) for i in items if i.checkState() == Qt.CheckState.Checked]
+
+    def tick(self, layer: Image, on: bool = True) -> None:
+        """Tick a layer, or not."""
+        for row in range(self.count()):
+            item = self.item(row)
+            if item is not None and item.data(Qt.ItemDataRole.UserRole) is layer:
+                item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+
+    def fill(self, event: Any = None) -> None:
+        """List the layers anew; ticks stay, and new layers are ticked."""
+        self.blockSignals(True)
+        self.clear()
+        for layer in reversed(self.viewer.layers):
+            if not isinstance(layer, Image) or layer is self._reference or is_helper(layer):
+                continue
+            layer.events.name.disconnect(self.fill)
+            layer.events.name.connect(self.fill)
+            item = QListWidgetItem(layer.name)
+            item.setToolTip(layer.name)
+            item.setData(Qt.ItemDataRole.UserRole, layer)
+            ticked = self._ticked.setdefault(id(layer), True)
+            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+            self.addItem(item)
+        self.blockSignals(False)
+        self.changed.emit()
+
+    def _on_tick(self, item: QListWidgetItem) -> None:
+        layer = item.data(Qt.ItemDataRole.UserRole)
+        self._ticked[id(layer)] = item.checkState() == Qt.CheckState.Checked
+        self.changed.emit()
+
+
+def is_helper(layer: Any) -> bool:
+    """Return True for layers that say something about images, and are none: maps, previews, pictures of a training."""
+    return layer.metadata.get(METADATA_KEY, {}).get("made_by", "super-resolution") not in ("super-resolution", "sample")
+
+
+class CompareForm(ViewerWidget):
+    """The controls of *Compare*, without what they do."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self.reference_box = LayerBox(self.viewer)
+        self.reference_box.setToolTip("The truth: a high-resolution image of the same place.")
+        self.candidates = CandidateList(self.viewer)
+        self.candidates.setToolTip("What is measured against it: low-resolution and super-resolved images.")
+        self.where_box = QComboBox()
+        self.where_box.addItems([WHOLE, VIEW, SHAPES])
+        self.where_box.setToolTip("Where the figures are taken. Maps are always of the whole image.")
+        self.ssim_box = QCheckBox("SSIM map")
+        self.ssim_box.setChecked(True)
+        self.error_box = QCheckBox("error map")
+        self.error_box.setChecked(True)
+        self.kind_box = QComboBox()
+        for name, meaning in KINDS.items():
+            self.kind_box.addItem(name, name)
+            self.kind_box.setItemData(self.kind_box.count() - 1, meaning, Qt.ItemDataRole.ToolTipRole)
+        self.kind_box.setCurrentIndex(self.kind_box.findData("absolute"))
+        self.match_box = QCheckBox("fit brightness and contrast first")
+        self.match_box.setToolTip("Fits scale and offset of every image to the reference. It is said under the table.")
+        self.density_box = QCheckBox("densities (N-body): compare their logarithm")
+        self.crop_box = QSpinBox()
+        self.crop_box.setRange(0, 1000)
+        self.crop_box.setSuffix(" px")
+        self.range_box = QDoubleSpinBox()
+        self.range_box.setRange(0, 1e12)
+        self.range_box.setSpecialValueText("automatic")
+        self.range_box.setToolTip("For PSNR and SSIM. Automatic: 255 for 8 bit, else the span of the reference.")
+        self.compare_button = QPushButton("Compare")
+        self.cancel_button = QPushButton("Cancel")
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.status = message_label()
+        self.warning = message_label(WARNING_STYLE)
+        self.register_button = QPushButton("Move it into place")
+        self.table = FigureTable()
+        self.conditions = message_label()
+        self.copy_button = QPushButton("Copy")
+        self.save_button = QPushButton("Save CSV…")
+        self.plots_button = QPushButton("Plots")
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("Reference", self.reference_box)
+        form.addRow("Compare", self.candidates)
+        form.addRow("Measure in", self.where_box)
+        form.addRow("Add", _row(self.ssim_box, self.error_box, self.kind_box))
+        more = QWidget()
+        inside = QFormLayout(more)
+        inside.addRow("Border left out", self.crop_box)
+        inside.addRow("Data range", self.range_box)
+        inside.addRow(self.match_box)
+        inside.addRow(self.density_box)
+        self.advanced = QCollapsible("Advanced")
+        self.advanced.addWidget(more)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.advanced)
+        layout.addLayout(_row(self.compare_button, self.cancel_button))
+        layout.addWidget(self.bar)
+        layout.addWidget(self.status)
+        layout.addWidget(self.warning)
+        layout.addWidget(self.register_button)
+        layout.addWidget(self.table)
+        layout.addWidget(self.conditions)
+        layout.addLayout(_row(self.copy_button, self.save_button, self.plots_button))
+        self.tools = QVBoxLayout()
+        layout.addLayout(self.tools)
+        layout.addStretch(1)
+
+    def say(self, text: str, style: str = "") -> None:
+        """Show a sentence under the buttons."""
+        self.status.setStyleSheet(style)
+        self.status.setText(text)
+
+    def shut_down(self) -> None:
+        """Stop listening to the layers, too."""
+        super().shut_down()
+        self.candidates.disconnect_viewer()
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget, 1)
+    return row

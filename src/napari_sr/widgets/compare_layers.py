@@ -1,0 +1,153 @@
+"""Layers as the comparison needs them, and the layers that it adds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image, Shapes
+from napari.utils.colormaps import ensure_colormap
+
+from napari_sr.errors import ImageError
+from napari_sr.evaluation.comparing import Region
+from napari_sr.evaluation.grids import Grid
+from napari_sr.evaluation.placed import Placed
+from napari_sr.evaluation.table import short_names
+from napari_sr.widgets.alignment import shear_matrix
+from napari_sr.widgets.layers import METADATA_KEY, snapshot
+
+MADE = "comparison"
+#: by kind of map: title, colormap, contrast limits (None: common ones are found)
+MAPS: Mapping[str, tuple[str, str, tuple[float, float] | None]] = {
+    "ssim": ("SSIM map", "viridis", (0.0, 1.0)),
+    "absolute": ("error map", "inferno", None),
+    "signed": ("signed error map", "RdBu_r", None),
+    "root-squared": ("root-squared error map", "inferno", None),
+}
+MEANINGS = {
+    "ssim": "1 = the same structure, 0 = none in common",
+    "absolute": "|image - reference|, {unit}",
+    "signed": "image - reference, {unit}",
+    "root-squared": "√(image - reference)² after normalisation, share of the reference's span",
+}
+GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "axis_labels", "units")
+
+
+def placed(layer: Image) -> Placed:
+    """Return a layer's image and where it lies."""
+    source = snapshot(layer)
+    return Placed(layer.name, source.data, source.axes, grid_of(layer))
+
+
+def grid_of(layer: Any) -> Grid:
+    """Return where rows and columns of a layer lie: world = affine · (translate + rotate · shear · scale · pixel)."""
+    shear = shear_matrix(np.asarray(layer.shear, dtype=float), len(layer.scale))
+    inner = np.asarray(layer.rotate, dtype=float) @ shear @ np.diag(np.asarray(layer.scale, dtype=float))
+    outer = np.asarray(getattr(layer.affine, "affine_matrix", layer.affine), dtype=float)
+    matrix = (outer[:-1, :-1] @ inner)[-2:, -2:]
+    offset = (outer[:-1, :-1] @ np.asarray(layer.translate, dtype=float) + outer[:-1, -1])[-2:]
+    rows = ((float(matrix[0, 0]), float(matrix[0, 1])), (float(matrix[1, 0]), float(matrix[1, 1])))
+    return Grid(rows, (float(offset[0]), float(offset[1])))
+
+
+def pixels(grid: Grid, world: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the (row, column) of points of the world."""
+    points = np.asarray(world, dtype=float) - np.array(grid.offset)
+    return np.asarray(points @ np.linalg.inv(np.array(grid.matrix)).T)
+
+
+def region(name: str, grid: Grid, world: npt.ArrayLike, shape: tuple[int, int]) -> Region:
+    """Return the rectangle of an image around points of the world.
+
+    Raises
+    ------
+    ImageError
+        If it lies outside of the image.
+    """
+    found = pixels(grid, world)
+    low = np.clip(np.floor(found.min(axis=0) + 0.5), 0, shape).astype(int)
+    high = np.clip(np.ceil(found.max(axis=0) + 0.5), 0, shape).astype(int)
+    if (high <= low).any():
+        raise ImageError(f"{name} lies outside of the reference.")
+    return Region(name, slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])))
+
+
+def view_corners(viewer: Any) -> npt.NDArray[np.float64]:
+    """Return two opposite corners, in the world, of what is in view of the topmost visible image.
+
+    Raises
+    ------
+    ImageError
+        If no image is visible.
+    """
+    for layer in reversed(viewer.layers):
+        if isinstance(layer, Image) and layer.visible:
+            grid, corners = grid_of(layer), np.asarray(layer.corner_pixels, dtype=float)
+            return np.asarray(corners[:, -2:] @ np.array(grid.matrix).T + grid.offset)
+    raise ImageError("No image is visible.")
+
+
+def shape_regions(shapes: Shapes, reference: Image) -> tuple[Region, ...]:
+    """Return the rectangle around every shape, in pixels of the reference.
+
+    Raises
+    ------
+    ImageError
+        If there are none, or one lies outside of the reference.
+    """
+    if not len(shapes.data):
+        raise ImageError(f"{shapes.name} has no shapes yet: draw some, or choose another place to measure.")
+    grid, own = grid_of(reference), grid_of(shapes)
+    size = placed(reference).layout.plane_shape
+    return tuple(
+        region(f"shape {number}", grid, np.asarray(shape)[:, -2:] @ np.array(own.matrix).T + own.offset, size)
+        for number, shape in enumerate(shapes.data, start=1)
+    )
+
+
+def common_limits(kind: str, images: Iterable[npt.NDArray[Any]]) -> tuple[float, float]:
+    """Return one contrast range for the maps of all candidates: colours then mean the same everywhere."""
+    fixed = MAPS[kind][2]
+    if fixed is not None:
+        return fixed
+    found = [np.abs(image[np.isfinite(image)]) for image in images]
+    high = max((float(np.percentile(values, 99.9)) for values in found if values.size), default=1.0) or 1.0
+    return (-high, high) if kind == "signed" else (0.0, high)
+
+
+def add_maps(
+    viewer: Any, reference: Image, maps: Mapping[str, Mapping[str, npt.NDArray[np.float32]]], *, unit: str
+) -> list[Image]:
+    """Add the maps over the reference, hidden; those of an earlier comparison get the new values.
+
+    Names and metadata say what the colours mean; a colour bar shows it.
+    """
+    geometry = {key: getattr(reference, key) for key in GEOMETRY}
+    added = []
+    short = short_names(list(maps))
+    for kind in MAPS:
+        of_kind = {name: found[kind] for name, found in maps.items() if kind in found}
+        if not of_kind:
+            continue
+        limits = common_limits(kind, of_kind.values())
+        title, colormap, _ = MAPS[kind]
+        meaning = MEANINGS[kind].format(unit=unit)
+        for name, image in of_kind.items():
+            # the kind first: napari shows the beginning and the end of long names
+            wanted = title + (f" [{unit}]" if kind in ("absolute", "signed") else "") + f" · {short[name]}"
+            for old in [x for x in viewer.layers if x.name == wanted and _made(x)]:
+                viewer.layers.remove(old)
+            layer = viewer.add_image(
+                image, name=wanted, colormap=ensure_colormap(colormap), contrast_limits=limits, visible=False,
+                metadata={METADATA_KEY: {"made_by": MADE, "meaning": meaning, "reference": reference.name}}, **geometry,
+            )  # fmt: skip
+            if hasattr(layer, "colorbar"):  # came with napari 0.7
+                layer.colorbar.visible = True
+            added.append(layer)
+    return added
+
+
+def _made(layer: Any) -> bool:
+    return layer.metadata.get(METADATA_KEY, {}).get("made_by") == MADE

@@ -1,0 +1,99 @@
+"""A table of figures that can be sorted, copied and saved."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+
+from napari_sr.evaluation.table import Table, short_names
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QKeyEvent
+
+
+class FigureTable(QTableWidget):
+    """Rows of measured figures; the best of each column is bold.
+
+    A click on a header sorts; Ctrl+C copies the whole table, tab-separated, for a spreadsheet.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.table: Table | None = None
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.verticalHeader().setVisible(False)
+        self.setSortingEnabled(True)
+
+    def show_table(self, table: Table) -> None:
+        """Show a table in place of the one before."""
+        self.table = table
+        self.setSortingEnabled(False)
+        self.clear()
+        self.setColumnCount(1 + len(table.metrics))
+        self.setRowCount(len(table.rows))
+        self.setHorizontalHeaderLabels(["image", *(table.header(m) for m in table.metrics)])
+        short = short_names([row.name for row in table.rows])
+        for number, row in enumerate(table.rows):
+            name = QTableWidgetItem(short[row.name])
+            name.setToolTip(row.name)
+            self.setItem(number, 0, name)
+            for column, metric in enumerate(table.metrics, start=1):
+                item = _Figure(row.means.get(metric), table.cell(row, metric))
+                spread = row.deviations.get(metric)
+                if table.images > 1 and spread is not None:
+                    item.setText(f"{table.cell(row, metric)} ± {spread:.2g}")
+                    item.setToolTip(f"mean and standard deviation over {table.images} planes")
+                if table.is_best(row, metric):
+                    font = item.font()
+                    font.setBold(True)
+                    item.setFont(font)
+                self.setItem(number, column, item)
+        header = self.horizontalHeader()
+        assert header is not None
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setMaximumSectionSize(190)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # the order of the candidates, until one is clicked
+        self.setSortingEnabled(True)
+        self.setMinimumHeight(min(320, 40 + 30 * (1 + len(table.rows))))
+
+    def text(self) -> str:
+        """Return the table, tab-separated, as it is sorted now."""
+        headers = [self.horizontalHeaderItem(c).text() for c in range(self.columnCount())]
+        rows = [[self.item(r, c).text() for c in range(self.columnCount())] for r in range(self.rowCount())]
+        return "\n".join("\t".join(cells) for cells in [headers, *rows])
+
+    def copy(self) -> None:
+        """Put the table and its conditions on the clipboard."""
+        clipboard = QApplication.clipboard()
+        if clipboard is not None and self.table is not None:
+            clipboard.setText(f"{self.text()}\n{self.table.conditions_line()}")
+
+    def save(self, path: Path) -> None:
+        """Write the table as CSV; its conditions come in the last line."""
+        assert self.table is not None
+        path.write_text(self.table.to_csv(), encoding="utf-8")
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Copy on Ctrl+C."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy()
+        else:
+            super().keyPressEvent(event)
+
+
+class _Figure(QTableWidgetItem):
+    """A cell that is sorted by its value; what has none comes last."""
+
+    def __init__(self, value: float | None, text: str) -> None:
+        super().__init__(text)
+        self.value = -math.inf if value is None or math.isnan(value) else value
+        self.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+    def __lt__(self, other: QTableWidgetItem) -> bool:
+        return self.value < other.value if isinstance(other, _Figure) else super().__lt__(other)

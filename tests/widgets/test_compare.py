@@ -1,0 +1,204 @@
+"""The dock widget *Compare*, opened and clicked as a user does."""
+
+import csv
+import re
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+from scipy.ndimage import gaussian_filter
+from scipy.ndimage import shift as moved
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from napari_sr.widgets.compare_form import SHAPES, VIEW
+from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.preview import camera
+
+MINUTE = 60_000
+
+
+@pytest.fixture
+def hr(rng):
+    return np.clip(128 + 300 * gaussian_filter(rng.normal(size=(200, 240)), 2), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def sr(hr, rng):
+    return np.clip(hr + rng.normal(0, 5, hr.shape), 0, 255).astype(np.float32)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, hr, sr):
+    viewer = make_napari_viewer()
+    viewer.add_image(hr, name="cells HR", scale=(4, 4), units=("nm", "nm"))
+    lr = hr.reshape(50, 4, 60, 4).mean((1, 3))
+    metadata = {METADATA_KEY: {"reference": "cells HR"}}
+    viewer.add_image(lr, name="cells LR", scale=(16, 16), translate=(6, 6), units=("nm", "nm"), metadata=metadata)
+    viewer.add_image(sr, name="cells LR [x]", scale=(4, 4), units=("nm", "nm"))
+    return viewer
+
+
+@pytest.fixture
+def dock(viewer):
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
+    return widget
+
+
+def click(qtbot, button):
+    assert button.isEnabled()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def compare(dock, qtbot):
+    click(qtbot, dock.compare_button)
+    qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
+
+
+def column(dock, title):
+    headers = [dock.table.horizontalHeaderItem(c).text() for c in range(dock.table.columnCount())]
+    at = next(c for c, text in enumerate(headers) if text.startswith(title))
+    return {dock.table.item(r, 0).text(): dock.table.item(r, at).text() for r in range(dock.table.rowCount())}
+
+
+def test_figures_maps_and_their_places(viewer, dock, qtbot, hr, sr):
+    assert dock.reference_box.layer().name == "cells HR"
+    assert [layer.name for layer in dock.candidates.layers()] == ["cells LR [x]", "cells LR"]
+    compare(dock, qtbot)
+    assert dock.status.text().startswith("Done. 4 maps were added")
+    expected = peak_signal_noise_ratio(hr, sr, data_range=255)
+    assert column(dock, "PSNR")["LR [x]"] == f"{expected:.2f}"
+    assert float(column(dock, "PSNR")["LR"]) < expected
+    assert "data range: 255" in dock.conditions.text()
+    # the map lies over the reference, says what it is, and its mean is scikit-image's figure
+    ssim = viewer.layers["SSIM map · LR [x]"]
+    np.testing.assert_allclose(ssim.scale, (4, 4))
+    value = structural_similarity(
+        hr.astype(float),
+        sr.astype(float),
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+    assert ssim.data[5:-5, 5:-5].mean() == pytest.approx(value, abs=1e-6)
+    assert ssim.metadata[METADATA_KEY]["meaning"].startswith("1 = the same structure")
+    errors = [viewer.layers[f"error map [grey levels] · {name}"] for name in ("LR", "LR [x]")]
+    assert errors[0].contrast_limits == errors[1].contrast_limits
+    assert not any(layer.visible for layer in (ssim, *errors))
+    # a second comparison does not pile layers up, and maps are not compared
+    count = len(viewer.layers)
+    compare(dock, qtbot)
+    assert len(viewer.layers) == count
+    assert len(dock.candidates.layers()) == 2
+
+
+def test_the_best_is_bold_and_a_click_sorts_by_value(dock, qtbot):
+    compare(dock, qtbot)
+    bold = [dock.table.item(r, 1).font().bold() for r in range(2)]
+    assert bold == [True, False]
+    dock.table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
+    assert dock.table.item(0, 0).text() == "LR"
+    dock.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    assert dock.table.item(0, 0).text() == "LR [x]"
+
+
+def test_copy_and_csv(dock, qtbot, tmp_path):
+    compare(dock, qtbot)
+    click(qtbot, dock.copy_button)
+    lines = QApplication.clipboard().text().split("\n")
+    assert lines[0].split("\t")[:2] == ["image", "PSNR [dB] ↑"]
+    assert "data range" in lines[-1]
+    dock.save(tmp_path / "figures.csv")
+    with (tmp_path / "figures.csv").open() as file:
+        rows = list(csv.reader(file))
+    assert [row[0] for row in rows[1:3]] == ["cells LR [x]", "cells LR"]
+    dock.save(tmp_path / "nowhere" / "figures.csv")
+    assert "could not be written" in dock.status.text()
+
+
+def test_each_shape_is_a_row_of_its_own(viewer, dock, qtbot, hr, sr):
+    dock.where_box.setCurrentText(SHAPES)
+    click(qtbot, dock.compare_button)
+    assert "no Shapes layer" in dock.status.text()
+    # world coordinates in nm: rows 10 to 59, columns 20 to 119 of the reference
+    box = np.array([[10, 20], [10, 119], [59, 119], [59, 20]]) * 4.0
+    viewer.add_shapes([box, box / 2], shape_type="rectangle")
+    compare(dock, qtbot)
+    expected = peak_signal_noise_ratio(hr[10:60, 20:120], sr[10:60, 20:120], data_range=255)
+    assert column(dock, "PSNR")["LR [x] · shape 1"] == f"{expected:.2f}"
+    assert len(column(dock, "PSNR")) == 4
+    viewer.layers["Shapes"].data = [box + 5000]
+    click(qtbot, dock.compare_button)
+    assert "shape 1 lies outside of the reference" in dock.status.text()
+
+
+def test_what_is_in_view(viewer, dock, qtbot, hr, sr):
+    camera(viewer).center = (0, 100 * 4, 120 * 4)
+    camera(viewer).zoom *= 4
+    qtbot.wait(100)
+    viewer.screenshot(flash=False)  # a draw tells layers what is in view
+    dock.where_box.setCurrentText(VIEW)
+    compare(dock, qtbot)
+    assert set(column(dock, "PSNR")) == {"LR [x] · the view", "LR · the view"}
+    part = dock._asked.regions[0]
+    assert 0 <= part.rows.start < part.rows.stop <= 200
+    assert part.rows.stop - part.rows.start < 200
+    expected = peak_signal_noise_ratio(hr[part.rows, part.columns], sr[part.rows, part.columns], data_range=255)
+    assert column(dock, "PSNR")["LR [x] · the view"] == f"{expected:.2f}"
+
+
+def test_a_layer_that_is_off_is_told_and_moved_with_one_click(viewer, dock, qtbot, hr):
+    off = moved(hr.astype(float), (2, -3), mode="nearest")
+    layer = viewer.add_image(off, name="cells off", scale=(4, 4), units=("nm", "nm"))
+    for other in dock.candidates.layers():
+        dock.candidates.tick(other, other is layer)
+    compare(dock, qtbot)
+    assert "cells off does not lie over the reference" in dock.warning.text()
+    rows, columns = re.search(r"by (\S+) rows and (\S+) columns \(14\.. nanometer\)", dock.warning.text()).groups()
+    assert (float(rows), float(columns)) == pytest.approx((-2, 3), abs=0.15)
+    before = column(dock, "PSNR")
+    click(qtbot, dock.register_button)
+    qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
+    np.testing.assert_allclose(layer.translate, (-8, 12), atol=0.5)
+    assert float(column(dock, "PSNR")["cells off"]) > float(before["cells off"]) + 10
+    assert dock.register_button.isHidden()
+
+
+def test_what_cannot_be_compared_is_said(viewer, dock, qtbot, sr):
+    away = viewer.add_image(sr, name="away", translate=(1e6, 0))
+    compare(dock, qtbot)
+    assert "away and cells HR do not overlap" in dock.status.text()
+    assert dock._judged is None
+    viewer.layers.remove(away)
+    dock.range_box.setValue(10)
+    compare(dock, qtbot)
+    assert "smaller than the range" in dock.status.text()
+
+
+def test_without_images_it_says_what_to_do(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
+    assert "Open a high-resolution image" in widget.status.text()
+    assert not widget.compare_button.isEnabled()
+
+
+def test_stacks_and_densities(viewer, dock, qtbot, rng):
+    viewer.layers.clear()
+    density = np.exp(gaussian_filter(rng.normal(size=(3, 64, 64)), (0, 2, 2)) * 8).astype(np.float32)
+    viewer.add_image(density, name="truth", metadata={METADATA_KEY: {"kind": "N-body"}})
+    viewer.add_image(density * 1.1, name="sr")
+    dock.reference_box.select_name("truth")
+    assert dock.density_box.isChecked()
+    compare(dock, qtbot)
+    assert "±" in column(dock, "PSNR")["sr"]
+    assert viewer.layers["error map [log₁₀ density] · sr"].data.shape == (3, 64, 64)
+
+
+def test_closing_the_dock_in_the_middle(viewer, dock, qtbot):
+    click(qtbot, dock.compare_button)
+    job = dock._job
+    viewer.window.remove_dock_widget(dock)
+    qtbot.waitUntil(lambda: not job.running, timeout=MINUTE)
+    viewer.add_image(np.zeros((8, 8)))  # nothing listens any more
+    assert len(viewer.layers) == 4
