@@ -11,7 +11,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.ndimage import shift as moved
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from napari_sr.metrics.spectral import power_spectrum
 from napari_sr.widgets.compare_form import SHAPES, VIEW
+from napari_sr.widgets.compare_plots import FRC, JOINT, PROFILE, SPECTRA
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.preview import camera
 
@@ -202,3 +204,52 @@ def test_closing_the_dock_in_the_middle(viewer, dock, qtbot):
     qtbot.waitUntil(lambda: not job.running, timeout=MINUTE)
     viewer.add_image(np.zeros((8, 8)))  # nothing listens any more
     assert len(viewer.layers) == 4
+
+
+def drawn(plots, qtbot, kind):
+    plots.kind_box.setCurrentText(kind)
+    qtbot.waitUntil(lambda: not plots._latest.busy, timeout=MINUTE)
+    return plots.plot
+
+
+def test_curves_of_the_comparison_and_their_files(viewer, dock, qtbot, tmp_path, hr, sr):
+    compare(dock, qtbot)
+    click(qtbot, dock.plots_button)
+    plots = dock._plots
+    spectra = drawn(plots, qtbot, SPECTRA)
+    assert list(spectra.curves) == ["reference", "LR [x]", "LR"]
+    assert spectra.x[-1] == pytest.approx(1 / 8)  # pixels of 4 nm
+    assert "nm" in spectra.x_label
+    np.testing.assert_allclose(spectra.curves["LR [x]"], power_spectrum(sr)[1])
+    assert drawn(plots, qtbot, FRC).limits.keys() == {"1/7", "half-bit", "3-sigma"}
+    # without a line, it says what to do
+    assert drawn(plots, qtbot, PROFILE) is None
+    assert "draw a line" in plots.status.text()
+    viewer.add_shapes([np.array([[10, 20], [50, 20]]) * 4.0], shape_type="line")
+    click(qtbot, plots.refresh_button)
+    qtbot.waitUntil(lambda: not plots._latest.busy, timeout=MINUTE)
+    np.testing.assert_allclose(plots.plot.curves["reference"][::2], hr[10:51, 20], atol=1e-6)
+    assert plots.plot.x[-1] == pytest.approx(160)
+    assert drawn(plots, qtbot, JOINT).name == "LR [x]"
+    for suffix in ("png", "svg", "csv"):
+        plots.save(tmp_path / f"plot.{suffix}")
+        assert (tmp_path / f"plot.{suffix}").stat().st_size > 1000
+    plots.save(tmp_path / "no" / "plot.png")
+    assert "could not be written" in plots.status.text()
+    plots.save(tmp_path / "plot.what")
+    assert "could not be written" in plots.status.text()
+    click(qtbot, dock.plots_button)  # a second click opens no second dock
+    assert dock._plots is plots
+
+
+def test_curves_follow_the_plane_that_is_shown(viewer, dock, qtbot, rng):
+    viewer.layers.clear()
+    stack = rng.normal(size=(3, 64, 64)).astype(np.float32)
+    viewer.add_image(stack, name="truth", scale=(1, 1, 1))
+    viewer.add_image(stack * 2, name="sr")
+    dock.reference_box.select_name("truth")
+    compare(dock, qtbot)
+    click(qtbot, dock.plots_button)
+    viewer.dims.set_current_step(0, 2)
+    plot = drawn(dock._plots, qtbot, SPECTRA)
+    np.testing.assert_allclose(plot.curves["reference"], power_spectrum(stack[2])[1])

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import threading
 
 import pytest
+from qtpy.QtCore import QObject
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.latest import Latest
@@ -16,8 +18,13 @@ def told():
 
 
 @pytest.fixture
-def latest(qapp, told):
-    return Latest(told.append, lambda message: told.append(f"failed: {message}"))
+def owner(qapp):
+    return QObject()
+
+
+@pytest.fixture
+def latest(owner, told):
+    return Latest(owner, told.append, lambda message: told.append(f"failed: {message}"))
 
 
 def test_of_what_is_asked_for_meanwhile_only_the_last_is_computed(latest, told, qtbot):
@@ -50,3 +57,16 @@ def test_a_failure_is_told_and_does_not_end_it(latest, told, qtbot):
     latest.ask(lambda: "after")
     qtbot.waitUntil(lambda: not latest.busy, timeout=MINUTE)
     assert told == ["failed: too small", "after"]
+
+
+def test_an_owner_that_is_gone_is_told_nothing(latest, owner, told, qtbot):
+    gate = threading.Event()
+    latest.ask(lambda: gate.wait(30) and "late")
+    latest.ask(lambda: "later")
+    owner.deleteLater()
+    qtbot.wait(10)
+    gc.collect()
+    gate.set()
+    qtbot.waitUntil(lambda: not latest.busy, timeout=MINUTE)
+    qtbot.wait(50)
+    assert told == []

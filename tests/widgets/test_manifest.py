@@ -28,7 +28,8 @@ def test_every_sample_is_in_the_menu_under_its_title():
 
 
 def test_widgets_are_in_the_layers_menu():
-    in_menu = {item.command for item in MANIFEST.contributions.menus["napari/layers/filter"]}
+    menus = ("napari/layers/filter", "napari/layers/measure")
+    in_menu = {item.command for menu in menus for item in MANIFEST.contributions.menus[menu]}
     of_layers = {w.command for w in MANIFEST.contributions.widgets} - {"napari-sr.train"}  # makes no layer of a layer
     assert in_menu == of_layers
 

@@ -152,7 +152,7 @@ def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
     for number in range(count):
         linear = reference.plane(number)
         place = tuple(int(n) for n in np.unravel_index(number, reference.stacked)) if reference.stacked else ()
-        baseline = None if scored is None else _brought(scored, number, reference, nearest=True)
+        baseline = None if scored is None else brought(scored, number, reference, nearest=True)
         for which, candidate in enumerate(asked.candidates):
             done = (number * len(asked.candidates) + which) / (count * len(asked.candidates))
             yield Working(done, f"Comparing {candidate.name} …")
@@ -199,7 +199,7 @@ class _Pair:
 
 def _pair(asked: Comparing, candidate: Placed, number: int, linear: Plane, covered: Overlap) -> _Pair:
     view = log_density if asked.density else np.asarray
-    raw = _brought(candidate, number, asked.reference)
+    raw = brought(candidate, number, asked.reference)
     pred, target = _finite(view(raw), candidate.name), _finite(view(linear), asked.reference.name)
     inside = (covered.rows, covered.columns)
     if asked.match:
@@ -208,7 +208,7 @@ def _pair(asked: Comparing, candidate: Placed, number: int, linear: Plane, cover
     return _Pair(raw, pred, target, inside)
 
 
-def _brought(image: Placed, number: int, reference: Placed, *, nearest: bool = False) -> Plane:
+def brought(image: Placed, number: int, reference: Placed, *, nearest: bool = False) -> Plane:
     """Return a plane of ``image`` on the reference's grid; a single one stands for all."""
     plane = image.plane(number if image.count() > 1 else 0)
     return onto(plane, image.grid, reference.grid, reference.layout.plane_shape, nearest=nearest)

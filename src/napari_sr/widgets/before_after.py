@@ -35,7 +35,7 @@ class BeforeAfter(QWidget):
             label.setFixedSize(SHOWN, SHOWN)
             label.setWordWrap(True)
             row.addLayout(column)
-        self._latest = Latest(self._show, self._fail)
+        self._latest = Latest(self, self._show, self._fail)
 
     def show_patch(self, hr: Any, preset: str, scale: int, limits: tuple[float, float], log: bool) -> None:
         """Show the middle of ``hr`` (its last plane) and its degraded self.

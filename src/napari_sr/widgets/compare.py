@@ -46,6 +46,8 @@ class Compare(CompareForm):
         self.register_button.clicked.connect(self.register)
         self.copy_button.clicked.connect(self._copy)
         self.save_button.clicked.connect(self._choose_file)
+        self.plots_button.clicked.connect(self.show_plots)
+        self._plots: Any = None
         self._chosen = False
         self.reference_box.activated.connect(self._on_choice)
         self.viewer.layers.events.inserted.connect(self._guess_reference)
@@ -156,6 +158,8 @@ class Compare(CompareForm):
             shown = f" {len(added)} maps were added, hidden: open their eyes in the list." if added else ""
         else:
             shown = " The reference is gone, so no maps were added."
+        if self._plots is not None:
+            self._plots.show_comparison(asked, reference)
         self.table.show_table(judged.table)
         self.conditions.setText(judged.table.conditions_line() + ".")
         self._warn(judged)
@@ -213,9 +217,25 @@ class Compare(CompareForm):
     def shut_down(self) -> None:
         """Stop listening to the viewer."""
         super().shut_down()
+        if self._plots is not None:
+            self._plots.shut_down()
+            self._plots = None
         self.viewer.layers.events.inserted.disconnect(self._guess_reference)
 
     # -- afterwards -------------------------------------------------------------------------------
+
+    def show_plots(self) -> None:
+        """Open the dock with the curves, or bring it to the front."""
+        from napari_sr.widgets.compare_plots import ComparisonPlots
+
+        reference = self.reference_box.layer()
+        if self._asked is None or reference is None:
+            return
+        if self._plots is None:
+            self._plots = ComparisonPlots(self.viewer)
+            self._plots_dock = self.viewer.window.add_dock_widget(self._plots, name="Curves", area="bottom")
+        self._plots_dock.show()
+        self._plots.show_comparison(self._asked, reference)
 
     def _copy(self) -> None:
         self.table.copy()

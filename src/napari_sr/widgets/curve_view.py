@@ -41,7 +41,7 @@ class CurveView(QWidget):
         self.picture.setFixedHeight(ROW_HEIGHT)
         # the picture follows the dock's width, never the other way round
         self.picture.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._latest = Latest(self._show, self.picture.setText)
+        self._latest = Latest(self, self._show, self.picture.setText)
         self.log_box = QCheckBox("logarithmic loss")
         self.log_box.setChecked(True)
         self.log_box.toggled.connect(self.draw)

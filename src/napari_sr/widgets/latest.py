@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
+from qtpy.compat import isalive
+from qtpy.QtCore import QObject
+
 from napari_sr.widgets.worker import Failed, Job
 
 
@@ -13,12 +16,14 @@ class Latest:
 
     Parameters
     ----------
+    owner
+        Is told nothing once it is gone.
     on_result, on_failure
         Receive the result, or a sentence about what went wrong, on the GUI thread.
     """
 
-    def __init__(self, on_result: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
-        self._on_result, self._on_failure = on_result, on_failure
+    def __init__(self, owner: QObject, on_result: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
+        self._owner, self._on_result, self._on_failure = owner, on_result, on_failure
         self._job: Job | None = None
         self._wanted: Callable[[], Any] | None = None
 
@@ -49,9 +54,15 @@ class Latest:
 
         def end(how: Any) -> None:
             self._job = None
+            if not isalive(self._owner):
+                return
             if isinstance(how, Failed) and not job.abandoned:
                 self._on_failure(how.message)
             self._next()
 
-        self._job = job = Job(make, on_event=self._on_result, on_end=end, keep=lambda event: True)
+        def show(result: Any) -> None:
+            if isalive(self._owner):
+                self._on_result(result)
+
+        self._job = job = Job(make, on_event=show, on_end=end, keep=lambda event: True)
         self._job.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QWidget
 
@@ -57,11 +58,11 @@ class ViewerWidget(QWidget):
             self._job = None
             if isinstance(how, Failed) and how.details:
                 print(how.details)
-            if not job.abandoned:  # else the controls are gone
+            if not job.abandoned and isalive(self):  # else the controls are gone
                 on_end(how)
                 self.refresh()
 
-        self._job = job = Job(make, on_event=on_event, on_end=end, keep=keep, patient=patient)
+        self._job = job = Job(make, on_event=self._while_alive(on_event), on_end=end, keep=keep, patient=patient)
         self.refresh()
         self._job.start()
 
@@ -75,13 +76,17 @@ class ViewerWidget(QWidget):
 
         def end(how: Failed | Stopped | Ended) -> None:
             self._side_jobs.remove(job)
-            if not job.abandoned:
+            if not job.abandoned and isalive(self):
                 on_end(how)
 
-        job = Job(make, on_event=on_event, on_end=end, keep=lambda event: True)
+        job = Job(make, on_event=self._while_alive(on_event), on_end=end, keep=lambda event: True)
         self._side_jobs.append(job)
         job.start()
         return job
+
+    def _while_alive(self, call: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Return ``call``, which does nothing once the window is gone: jobs outlive it for a moment."""
+        return lambda event: call(event) if isalive(self) else None
 
     def stopping(self) -> bool:
         """Return True once the job was asked to stop; may be called from any thread."""

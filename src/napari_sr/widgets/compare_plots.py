@@ -1,0 +1,216 @@
+"""The dock with the curves of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from matplotlib.figure import Figure
+from napari.layers import Image, Shapes
+from qtpy.compat import isalive
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_sr.errors import SRError
+from napari_sr.widgets.compare_layers import grid_of, pixels
+from napari_sr.widgets.latest import Latest
+from napari_sr.widgets.super_resolve_form import ERROR_STYLE, message_label
+
+if TYPE_CHECKING:
+    from napari_sr.evaluation.comparing import Comparing
+    from napari_sr.evaluation.plots import Curves, JointHistogram
+
+SPECTRA, RATIO, FRC, PROFILE, JOINT = (
+    "Power spectra", "Power beside the reference's", "Fourier ring correlation", "Profile along a line",
+    "Joint histogram",
+)  # fmt: skip
+#: what each can show, and what it cannot
+READ = {
+    SPECTRA: "How much detail there is of every size, whether it is the right one or not.",
+    RATIO: "1: as much detail of that size as in the reference. Above: too much, or noise. Below: lost.",
+    FRC: "How far detail of every size is that of the reference. Where a curve sinks below 1/7, there is no more truth "
+    "in it.",
+    PROFILE: "Values along the last line of the Shapes layer, in every image.",
+    JOINT: "On the line, both have the same value. A bent cloud: contrast was changed. A wide one: errors.",
+}
+COLOUR = "#c8c8c8"
+
+
+class ComparisonPlots(QWidget):
+    """Curves of the compared images, of the plane that is shown.
+
+    Parameters
+    ----------
+    viewer
+        Its slice, and its lines.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self._asked: Comparing | None = None
+        self._reference: Image | None = None
+        self.plot: Curves | JointHistogram | None = None
+        self.kind_box = QComboBox()
+        self.kind_box.addItems(list(READ))
+        self.image_box = QComboBox()
+        self.refresh_button = QPushButton("Draw again")
+        self.save_button = QPushButton("Save…")
+        self.figure = Figure(facecolor="none", layout="constrained")
+        self.canvas = FigureCanvasQTAgg(self.figure)
+        self.canvas.setStyleSheet("background: transparent;")
+        self.canvas.setMinimumSize(360, 240)
+        self.status = message_label()
+        row = QHBoxLayout()
+        row.addWidget(self.kind_box, 1)
+        row.addWidget(self.image_box, 1)
+        row.addWidget(self.refresh_button)
+        row.addWidget(self.save_button)
+        layout = QVBoxLayout(self)
+        layout.addLayout(row)
+        layout.addWidget(self.canvas, 1)
+        layout.addWidget(self.status)
+        self._latest = Latest(self, self._draw, self._fail)
+        self.kind_box.currentIndexChanged.connect(self.refresh)
+        self.image_box.currentIndexChanged.connect(self.refresh)
+        self.refresh_button.clicked.connect(self.refresh)
+        self.save_button.clicked.connect(self._choose_file)
+        viewer.dims.events.current_step.connect(self.refresh)
+
+    def show_comparison(self, asked: Comparing, reference: Image) -> None:
+        """Take what is compared, and draw."""
+        self._asked, self._reference = asked, reference
+        self.image_box.blockSignals(True)
+        self.image_box.clear()
+        self.image_box.addItems([c.name for c in asked.candidates])
+        self.image_box.blockSignals(False)
+        self.refresh()
+
+    def shut_down(self) -> None:
+        """Stop listening to the viewer."""
+        self._latest.forget()
+        self.viewer.dims.events.current_step.disconnect(self.refresh)
+
+    def refresh(self, event: Any = None) -> None:
+        """Compute the chosen curves in the background, then draw them."""
+        if not isalive(self):  # the window was closed, and its layers go one by one
+            return
+        asked, reference = self._asked, self._reference
+        self.image_box.setVisible(self.kind_box.currentText() == JOINT)
+        if asked is None or reference is None:
+            return
+        try:
+            compute = self._wanted(asked, reference)
+        except SRError as error:
+            self._fail(str(error))
+            return
+        self.status.setStyleSheet("")
+        self.status.setText("Drawing …")
+        self._latest.ask(compute)
+
+    def _wanted(self, asked: Comparing, reference: Image) -> Callable[[], Any]:
+        """Return what computes the chosen plot; raises :class:`SRError` if it cannot be."""
+        from napari_sr.evaluation import plots
+        from napari_sr.evaluation.table import short_names
+
+        kind, number, chosen = self.kind_box.currentText(), self._plane(asked), self.image_box.currentText()
+        size, unit = float(asked.reference.grid.step), f"{reference.units[-1]:~P}" or "px"
+        line = self._line(reference) if kind == PROFILE else None
+        names = short_names([c.name for c in asked.candidates])
+
+        def compute() -> Any:
+            # spectra of densities are those of the densities themselves, everything else is of their logarithm
+            raw, target, images = planes(asked, number, log=kind not in (SPECTRA, RATIO))
+            shown = {names[name]: image for name, image in images.items()}
+            if kind == JOINT:
+                return plots.joint_histogram(names[chosen], images[chosen], target)
+            if kind == FRC:
+                return plots.ring_correlations(shown, target, pixel_size=size, unit=unit)
+            if line is not None:
+                value = "log₁₀ density" if asked.density else "grey level"
+                return plots.line_profile(
+                    {"reference": target, **shown}, *line, value=value, pixel_size=size, unit=unit
+                )
+            return plots.spectra(shown, raw, ratio=kind == RATIO, pixel_size=size, unit=unit)
+
+        return compute
+
+    def _plane(self, asked: Comparing) -> int:
+        """Return the number of the plane that is shown."""
+        stacked = asked.reference.stacked
+        if not stacked:
+            return 0
+        step = self.viewer.dims.current_step[:-2][-len(stacked) :]
+        if len(step) < len(stacked):  # the stack was removed from the viewer
+            return 0
+        index = [min(int(s), n - 1) for s, n in zip(step, stacked, strict=True)]
+        return int(np.ravel_multi_index(index, stacked))
+
+    def _line(self, reference: Image) -> tuple[Any, Any]:
+        """Return both ends of the last line that was drawn, in pixels of the reference."""
+        shapes = [x for x in self.viewer.layers if isinstance(x, Shapes) and "line" in x.shape_type]
+        if not shapes:
+            raise SRError(
+                "Add a Shapes layer (the button above the list of layers), draw a line in it, then Draw again."
+            )
+        layer = shapes[-1]
+        last = max(i for i, kind in enumerate(layer.shape_type) if kind == "line")
+        own = grid_of(layer)
+        world = np.asarray(layer.data[last])[:, -2:] @ np.array(own.matrix).T + own.offset
+        start, end = pixels(grid_of(reference), world)
+        return start, end
+
+    def _draw(self, plot: Curves | JointHistogram) -> None:
+        self.plot = plot
+        self.figure.clear()
+        plot.draw(self.figure, colour=COLOUR)
+        self.canvas.draw_idle()
+        self.status.setStyleSheet("")
+        self.status.setText(READ[self.kind_box.currentText()])
+        self.save_button.setEnabled(True)
+
+    def _fail(self, message: str) -> None:
+        self.plot = None
+        self.figure.clear()
+        self.canvas.draw_idle()
+        self.status.setStyleSheet(ERROR_STYLE)
+        self.status.setText(message)
+        self.save_button.setEnabled(False)
+
+    def _choose_file(self) -> None:
+        kinds = "Picture (*.png);;Drawing (*.svg);;Values (*.csv)"
+        path, _ = QFileDialog.getSaveFileName(self, "Save the plot", "plot.png", kinds)
+        if path:
+            self.save(Path(path))
+
+    def save(self, path: Path) -> None:
+        """Write the plot: dark text on white as PNG or SVG, or its values as CSV."""
+        if self.plot is None:
+            return
+        try:
+            if path.suffix.lower() == ".csv":
+                path.write_text(self.plot.to_csv(), encoding="utf-8")
+            else:
+                printed = Figure(figsize=(7, 4.5), layout="constrained")
+                self.plot.draw(printed)
+                printed.savefig(path, dpi=200)
+        except (OSError, ValueError) as error:
+            self._tell(f"{path} could not be written ({getattr(error, 'strerror', None) or error}).")
+            return
+        self.status.setText(f"Saved {path}.")
+
+    def _tell(self, message: str) -> None:
+        self.status.setStyleSheet(ERROR_STYLE)
+        self.status.setText(message)
+
+
+def planes(asked: Comparing, number: int, *, log: bool) -> tuple[Any, Any, dict[str, Any]]:
+    """Return a plane of the reference, as it is and as it is compared, and of every candidate on its grid."""
+    from napari_sr.evaluation.comparing import brought
+    from napari_sr.evaluation.evaluate import log_density
+
+    view: Callable[[Any], Any] = log_density if asked.density and log else np.asarray
+    raw = asked.reference.plane(number)
+    return raw, view(raw), {c.name: view(brought(c, number, asked.reference)) for c in asked.candidates}
