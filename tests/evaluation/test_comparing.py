@@ -79,6 +79,17 @@ def test_on_any_other_grid_a_smooth_image_keeps_its_values_in_the_world():
     np.testing.assert_allclose(found, wave(target_rows + 10, target_columns + 12), atol=1e-3)
 
 
+@pytest.mark.parametrize("nearest", [True, False])
+@pytest.mark.parametrize("corner", [(40, 60), (-20, 90), (300, -300)])
+def test_a_window_of_an_image_is_the_same_as_a_part_of_the_whole(rng, nearest, corner):
+    image = rng.normal(size=(120, 140))
+    source = Grid(((1.7, 0.0), (0.0, 1.7)))
+    whole = onto(image, source, Grid(offset=(-400.0, -400.0)), (900, 900), nearest=nearest)
+    window = onto(image, source, Grid(offset=(float(corner[0]), float(corner[1]))), (30, 40), nearest=nearest)
+    part = whole[400 + corner[0] : 430 + corner[0], 400 + corner[1] : 440 + corner[1]]
+    np.testing.assert_allclose(window, part, atol=1e-6)
+
+
 def test_a_turned_grid(rng):
     image = rng.normal(size=(30, 40))
     quarter = Grid(((0.0, 1.0), (-1.0, 0.0)), (0.0, 29.0))  # row r lies at column 29 - r, column c at row c

@@ -15,6 +15,8 @@ from napari_sr.networks.interpolation import Bicubic
 
 #: differences of this many pixels between grids do not count
 TOLERANCE = 1e-3
+#: pixels around a window that a spline in it depends on
+MARGIN = 16
 #: pixels of the middle that a shift is measured on
 MEASURED = 1024
 
@@ -108,6 +110,7 @@ def onto(
         upscaled = Bicubic(scale=factor)(values)[0, 0].numpy()
         if upscaled.shape[0] >= shape[0] and upscaled.shape[1] >= shape[1]:
             return np.asarray(upscaled[: shape[0], : shape[1]])
+    image, offset = _needed(image, matrix, offset, shape)
     values64 = np.asarray(image, dtype=np.float64)
     reduced = float(np.sqrt(abs(np.linalg.det(matrix))))
     if reduced > 1.5 and not nearest:
@@ -117,6 +120,19 @@ def onto(
             values64, matrix, offset, output_shape=shape, order=0 if nearest else 3, mode="nearest", prefilter=True
         )
     )
+
+
+def _needed(
+    image: npt.NDArray[Any], matrix: npt.NDArray[np.float64], offset: npt.NDArray[np.float64], shape: tuple[int, int]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """Cut away what lies far from all pixels that are wanted: a small window of a large image costs little then."""
+    corners = np.array([(r, c) for r in (0, shape[0] - 1) for c in (0, shape[1] - 1)]) @ matrix.T + offset
+    margin = MARGIN * max(1.0, float(np.abs(matrix).max()))
+    cuts = []
+    for low, high, size in zip(corners.min(axis=0) - margin, corners.max(axis=0) + margin, image.shape, strict=True):
+        first = int(np.clip(np.floor(low), 0, size - 1))
+        cuts.append(slice(first, int(np.clip(np.ceil(high) + 1, first + 1, size))))
+    return image[cuts[0], cuts[1]], offset - np.array([cuts[0].start, cuts[1].start])
 
 
 def _whole_factor(matrix: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]) -> int:

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_sr.errors import SRError
 from napari_sr.widgets.compare_form import SHAPES, VIEW, CompareForm, is_helper
 from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.see_buttons import HINT, SeeButtons
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE
 from napari_sr.widgets.worker import Ended, Failed, Stopped
 
@@ -48,6 +49,13 @@ class Compare(CompareForm):
         self.save_button.clicked.connect(self._choose_file)
         self.plots_button.clicked.connect(self.show_plots)
         self._plots: Any = None
+        for box in (self.left_box, self.right_box):
+            box.layer_changed.connect(self._on_pair)
+        self.keys.setText(HINT)
+        self.see = SeeButtons(
+            self.viewer, pair=self._pair, reference=self.reference_box.layer, window=self,
+            buttons={"swipe": self.swipe_button, "side": self.side_button, "magnifier": self.magnifier_button},
+        )  # fmt: skip
         self._chosen = False
         self.reference_box.activated.connect(self._on_choice)
         self.viewer.layers.events.inserted.connect(self._guess_reference)
@@ -69,6 +77,19 @@ class Compare(CompareForm):
             elif self.status.text() == NO_IMAGE:
                 self.say("")
 
+    def _pair(self) -> tuple[Image, Image] | None:
+        """Return the layers that are compared by eye."""
+        left, right = self.left_box.layer(), self.right_box.layer()
+        if left is None or right is None or left is right:
+            self.say("Choose two different layers to compare by eye.", ERROR_STYLE)
+            return None
+        return left, right
+
+    def _on_pair(self) -> None:
+        """Other layers were chosen: what shows the old ones is switched off."""
+        for button in self.see.buttons.values():
+            button.setChecked(False)
+
     def _on_choice(self) -> None:
         """The user chose the reference: it is not guessed any more."""
         self._chosen = True
@@ -77,6 +98,14 @@ class Compare(CompareForm):
         likely = likely_reference(self.viewer)
         if likely is not None and not self._chosen:
             self.reference_box.select_name(likely.name)
+        self._guess_pair()
+
+    def _guess_pair(self) -> None:
+        """Compare the newest result with what it was made of, unless two layers are chosen already."""
+        candidates = self.candidates.layers()
+        if self.left_box.layer() is self.right_box.layer() and len(candidates) > 1:
+            self.left_box.select_name(candidates[-1].name)
+            self.right_box.select_name(candidates[0].name)
 
     def _on_reference(self) -> None:
         layer = self.reference_box.layer()
@@ -217,6 +246,7 @@ class Compare(CompareForm):
     def shut_down(self) -> None:
         """Stop listening to the viewer."""
         super().shut_down()
+        self.see.shut_down()
         if self._plots is not None:
             self._plots.shut_down()
             self._plots = None

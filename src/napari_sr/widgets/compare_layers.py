@@ -141,7 +141,8 @@ def add_maps(
                 viewer.layers.remove(old)
             layer = viewer.add_image(
                 image, name=wanted, colormap=ensure_colormap(colormap), contrast_limits=limits, visible=False,
-                metadata={METADATA_KEY: {"made_by": MADE, "meaning": meaning, "reference": reference.name}}, **geometry,
+                metadata={METADATA_KEY: {"made_by": MADE, "meaning": meaning, "of": name, "reference": reference.name}},
+                **geometry,
             )  # fmt: skip
             if hasattr(layer, "colorbar"):  # came with napari 0.7
                 layer.colorbar.visible = True
