@@ -58,6 +58,19 @@ def test_ssim_map_mean_is_scikit_images_ssim(pair):
     assert full[5:-5, 5:-5].mean() == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(11, 40), (256, 30), (257, 30), (262, 12), (700, 33)])
+def test_bands_are_the_whole(shape, rng):
+    target = gaussian_filter(rng.normal(size=shape), 2)
+    pred = target + 0.05 * rng.normal(size=shape)
+    mean, full = ssim_map(pred, target, data_range=float(np.ptp(target)))
+    expected, whole = reference.structural_similarity(
+        target, pred, data_range=float(np.ptp(target)), gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+        full=True,
+    )  # fmt: skip
+    np.testing.assert_allclose(full, whole, atol=1e-12)
+    assert mean == pytest.approx(expected, abs=1e-12)
+
+
 def test_ssim_equals_torchmetrics_inside(pair):
     pred, target = (torch.from_numpy(image)[None, None] for image in pair)
     span = float(np.ptp(pair[1]))

@@ -14,7 +14,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from napari_sr.metrics.spectral import power_spectrum
 from napari_sr.widgets.compare_form import SHAPES, VIEW
 from napari_sr.widgets.compare_plots import FRC, JOINT, PROFILE, SPECTRA
-from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.layers import METADATA_KEY, unit_text
 from napari_sr.widgets.preview import camera
 
 MINUTE = 60_000
@@ -157,7 +157,7 @@ def test_a_layer_that_is_off_is_told_and_moved_with_one_click(viewer, dock, qtbo
         dock.candidates.tick(other, other is layer)
     compare(dock, qtbot)
     assert "cells off does not lie over the reference" in dock.warning.text()
-    rows, columns = re.search(r"by (\S+) rows and (\S+) columns \(14\.. nanometer\)", dock.warning.text()).groups()
+    rows, columns = re.search(r"by (\S+) rows and (\S+) columns \(14\.. nm\)", dock.warning.text()).groups()
     assert (float(rows), float(columns)) == pytest.approx((-2, 3), abs=0.15)
     before = column(dock, "PSNR")
     click(qtbot, dock.register_button)
@@ -195,6 +195,13 @@ def test_stacks_and_densities(viewer, dock, qtbot, rng):
     compare(dock, qtbot)
     assert "±" in column(dock, "PSNR")["sr"]
     assert viewer.layers["error map [log₁₀ density] · sr"].data.shape == (3, 64, 64)
+
+
+def test_units_are_written_as_people_do(viewer):
+    assert unit_text(viewer.layers["cells HR"]) == "nm"
+    viewer.open_sample("napari-sr", "nbody")
+    assert unit_text(viewer.layers["N-body slice HR"]) == "Mpc/h"
+    assert unit_text(viewer.add_image(np.zeros((4, 4)))) == "px"
 
 
 def test_closing_the_dock_in_the_middle(viewer, dock, qtbot):

@@ -37,6 +37,8 @@ class Curves:
         Curves to read the others against, by name: drawn thin.
     log
         Both axes logarithmic.
+    y_limits
+        Shown range of values; all if None.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Curves:
     curves: Mapping[str, Values]
     limits: Mapping[str, Values] = field(default_factory=dict)
     log: bool = False
+    y_limits: tuple[float, float] | None = None
 
     def to_csv(self) -> str:
         """Return all curves as columns."""
@@ -66,6 +69,8 @@ class Curves:
         if self.log:
             axis.set_xscale("log")
             axis.set_yscale("log")
+        if self.y_limits is not None:
+            axis.set_ylim(*self.y_limits)
         _dress(figure, self.title, self.x_label, self.y_label, colour)
         axis.legend(fontsize=8, frameon=False, labelcolor=colour)
 
@@ -97,6 +102,7 @@ class JointHistogram:
         axis.pcolormesh(rows, columns, np.log1p(self.counts.T), cmap="viridis", shading="flat", rasterized=True)
         low, high = max(rows[0], columns[0]), min(rows[-1], columns[-1])
         axis.plot([low, high], [low, high], color="white", linewidth=0.8)
+        axis.set_aspect("equal")
         _dress(figure, f"{self.title}: {self.name}", "reference", self.name, colour)
 
 
@@ -148,7 +154,7 @@ def ring_correlations(images: Mapping[str, Plane], reference: Plane, *, pixel_si
     limits = {name: one.threshold(name) for name in THRESHOLDS}
     return Curves(
         "Fourier ring correlation with the reference (resolution at 1/7)", f"spatial frequency [cycles / {unit}]",
-        "correlation", one.frequencies, curves, limits,
+        "correlation", one.frequencies, curves, limits, y_limits=(-0.2, 1.05),
     )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from napari_sr.metrics import METRICS, Spec, check_pair
 
 #: side of the sliding window of SSIM, in pixels (Gaussian, sigma 1.5, truncated at 3.5 sigma)
 WINDOW = 11
+#: rows that are worked on at a time
+BAND = 256
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
@@ -26,16 +30,28 @@ def ssim_map(
     check_pair(pred, target, data_range)
     if min(target.shape) < WINDOW:
         return float("nan"), np.full(target.shape, np.nan)
-    mean, full = structural_similarity(
-        np.asarray(target, dtype=np.float64),
-        np.asarray(pred, dtype=np.float64),
+    bands = [slice(start, start + BAND) for start in range(0, target.shape[0], BAND)]
+    # scipy's filters run beside each other, and a band of the image takes little memory
+    with ThreadPoolExecutor(max_workers=min(len(bands), os.cpu_count() or 1)) as pool:
+        full = np.concatenate(list(pool.map(lambda rows: _band(pred, target, rows, data_range), bands)))
+    border = WINDOW // 2
+    return float(full[border:-border, border:-border].mean()), full
+
+
+def _band(pred: npt.NDArray[Any], target: npt.NDArray[Any], rows: slice, data_range: float) -> npt.NDArray[np.float64]:
+    """Return the SSIM map of some rows, as it is in the map of the whole image."""
+    top = max(0, min(rows.start - WINDOW, target.shape[0] - 2 * WINDOW))
+    wide = slice(top, min(rows.stop + WINDOW, target.shape[0]))
+    _, full = structural_similarity(
+        np.asarray(target[wide], dtype=np.float64),
+        np.asarray(pred[wide], dtype=np.float64),
         data_range=data_range,
         gaussian_weights=True,
         sigma=1.5,
         use_sample_covariance=False,
         full=True,
     )
-    return float(mean), np.asarray(full)
+    return np.asarray(full)[rows.start - top :][: rows.stop - rows.start]
 
 
 def ssim(pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: float) -> float | None:

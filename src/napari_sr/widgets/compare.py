@@ -12,9 +12,10 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.compare_form import SHAPES, VIEW, CompareForm, is_helper
-from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.layers import METADATA_KEY, unit_text
 from napari_sr.widgets.see_buttons import HINT, SeeButtons
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE
+from napari_sr.widgets.trust_section import TrustSection
 from napari_sr.widgets.worker import Ended, Failed, Stopped
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Compare(CompareForm):
             self.viewer, pair=self._pair, reference=self.reference_box.layer, window=self,
             buttons={"swipe": self.swipe_button, "side": self.side_button, "magnifier": self.magnifier_button},
         )  # fmt: skip
+        self.trust = TrustSection(self.viewer, start_job=self._start_trust, say=self.say, stopping=self.stopping)
+        self.without_reference.addWidget(self.trust)
         self._chosen = False
         self.reference_box.activated.connect(self._on_choice)
         self.viewer.layers.events.inserted.connect(self._guess_reference)
@@ -67,6 +70,7 @@ class Compare(CompareForm):
         running, ready = self._job is not None, bool(self.reference_box.layer() and self.candidates.layers())
         self.compare_button.setEnabled(ready and not running)
         self.cancel_button.setEnabled(running)
+        self.trust.set_running(running)
         self.register_button.setVisible(bool(self._to_move) and not running)
         for widget in (self.copy_button, self.save_button, self.plots_button):
             widget.setEnabled(self._judged is not None)
@@ -207,7 +211,7 @@ class Compare(CompareForm):
     def _shift_sentence(self, shift: Shift) -> str:
         reference = self.reference_box.layer()
         distance = np.hypot(shift.rows, shift.columns)
-        world = "" if reference is None else f" ({distance * reference.scale[-1]:.3g} {reference.units[-1]})"
+        world = "" if reference is None else f" ({distance * reference.scale[-1]:.3g} {unit_text(reference)})"
         return (
             f"{shift.name} does not lie over the reference: it would have to move by {shift.rows:+.1f} rows and "
             f"{shift.columns:+.1f} columns{world}. Its figures and maps are worse for it."
@@ -235,6 +239,16 @@ class Compare(CompareForm):
             self.say(how.message, ERROR_STYLE)
         elif isinstance(how, Stopped):
             self.say("Cancelled. Nothing was added.")
+
+    def _start_trust(self, work: Any, on_event: Any, keep: Any) -> None:
+        """Run what a map without a reference takes, with the same bar and the same Cancel."""
+
+        def show(event: Any) -> None:
+            if hasattr(event, "fraction"):
+                self.bar.setValue(round(1000 * event.fraction))
+            on_event(event)
+
+        self.start_job(work, show, self._end, keep=keep)
 
     def cancel(self) -> None:
         """Stop at the next image."""

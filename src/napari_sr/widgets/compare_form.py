@@ -21,12 +21,12 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_sr.metrics.maps import KINDS
 from napari_sr.widgets.figure_table import FigureTable
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.sections import VerticalArea, section
 from napari_sr.widgets.super_resolve_form import WARNING_STYLE, message_label
 from napari_sr.widgets.viewer_widget import ViewerWidget
 
@@ -168,40 +168,43 @@ class CompareForm(ViewerWidget):
         form.addRow("Compare", self.candidates)
         form.addRow("Measure in", self.where_box)
         form.addRow("Add", _row(self.ssim_box, self.error_box, self.kind_box))
-        more = QWidget()
-        inside = QFormLayout(more)
-        inside.addRow("Border left out", self.crop_box)
-        inside.addRow("Data range", self.range_box)
-        inside.addRow(self.match_box)
-        inside.addRow(self.density_box)
-        self.advanced = QCollapsible("Advanced")
-        self.advanced.addWidget(more)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.advanced)
-        layout.addLayout(_row(self.compare_button, self.cancel_button))
-        layout.addWidget(self.bar)
-        layout.addWidget(self.status)
-        layout.addWidget(self.warning)
-        layout.addWidget(self.register_button)
-        layout.addWidget(self.table)
-        layout.addWidget(self.conditions)
-        layout.addLayout(_row(self.copy_button, self.save_button, self.plots_button))
-        see = QWidget()
-        by_eye = QVBoxLayout(see)
-        by_eye.setContentsMargins(0, 0, 0, 0)
-        layers = QFormLayout()
-        layers.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        layers.addRow("Left", self.left_box)
-        layers.addRow("Right", self.right_box)
-        by_eye.addLayout(layers)
+        more = QFormLayout()
+        more.addRow("Border left out", self.crop_box)
+        more.addRow("Data range", self.range_box)
+        more.addRow(self.match_box)
+        more.addRow(self.density_box)
+        self.advanced = section("Advanced", more, expanded=False)
+        with_reference = QVBoxLayout()
+        with_reference.addLayout(form)
+        with_reference.addWidget(self.advanced)
+        with_reference.addWidget(self.compare_button)
+        with_reference.addWidget(self.warning)
+        with_reference.addWidget(self.register_button)
+        with_reference.addWidget(self.table)
+        with_reference.addWidget(self.conditions)
+        with_reference.addLayout(_row(self.copy_button, self.save_button, self.plots_button))
+        by_eye, pair = QVBoxLayout(), QFormLayout()
+        pair.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        pair.addRow("Left", self.left_box)
+        pair.addRow("Right", self.right_box)
+        by_eye.addLayout(pair)
         by_eye.addLayout(_row(self.swipe_button, self.side_button, self.magnifier_button))
         by_eye.addWidget(self.keys)
-        self.see_section = QCollapsible("Compare by eye")
-        self.see_section.addWidget(see)
-        self.see_section.expand(animate=False)
-        layout.addWidget(self.see_section)
-        layout.addStretch(1)
+        self.without_reference = QVBoxLayout()
+        self.reference_section = section("With a reference", with_reference)
+        self.see_section = section("By eye", by_eye)
+        self.trust_section = section("Without a reference", self.without_reference, expanded=False)
+        content = QWidget()
+        inside = QVBoxLayout(content)
+        inside.setContentsMargins(4, 4, 4, 4)
+        for part in (self.reference_section, self.see_section, self.trust_section):
+            inside.addWidget(part)
+        inside.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(VerticalArea(content), 1)
+        layout.addWidget(self.status)
+        layout.addLayout(_row(self.bar, self.cancel_button))
 
     def say(self, text: str, style: str = "") -> None:
         """Show a sentence under the buttons."""

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QVB
 from napari_sr.errors import SRError
 from napari_sr.widgets.compare_layers import grid_of, pixels
 from napari_sr.widgets.latest import Latest
+from napari_sr.widgets.layers import unit_text
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, message_label
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class ComparisonPlots(QWidget):
         from napari_sr.evaluation.table import short_names
 
         kind, number, chosen = self.kind_box.currentText(), self._plane(asked), self.image_box.currentText()
-        size, unit = float(asked.reference.grid.step), f"{reference.units[-1]:~P}" or "px"
+        size, unit = float(asked.reference.grid.step), unit_text(reference)
         line = self._line(reference) if kind == PROFILE else None
         names = short_names([c.name for c in asked.candidates])
 

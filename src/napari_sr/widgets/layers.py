@@ -66,6 +66,11 @@ def snapshot(layer: Image) -> Snapshot:
     )
 
 
+def unit_text(layer: Any) -> str:
+    """Return the unit of a layer's columns as people write it: ``nm``, ``Mpc/h``, ``px``."""
+    return f"{layer.units[-1]:~P}".replace("Mpc_h", "Mpc/h") or "px"
+
+
 def check_axes(axes: str, layer: Image) -> None:
     """Raise :class:`ImageError` if ``axes`` do not fit the layer as napari shows it."""
     shape = tuple((layer.data[0] if layer.multiscale else layer.data).shape)

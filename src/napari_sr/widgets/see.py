@@ -105,6 +105,10 @@ class SideBySide:
     def __init__(self, viewer: Any, layers: list[Image]) -> None:
         self.viewer = viewer
         self._visible = {layer: bool(layer.visible) for layer in viewer.layers}
+        bars = [x for x in viewer.layers if getattr(getattr(x, "colorbar", None), "visible", False)]
+        self._bars = bars  # they would cover a good part of small pictures
+        for layer in bars:
+            layer.colorbar.visible = False
         grid = grid_mode(viewer)
         self._grid = (bool(grid.enabled), int(grid.stride), tuple(grid.shape))
         for layer in viewer.layers:
@@ -116,6 +120,8 @@ class SideBySide:
         """Show the layers as they were."""
         grid = grid_mode(self.viewer)
         grid.enabled, grid.stride, grid.shape = self._grid
+        for layer in self._bars:
+            layer.colorbar.visible = True
         for layer, visible in self._visible.items():
             if layer in self.viewer.layers:
                 layer.visible = visible

@@ -5,18 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QSpinBox,
     QStackedWidget,
@@ -27,6 +25,7 @@ from superqt import QCollapsible
 
 from napari_sr.widgets.before_after import BeforeAfter
 from napari_sr.widgets.layer_box import LayerBox
+from napari_sr.widgets.sections import VerticalArea, section
 from napari_sr.widgets.super_resolve_form import WARNING_STYLE, message_label
 from napari_sr.widgets.viewer_widget import ViewerWidget
 
@@ -41,20 +40,16 @@ class TrainForm(ViewerWidget):
         self._make_data_controls()
         self._make_recipe_controls()
         self._make_run_controls()
-        self.data_section = _section("1  Images", self._data_layout())
-        self.recipe_section = _section("2  Recipe", self._recipe_layout())
-        self.run_section = _section("3  Run", self._run_layout())
+        self.data_section = section("1  Images", self._data_layout())
+        self.recipe_section = section("2  Recipe", self._recipe_layout())
+        self.run_section = section("3  Run", self._run_layout())
         content = QWidget()
         inside = QVBoxLayout(content)
         inside.setContentsMargins(4, 4, 4, 4)
-        for section in (self.data_section, self.recipe_section, self.run_section):
-            inside.addWidget(section)
+        for part in (self.data_section, self.recipe_section, self.run_section):
+            inside.addWidget(part)
         inside.addStretch(1)
-        self.area = area = _VerticalArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(content)
+        self.area = area = VerticalArea(content)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(area)
@@ -188,16 +183,6 @@ class TrainForm(ViewerWidget):
         self.warning.setVisible(bool(text))
 
 
-class _VerticalArea(QScrollArea):
-    """A scroll area that is never narrower than what is in it."""
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        size, content, bar = super().minimumSizeHint(), self.widget(), self.verticalScrollBar()
-        if content is not None and bar is not None:
-            size.setWidth(content.minimumSizeHint().width() + bar.sizeHint().width())
-        return size
-
-
 class PathEdit(QWidget):
     """A path of a file or folder, typed, dropped, or chosen."""
 
@@ -239,22 +224,3 @@ def _form(parent: QWidget | None = None) -> QFormLayout:
     form.setContentsMargins(0, 0, 0, 0)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
     return form
-
-
-class _Section(QCollapsible):
-    """Grows with its content: the original only notices a content that was given more room."""
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        if event.type() == QEvent.Type.LayoutRequest and self.isExpanded():
-            self.expand(animate=False)
-        return bool(super().eventFilter(watched, event))
-
-
-def _section(title: str, layout: QVBoxLayout) -> QCollapsible:
-    section = _Section(title)
-    content = QWidget()
-    layout.setContentsMargins(0, 0, 0, 0)
-    content.setLayout(layout)
-    section.addWidget(content)
-    section.expand(animate=False)
-    return section

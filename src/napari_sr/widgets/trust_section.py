@@ -1,0 +1,208 @@
+"""*Without a reference*: maps that ask a super-resolved layer whether it can be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from napari.utils.colormaps import ensure_colormap
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_sr.errors import SRError
+from napari_sr.evaluation.trust import CONSISTENCY, UNCERTAINTY, Consistent, Uncertain
+from napari_sr.widgets.alignment import resampled_transform
+from napari_sr.widgets.compare_layers import grid_of, placed, region, view_corners
+from napari_sr.widgets.layer_box import LayerBox
+from napari_sr.widgets.layers import METADATA_KEY, Snapshot, snapshot, spatial_factors
+from napari_sr.widgets.super_resolve_form import ERROR_STYLE, message_label
+
+NOT_OURS = "Choose a layer that Super-resolve has made: it knows its model, and the image that it was made of."
+#: made_by of the layers that are added
+MADE = "trust"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A super-resolved layer, the layer it was made of, and how."""
+
+    sr: Image
+    lr: Image
+    source: Snapshot
+    axes: str
+    model: str
+    scale: int
+    degradation: str
+    density: bool
+
+    @property
+    def unit(self) -> str:
+        """Of intensities as they are compared."""
+        return "log₁₀ density" if self.density else "grey levels"
+
+
+def made_from(viewer: Any, layer: Image | None) -> Made:
+    """Return where a super-resolved layer comes from.
+
+    Raises
+    ------
+    SRError
+        If it does not say, or its source is gone.
+    """
+    said = {} if layer is None else layer.metadata.get(METADATA_KEY, {})
+    card = said.get("model_card")
+    if layer is None or card is None or said.get("made_by") != "super-resolution":
+        raise SRError(NOT_OURS)
+    source = next((x for x in viewer.layers if x.name == said["source_layer"] and isinstance(x, Image)), None)
+    if source is None:
+        raise SRError(f"{said['source_layer']}, which {layer.name} was made of, is not in the viewer any more.")
+    taken = snapshot(source)
+    return Made(
+        layer, source, taken, taken.axes, card["name"], int(card["scale"]), card["degradation"],
+        card["intensity"].get("kind") == "log",
+    )  # fmt: skip
+
+
+class TrustSection(QWidget):
+    """The choice of a layer, two buttons, and what the maps mean.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    start_job, say, stopping
+        Of the dock widget that holds this.
+    """
+
+    def __init__(
+        self, viewer: Any, *, start_job: Callable[..., None], say: Callable[..., None], stopping: Callable[[], bool]
+    ) -> None:
+        super().__init__()
+        self.viewer, self._start, self._say, self._stopping = viewer, start_job, say, stopping
+        self.layer_box = LayerBox(viewer)
+        self.layer_box.setToolTip("A super-resolved layer.")
+        self.consistency_button = QPushButton("Consistency map")
+        self.consistency_button.setToolTip(CONSISTENCY)
+        self.uncertainty_button = QPushButton("Uncertainty map")
+        self.uncertainty_button.setToolTip(UNCERTAINTY)
+        self.view_box = QCheckBox("uncertainty only of what is in view (the rest takes eight runs, too)")
+        self.view_box.setChecked(True)
+        self.meaning = message_label()
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("Picture", self.layer_box)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.consistency_button, 1)
+        buttons.addWidget(self.uncertainty_button, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        layout.addLayout(buttons)
+        layout.addWidget(self.view_box)
+        layout.addWidget(self.meaning)
+        self.consistency_button.clicked.connect(self.consistency)
+        self.uncertainty_button.clicked.connect(self.uncertainty)
+
+    def set_running(self, running: bool) -> None:
+        """Enable what can be pressed now."""
+        for button in (self.consistency_button, self.uncertainty_button):
+            button.setEnabled(not running)
+
+    def consistency(self) -> None:
+        """Degrade the picture again, and add what is left of the measured image."""
+        made = self._made()
+        if made is None:
+            return
+        from napari_sr.evaluation.trust import iter_consistency
+
+        data = snapshot(made.sr).data
+        self.meaning.setText(CONSISTENCY)
+
+        def work() -> Generator[Any, None, None]:
+            yield from iter_consistency(
+                data, made.source.data, axes=made.axes, scale=made.scale, degradation=made.degradation,
+                density=made.density,
+            )  # fmt: skip
+
+        def show(found: Consistent) -> None:
+            limit = float(np.percentile(np.abs(found.residual), 99.9)) or 1.0
+            transform = resampled_transform(made.lr, spatial_factors(made.axes, 1))
+            name = f"consistency map [{made.unit}] · {made.sr.name}"
+            self._add(name, found.residual, transform, made, "RdBu_r", (-limit, limit), CONSISTENCY)
+            self._say(found.sentence(made.unit))
+
+        self._run(work, Consistent, show)
+
+    def uncertainty(self) -> None:
+        """Super-resolve eight views, and add how much they differ."""
+        made = self._made()
+        if made is None:
+            return
+        from napari_sr.evaluation.trust import iter_uncertainty
+        from napari_sr.store import load_model
+
+        try:
+            data, start = self._part(made)
+        except SRError as error:
+            self._say(str(error), ERROR_STYLE)
+            return
+        self.meaning.setText(UNCERTAINTY)
+
+        def work() -> Generator[Any, None, None]:
+            yield from iter_uncertainty(data, [load_model(made.model)], axes=made.axes, should_stop=self._stopping)
+
+        def show(found: Uncertain) -> None:
+            limit = float(np.nanpercentile(found.deviation, 99.9)) or 1.0
+            transform = resampled_transform(made.lr, spatial_factors(made.axes, made.scale), start)
+            unit = "density" if made.density else "grey levels"
+            name = f"uncertainty map [{unit}] · {made.sr.name}"
+            self._add(name, found.deviation, transform, made, "magma", (0.0, limit), UNCERTAINTY)
+            self._say(found.sentence(unit))
+
+        self._run(work, Uncertain, show)
+
+    def _made(self) -> Made | None:
+        try:
+            return made_from(self.viewer, self.layer_box.layer())
+        except SRError as error:
+            self._say(str(error), ERROR_STYLE)
+            return None
+
+    def _part(self, made: Made) -> tuple[Any, list[float]]:
+        """Return what is to be looked at, and its first pixel on every spatial axis."""
+        spatial = [a for a in made.axes if a != "S"]
+        start = [0.0] * len(spatial)
+        if not self.view_box.isChecked():
+            return made.source.data, start
+        window = region("The view", grid_of(made.lr), view_corners(self.viewer), placed(made.lr).layout.plane_shape)
+        part = {"Y": window.rows, "X": window.columns}
+        for axis, rows in part.items():
+            start[spatial.index(axis)] = float(rows.start)
+        return made.source.data[tuple(part.get(a, slice(None)) for a in made.axes)], start
+
+    def _run(self, work: Callable[[], Generator[Any, None, None]], kind: type, show: Callable[[Any], None]) -> None:
+        def on_event(event: Any) -> None:
+            if isinstance(event, kind):
+                show(event)
+            else:
+                self._say(f"{event.stage or 'Super-resolving …'} {event.fraction:.0%}")
+
+        self._start(work, on_event, keep=lambda event: isinstance(event, kind))
+
+    def _add(
+        self, name: str, image: Any, transform: dict[str, Any], made: Made, colormap: str, limits: tuple[float, float],
+        meaning: str,
+    ) -> None:  # fmt: skip
+        """Add a map over the picture; one of that name is replaced."""
+        shown = image[..., :3].mean(axis=-1, dtype=np.float32) if made.axes.endswith("S") else image
+        for old in [x for x in self.viewer.layers if x.name == name]:
+            self.viewer.layers.remove(old)
+        layer = self.viewer.add_image(
+            shown, name=name, colormap=ensure_colormap(colormap), contrast_limits=limits,
+            metadata={METADATA_KEY: {"made_by": MADE, "meaning": meaning, "of": made.sr.name}},
+            axis_labels=made.lr.axis_labels, units=made.lr.units, **transform,
+        )  # fmt: skip
+        if hasattr(layer, "colorbar"):
+            layer.colorbar.visible = True

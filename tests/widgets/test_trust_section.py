@@ -1,0 +1,102 @@
+"""*Without a reference*: maps of layers that Super-resolve has made."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from scipy.ndimage import gaussian_filter
+
+from napari_sr.evaluation.trust import CONSISTENCY, UNCERTAINTY, Uncertain, iter_uncertainty, plane_consistency
+from napari_sr.store import load_model
+from napari_sr.widgets.layers import METADATA_KEY
+
+MINUTE = 60_000
+
+
+@pytest.fixture
+def lr(rng):
+    return np.clip(128 + 500 * gaussian_filter(rng.normal(size=(40, 50)), 2), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def picture(viewer, widget, qtbot, lr):
+    """A layer that the Super-resolve widget has made."""
+    viewer.add_image(lr, name="cells", scale=(8, 8), units=("nm", "nm"))
+    assert widget.model_box.select("em-wiener-x4")
+    qtbot.mouseClick(widget.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: widget._job is None, timeout=MINUTE)
+    return viewer.layers["cells [em-wiener-x4]"]
+
+
+@pytest.fixture
+def dock(viewer, picture):
+    _, built = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
+    built.trust_section.expand(animate=False)
+    built.trust.layer_box.select_name(picture.name)
+    return built
+
+
+def press(dock, qtbot, button):
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
+
+
+def test_the_consistency_map_lies_over_the_measured_image(viewer, dock, qtbot, picture, lr):
+    press(dock, qtbot, dock.trust.consistency_button)
+    layer = viewer.layers[f"consistency map [grey levels] · {picture.name}"]
+    expected = plane_consistency(picture.data, lr, scale=4, degradation="em")
+    np.testing.assert_allclose(layer.data, expected.residual, atol=1e-5)
+    np.testing.assert_allclose(layer.scale, (8, 8))
+    assert layer.units == viewer.layers["cells"].units
+    assert f"differs by {expected.rse:.3g} grey levels (RSE)" in dock.status.text()
+    assert dock.trust.meaning.text() == CONSISTENCY
+    assert layer.metadata[METADATA_KEY]["meaning"] == CONSISTENCY
+    # once more replaces it, and it is not an image to compare
+    press(dock, qtbot, dock.trust.consistency_button)
+    assert sum(x.name.startswith("consistency map") for x in viewer.layers) == 1
+    assert layer.name not in [x.name for x in dock.candidates.layers()]
+
+
+def test_the_uncertainty_map_lies_over_the_picture(viewer, dock, qtbot, picture, lr):
+    dock.trust.view_box.setChecked(False)
+    press(dock, qtbot, dock.trust.uncertainty_button)
+    layer = viewer.layers[f"uncertainty map [grey levels] · {picture.name}"]
+    *_, expected = iter_uncertainty(lr, [load_model("em-wiener-x4")], axes="YX")
+    assert isinstance(expected, Uncertain)
+    np.testing.assert_allclose(layer.data, expected.deviation, atol=1e-4)
+    np.testing.assert_allclose(layer.scale, picture.scale)
+    np.testing.assert_allclose(layer.translate, picture.translate)
+    assert dock.trust.meaning.text() == UNCERTAINTY
+
+
+def test_uncertainty_of_what_is_in_view(viewer, dock, qtbot, picture, lr):
+    viewer.layers["cells"].corner_pixels = np.array([[10, 20], [29, 39]])
+    for layer in viewer.layers:
+        layer.visible = layer.name == "cells"
+    press(dock, qtbot, dock.trust.uncertainty_button)
+    layer = viewer.layers[f"uncertainty map [grey levels] · {picture.name}"]
+    rows, columns = (n // 4 for n in layer.data.shape)
+    assert 0 < rows <= 40
+    assert 0 < columns <= 50
+    # its first pixel lies over the picture's grid
+    at = (np.asarray(layer.translate) - np.asarray(picture.translate)) / np.asarray(picture.scale)
+    np.testing.assert_allclose(at, np.round(at / 4) * 4, atol=1e-6)
+
+
+def test_what_it_cannot_know_is_said(viewer, dock, qtbot, picture):
+    dock.trust.layer_box.select_name("cells")
+    press(dock, qtbot, dock.trust.consistency_button)
+    assert "Choose a layer that Super-resolve has made" in dock.status.text()
+    dock.trust.layer_box.select_name(picture.name)
+    viewer.layers.remove("cells")
+    press(dock, qtbot, dock.trust.uncertainty_button)
+    assert "is not in the viewer any more" in dock.status.text()
+
+
+def test_cancel(viewer, dock, qtbot, picture):
+    dock.trust.view_box.setChecked(False)
+    count = len(viewer.layers)
+    qtbot.mouseClick(dock.trust.uncertainty_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dock.cancel_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
+    assert len(viewer.layers) == count
+    assert "Cancelled" in dock.status.text()
