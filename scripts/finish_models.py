@@ -63,6 +63,18 @@ TEXTS = {
         "truth rather than sharp.",
         "Ledig et al. 2017, arXiv:1609.04802; Gulrajani et al. 2017, arXiv:1704.00028",
     ),
+    "em-wgan-x4": (
+        "WGAN-GP ×4 for electron microscopy",
+        "The generator of em-wgan-pixel-x4, trained further against a critic that tells its pictures from real ones: "
+        "sharper, and further from the truth. Detail may be invented; look at the consistency and uncertainty maps.",
+        "Ledig et al. 2017, arXiv:1609.04802; Gulrajani et al. 2017, arXiv:1704.00028",
+    ),
+    "nbody-wgan-x4": (
+        "WGAN-GP ×4 for N-body densities",
+        "Trained against a critic on block means of the logarithm of dark-matter density slices: made for the "
+        "spectrum, not for the place of every clump.",
+        "Ledig et al. 2017, arXiv:1609.04802; Gulrajani et al. 2017, arXiv:1704.00028",
+    ),
     "nbody-dfcan-x4": (
         "DFCAN ×4 for N-body densities",
         "Fourier channel attention network for dark-matter density slices (units of the mean density), trained on "

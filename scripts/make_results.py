@@ -16,6 +16,7 @@ from finish_models import TESTS
 from napari_sr import load_model
 from napari_sr.data.folders import read_planes
 from napari_sr.evaluation import evaluate_models
+from napari_sr.metrics.naturalness import shipped_model
 from napari_sr.model import Model, save
 from napari_sr.store import model_paths
 
@@ -41,7 +42,12 @@ def main() -> None:
             models = [load_model(n) for n in names]
             preset = "nbody" if kind == "N-body" else "em"
             table = evaluate_models(
-                models, read_planes(path), degradation=preset, rounded=rounded, density=kind == "N-body"
+                models,
+                read_planes(path),
+                degradation=preset,
+                rounded=rounded,
+                density=kind == "N-body",
+                naturalness=shipped_model(kind),
             )
             parts.append(f"## {kind}: {title}\n\n{table.to_markdown()}\n")
             print(parts[-1], flush=True)

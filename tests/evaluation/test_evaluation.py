@@ -7,11 +7,13 @@ from skimage.metrics import peak_signal_noise_ratio
 from small_models import make_model
 
 from napari_sr import load_model
+from napari_sr.data.samples import load_sample
 from napari_sr.degradations import degrade
 from napari_sr.errors import ImageError
 from napari_sr.evaluation import evaluate_images, evaluate_models
 from napari_sr.evaluation.compare import Compared, iter_compared
 from napari_sr.inference import Progress, upscale
+from napari_sr.metrics.naturalness import fit_naturalness, naturalness_model, niqe, shipped_model
 
 
 @pytest.fixture
@@ -92,3 +94,38 @@ def test_rows_that_fill_no_lr_pixel_are_left_out_of_the_reference(truth):
 def test_a_reference_of_another_size_is_refused_before_the_work(truth):
     with pytest.raises(ImageError, match="result will have"):
         next(iter_compared(truth[0], make_model(), truth[0], axes="YX"))
+
+
+def test_niqe_of_every_model_and_of_the_truth(rng):
+    images = [
+        np.clip(128 + 300 * gaussian_filter(rng.normal(size=(384, 384)), 1.5), 0, 255).astype(np.uint8)
+        for _ in range(4)
+    ]
+    own = fit_naturalness(images[1:], data_range=255)
+    table = evaluate_models([load_model("lanczos-x4")], images[:1], degradation="em", naturalness=own)
+    found = {row.name: row.means["niqe"] for row in table.rows}
+    sr = upscale(degrade(images[0], "em", 4), load_model("lanczos-x4"), dtype=np.float32)
+    assert found["lanczos-x4"] == pytest.approx(niqe(sr, own, data_range=255))
+    assert found["truth (HR)"] == pytest.approx(niqe(images[0], own, data_range=255))
+    assert found["truth (HR)"] < found["bicubic-x4"]
+    assert "NIQE (fitted on such images) ↓" in table.to_markdown()
+    assert table.rows[-1].means["psnr"] is None
+    small = evaluate_models([load_model("lanczos-x4")], [images[0][:64, :64]], degradation="em", naturalness=own)
+    assert all(row.means["niqe"] is None for row in small.rows)
+
+
+@pytest.mark.parametrize("kind", ["EM", "N-body"])
+def test_shipped_niqe_models_have_all_features(kind):
+    model = shipped_model(kind)
+    assert model.mean.shape == (36,)
+    assert np.linalg.eigvalsh(model.covariance).min() >= -1e-9
+    assert model.patches > 36
+    with pytest.raises(ImageError, match="Fit one on sharp images"):
+        shipped_model("cats")
+
+
+def test_on_the_phantom_the_model_that_was_fitted_on_em_prefers_the_truth():
+    phantom = load_sample("em-phantom").hr
+    model = naturalness_model("EM")
+    blurred = gaussian_filter(phantom.astype(float), 2)
+    assert niqe(phantom, model, data_range=255) < niqe(blurred, model, data_range=255)

@@ -1,16 +1,21 @@
 """The widget as a user meets it: real viewer, real clicks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from qtpy.QtCore import Qt
 from small_models import make_model
 
-from napari_sr import upscale
+from napari_sr import load_model, upscale
+from napari_sr.blend import blend
 from napari_sr.inference.run import Run
 from napari_sr.model import save
+from napari_sr.store import user_folder
+from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.layers import METADATA_KEY
-from napari_sr.widgets.preview import camera
+from napari_sr.widgets.preview import NAME, camera
 
 
 def click(qtbot, button):
@@ -352,3 +357,33 @@ def test_multiscale_layers_use_the_full_resolution(widget, viewer, qtbot, lr):
     viewer.add_image([lr, lr[::2, ::2]], multiscale=True)
     run(qtbot, widget)
     assert viewer.layers[-1].data.shape == (240, 200)
+
+
+def test_between_faithful_and_realistic(viewer, widget, qtbot, lr):
+    assert widget.mix_row.box.count() == 1  # nothing to mix with yet
+    assert not widget.mix_row.isEnabled()
+    other = make_model(seed=5)
+    save(replace(other, card=replace(other.card, name="realistic")), user_folder() / "realistic.safetensors")
+    catalogue().changed.emit("realistic")
+    qtbot.waitUntil(lambda: widget.mix_row.box.findData("realistic") >= 0, timeout=60_000)
+    assert widget.mix_row.box.findData("em-dfcan-x4") < 0  # another network
+    layer = viewer.add_image(lr)
+    widget.layer_box.select_name(layer.name)
+    # choosing and moving shows it at once
+    widget.mix_row.box.setCurrentIndex(widget.mix_row.box.findData("realistic"))
+    done(qtbot, widget)
+    assert NAME in viewer.layers
+    widget.mix_row.slider.setValue(5)
+    widget.mix_row.slider.sliderReleased.emit()
+    done(qtbot, widget)
+    assert "Preview of" in widget.status.text()
+    click(qtbot, widget.run_button)
+    done(qtbot, widget)
+    name = f"{layer.name} [small-wgan-x4 + 25% realistic]"
+    expected = upscale(lr, blend(load_model("small-wgan-x4"), load_model("realistic"), 0.25))
+    np.testing.assert_array_equal(viewer.layers[name].data, expected)
+    assert viewer.layers[name].metadata["napari_sr"]["model_card"]["name"] == "small-wgan-x4 + 25% realistic"
+    # back to one model alone
+    widget.mix_row.box.setCurrentIndex(0)
+    done(qtbot, widget)
+    assert widget.mix_row.mix() is None

@@ -29,6 +29,10 @@ def command(
     density: Annotated[
         bool, typer.Option("--density", help="Densities: log10(x + 0.02), and the spectrum score.")
     ] = False,
+    niqe: Annotated[
+        str | None,
+        typer.Option(help="Also NIQE: EM, N-body, or a .npz model fitted on your own images.", show_default=False),
+    ] = None,
     data_range: Annotated[
         float | None, typer.Option(help="For PSNR and SSIM. Default: 255 for 8 bit, else the target's.")
     ] = None,
@@ -39,6 +43,7 @@ def command(
     from napari_sr.data.folders import read_planes
     from napari_sr.errors import ConfigError, ImageError
     from napari_sr.evaluation import evaluate_images, evaluate_models
+    from napari_sr.metrics.naturalness import naturalness_model
     from napari_sr.store import load_model
 
     if model:
@@ -52,9 +57,12 @@ def command(
         with console.status("Evaluating …") as status:
             table = evaluate_models(
                 loaded, read_planes(images[0]), degradation=preset, crop=crop, density=density, rounded=rounded,
+                naturalness=None if niqe is None else naturalness_model(niqe),
                 on_image=lambda done, total: status.update(f"Evaluating … image {done} of {total}"),
             )  # fmt: skip
     else:
+        if niqe is not None:
+            raise ConfigError("--niqe goes with models.")
         if len(images) != 2:
             raise ImageError("Give PRED and TARGET, or one TARGET with -m MODEL.")
         pred, target = (read_planes(path) for path in images)

@@ -13,6 +13,7 @@ from napari_sr.errors import ImageError
 from napari_sr.evaluation.table import Row, Table
 from napari_sr.inference import upscale
 from napari_sr.metrics import METRICS
+from napari_sr.metrics.naturalness import PATCH, NaturalModel, niqe
 from napari_sr.metrics.spectral import spectrum_score
 from napari_sr.model import Model
 from napari_sr.store import load_model
@@ -68,6 +69,10 @@ def mean_row(name: str, values: Sequence[dict[str, float | None]], metrics: Sequ
     return Row(name, means, deviations)
 
 
+def _niqe(image: Plane, model: NaturalModel, data_range: float) -> float | None:
+    return niqe(image, model, data_range=data_range) if min(image.shape) >= PATCH else None
+
+
 def evaluate_images(
     candidates: dict[str, Sequence[Plane]],
     targets: Sequence[Plane],
@@ -100,6 +105,7 @@ def evaluate_models(
     metrics: Sequence[str] = DEFAULT_METRICS,
     crop: int | None = None,
     density: bool = False,
+    naturalness: NaturalModel | None = None,
     device: str = "auto",
     on_image: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -128,6 +134,9 @@ def evaluate_models(
     density
         The images are densities: metrics are taken on log10(density + 0.02), and the power-spectrum
         score on the density itself, against nearest-neighbour upscaling.
+    naturalness
+        Also measure NIQE with this model, fitted on sharp images of the same kind; images smaller than its patches have
+        none. It is also measured of the targets themselves, in a row of their own: more natural than that is too good.
     device
         As in :func:`napari_sr.upscale`.
     on_image
@@ -153,6 +162,7 @@ def evaluate_models(
     cut = [t[: t.shape[0] // scale * scale, : t.shape[1] // scale * scale] for t in targets]
     data_range = common_range([view(t) for t in cut])
     values: dict[str, list[dict[str, float | None]]] = {m.card.name: [] for m in models}
+    of_truth: list[float | None] = []
     for number, target in enumerate(cut):
         if lr_images is None:
             lr = low_resolution(target, chain, np.random.default_rng(number), rounded=rounded)
@@ -164,9 +174,16 @@ def evaluate_models(
             one = measure(view(sr), view(target), data_range=data_range, crop=crop, metrics=metrics)
             if density:
                 one["spectrum_score"] = spectrum_score(sr, target, nearest)
+            if naturalness is not None:
+                one["niqe"] = _niqe(view(sr), naturalness, data_range)
             values[model.card.name].append(one)
+        if naturalness is not None:
+            of_truth.append(_niqe(view(target), naturalness, data_range))
         on_image(number + 1, len(cut))
-    columns = (*metrics, "spectrum_score") if density else tuple(metrics)
+    columns = (*metrics, *(("spectrum_score",) if density else ()), *(("niqe",) if naturalness is not None else ()))
+    if naturalness is not None:
+        nothing: dict[str, float | None] = dict.fromkeys(columns)
+        values["truth (HR)"] = [nothing | {"niqe": value} for value in of_truth]
     rows = tuple(mean_row(name, v, columns) for name, v in values.items())
     conditions = {
         "degradation": f"{degradation or 'measured LR images'} ×{scale}" + ("" if rounded else ", not rounded"),

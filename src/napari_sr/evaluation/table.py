@@ -11,6 +11,9 @@ from typing import Any
 
 from napari_sr.metrics import METRICS
 
+#: figures that need more than an image and its target: title, and whether higher is better
+EXTRA = {"spectrum_score": ("Spectrum score ↑", True), "niqe": ("NIQE (fitted on such images) ↓", False)}
+
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
     """Return names without the words that all of them begin with: what tells them apart comes first then."""
@@ -43,8 +46,8 @@ class Table:
 
     def header(self, metric: str) -> str:
         """Return a metric's title with its unit and the direction in which it improves."""
-        if metric == "spectrum_score":
-            return "Spectrum score ↑"
+        if metric in EXTRA:
+            return EXTRA[metric][0]
         entry = METRICS.entry(metric)
         unit = f" [{entry.value.unit}]" if entry.value.unit else ""
         return f"{entry.title}{unit} {'↑' if entry.value.higher_is_better else '↓'}"
@@ -56,12 +59,12 @@ class Table:
             return "–"
         if math.isinf(value):
             return "∞"
-        digits = METRICS[metric].digits if metric in METRICS else 4
+        digits = METRICS[metric].digits if metric in METRICS else (2 if metric == "niqe" else 4)
         return f"{value:.{digits}f}"
 
     def is_best(self, row: Row, metric: str) -> bool:
         """Return True if no other row has a better figure, and there is more than one that could have."""
-        higher = metric == "spectrum_score" or METRICS[metric].higher_is_better
+        higher = EXTRA[metric][1] if metric in EXTRA else METRICS[metric].higher_is_better
         found = [v for r in self.rows if (v := r.means.get(metric)) is not None and not math.isnan(v)]
         value = row.means.get(metric)
         return len(found) > 1 and value is not None and value == (max(found) if higher else min(found))

@@ -19,6 +19,8 @@ from scipy.special import gamma
 
 from napari_sr.errors import ImageError
 
+#: where the shipped models lie
+FOLDER = Path(__file__).parents[1] / "sample_models"
 #: side of the patches of the full image; the second scale has half of it
 PATCH = 96
 #: patches whose sharpness is below this share of the sharpest one's do not enter the fit
@@ -51,6 +53,25 @@ class NaturalModel:
                 return cls(file["mean"], file["covariance"], int(file["patches"]))
         except (OSError, ValueError, KeyError) as error:
             raise ImageError(f"{path.name} is no NIQE model ({error}).") from None
+
+
+def shipped_model(kind: str) -> NaturalModel:
+    """Return the model that comes with the package: ``EM`` or ``N-body`` (of log10(density + 0.02)).
+
+    Raises
+    ------
+    ImageError
+        If there is none for this kind; fit one on sharp images of your own.
+    """
+    path = FOLDER / f"niqe-{kind.lower()}.npz"
+    if not path.exists():
+        raise ImageError(f"There is no NIQE model for images of kind {kind!r}. Fit one on sharp images of that kind.")
+    return NaturalModel.load(path)
+
+
+def naturalness_model(name: str) -> NaturalModel:
+    """Return the shipped model of a kind of image, or that in a ``.npz`` file."""
+    return NaturalModel.load(Path(name)) if name.endswith(".npz") else shipped_model(name)
 
 
 def normalised(image: npt.NDArray[Any], constant: float) -> tuple[Array, Array]:

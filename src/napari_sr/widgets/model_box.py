@@ -53,6 +53,7 @@ class ModelBox(QComboBox):
         self.setModel(items)
         if current is None or not self.select(current.name):
             self._select_first()
+        self.model_changed.emit()  # also if the place in the list is the same: its neighbours are others
 
     def _select_first(self) -> None:
         for row in range(self.count()):

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.catalogue import catalogue
+from napari_sr.widgets.mix_row import partners
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, SuperResolveForm
 from napari_sr.widgets.worker import Ended, Failed, Stopped
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_sr.evaluation.compare import Compared
-    from napari_sr.model import ModelCard
+    from napari_sr.model import Model, ModelCard
     from napari_sr.widgets.layers import Snapshot
 
 NO_IMAGE = "Open an image, or File ▸ Open Sample ▸ Super-resolution."
@@ -45,7 +46,16 @@ class _Request:
     reference_layer: Image | None
     axes: str
     model: str
+    mix: tuple[str, float] | None
     settings: dict[str, Any]
+
+    def load(self) -> Model:
+        """Load the model, mixed with another if that is wanted."""
+        from napari_sr.blend import blend
+        from napari_sr.store import load_model
+
+        model = load_model(self.model)
+        return model if self.mix is None else blend(model, load_model(self.mix[0]), self.mix[1])
 
 
 class SuperResolve(SuperResolveForm):
@@ -63,7 +73,8 @@ class SuperResolve(SuperResolveForm):
         self._paths: dict[str, str] = {}
         self._rates: dict[str, float] = {}
         self.layer_box.layer_changed.connect(self._on_layer)
-        self.model_box.model_changed.connect(self.refresh)
+        self.model_box.model_changed.connect(self._on_model)
+        self.mix_row.moved.connect(self._on_mix)
         self.axes_edit.textChanged.connect(self.refresh)
         self.card_button.clicked.connect(self._show_card)
         self.open_button.clicked.connect(self._open_model)
@@ -152,6 +163,22 @@ class SuperResolve(SuperResolveForm):
         self.warning.setText(text)
         self.warning.setVisible(bool(text))
 
+    def _on_model(self) -> None:
+        """A model was chosen: offer those that can be mixed with it."""
+        card = self.model_box.card()
+        self.mix_row.set_partners(partners(card, self.model_box.cards()) if card is not None else ())
+        self.refresh()
+
+    def _mix(self) -> tuple[str, float] | None:
+        """Return the path or name of the model to mix in, and its share."""
+        mix = self.mix_row.mix()
+        return None if mix is None else (self._paths.get(mix[0], mix[0]), mix[1])
+
+    def _on_mix(self) -> None:
+        """The slider was let go: show what that means, if it can be shown now."""
+        if self.preview_button.isEnabled():
+            self.preview()
+
     def _show_card(self) -> None:
         from napari_sr.widgets.card_view import CardDialog
 
@@ -230,6 +257,7 @@ class SuperResolve(SuperResolveForm):
             reference_layer=self.reference_box.layer(),
             axes=self.axes_edit.text().strip().upper(),
             model=self._paths.get(card.name, card.name),
+            mix=self._mix(),
             settings=self.settings.settings(),
         )
 
@@ -241,14 +269,15 @@ class SuperResolve(SuperResolveForm):
         from napari_sr.widgets.layers import snapshot
 
         reference = None if request.reference_layer is None else snapshot(request.reference_layer).data
+        card: list[ModelCard] = []  # known once the model was loaded
         self._activity = progress(total=1000, desc=f"Super-resolving {request.source.name}")
         self.say("Starting …")
 
         def work() -> Generator[Any, None, None]:
             from napari_sr.evaluation.compare import iter_compared
-            from napari_sr.store import load_model
 
-            model = load_model(request.model)
+            model = request.load()
+            card[:] = [model.card]
             yield from iter_compared(
                 request.source.data, model, reference, axes=request.axes, should_stop=self.stopping, **request.settings
             )
@@ -257,7 +286,7 @@ class SuperResolve(SuperResolveForm):
 
         def show(event: Any) -> None:
             if isinstance(event, Compared):
-                self._add(request, event)
+                self._add(request, card[0], event)
             else:
                 self._advance(event)
 
@@ -274,11 +303,10 @@ class SuperResolve(SuperResolveForm):
         if self._activity is not None:
             self._activity.update(value - self._activity.n)
 
-    def _add(self, request: _Request, result: Compared) -> None:
+    def _add(self, request: _Request, card: ModelCard, result: Compared) -> None:
         """Add the result's layers; the source may have been removed meanwhile, its object has not."""
         from napari_sr.widgets.result_layers import add_result
 
-        card = next(c for c in self.model_box.cards() if self._paths.get(c.name, c.name) == request.model)
         add_result(self.viewer, request.layer, request.source, request.axes, card, result)
         report = result.finished.report
         self._rates[card.name] = report.megapixels / max(report.seconds, 1e-6)
@@ -317,10 +345,9 @@ class SuperResolve(SuperResolveForm):
 
         def work() -> Generator[Any, None, None]:
             from napari_sr.inference import upscale_window
-            from napari_sr.store import load_model
 
             yield upscale_window(
-                request.source.data, load_model(request.model), axes=request.axes, index=window.index,
+                request.source.data, request.load(), axes=request.axes, index=window.index,
                 rows=window.rows, columns=window.columns,
                 device=str(request.settings["device"]), precision=str(request.settings["precision"]),
             )  # fmt: skip

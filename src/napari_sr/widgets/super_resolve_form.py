@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QProgressBar, QPushButton, QVBoxLayout
 
 from napari_sr.widgets.layer_box import LayerBox
+from napari_sr.widgets.mix_row import MixRow
 from napari_sr.widgets.model_box import ModelBox
 from napari_sr.widgets.settings_panel import SettingsPanel
 from napari_sr.widgets.viewer_widget import ViewerWidget
@@ -26,6 +27,7 @@ class SuperResolveForm(ViewerWidget):
         self.model_box = ModelBox()
         self.card_button = QPushButton("Card…")
         self.open_button = QPushButton("Open model file…")
+        self.mix_row = MixRow()
         self.axes_edit = QLineEdit()
         self.warning = message_label(WARNING_STYLE)
         self.preview_button = QPushButton("Preview")
@@ -57,6 +59,7 @@ class SuperResolveForm(ViewerWidget):
         form.addRow("Image", self.layer_box)
         form.addRow("Axes", self.axes_edit)
         form.addRow("Model", model_row)
+        form.addRow("Mix with", self.mix_row)
         form.addRow("", self.open_button)
         form.addRow("Reference", self.reference_box)
         buttons = QHBoxLayout()
