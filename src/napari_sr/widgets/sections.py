@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
-from qtpy.QtWidgets import QFrame, QLayout, QScrollArea, QWidget
+from qtpy.QtWidgets import QFrame, QLayout, QScrollArea, QSizePolicy, QWidget
 from superqt import QCollapsible
+
+#: Qt's own largest size
+UNLIMITED = 16_777_215
 
 
 class VerticalArea(QScrollArea):
@@ -25,12 +28,31 @@ class VerticalArea(QScrollArea):
 
 
 class Section(QCollapsible):
-    """Grows with its content: the original only notices a content that was given more room."""
+    """Is always as high as its content needs.
+
+    The original takes the height that the content would like at another width: labels whose text is wrapped are then
+    squeezed over each other.
+    """
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title)
+        # not "at most as high as it would like to be", which is the height at another width
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        layout = self.layout()
+        assert layout is not None
+        layout.setAlignment(Qt.AlignmentFlag(0))
+
+    def expand(self, animate: bool = False) -> None:
+        """Show the content."""
+        super().expand(animate=False)
+        self.content().setMaximumHeight(UNLIMITED)
+
+    def collapse(self, animate: bool = False) -> None:
+        """Hide the content."""
+        super().collapse(animate=False)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        if event.type() == QEvent.Type.LayoutRequest and self.isExpanded():
-            self.expand(animate=False)
-        return bool(super().eventFilter(watched, event))
+        return False  # the original limits the height when the content is resized
 
 
 def section(title: str, layout: QLayout, *, expanded: bool = True) -> Section:
