@@ -31,14 +31,18 @@ class FittedIntensity:
     upper: float = 1.0
     log_offset: float | None = None
 
+    @property
+    def gain(self) -> float:
+        """Network values to one unit of the image (of its logarithm)."""
+        return (self.upper - self.lower) / (self.high - self.low)
+
     def forward(self, image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return network values, float32."""
         wide = np.float64 if image.dtype.itemsize > 2 else np.float32
         values: npt.NDArray[np.floating] = np.asarray(image, dtype=wide)
         if self.log_offset is not None:
             values = np.log10(np.maximum(values, 0) + self.log_offset)
-        gain = (self.upper - self.lower) / (self.high - self.low)
-        return np.asarray((values - self.low) * gain + self.lower, dtype=np.float32)
+        return np.asarray((values - self.low) * self.gain + self.lower, dtype=np.float32)
 
     def inverse(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Return image values, float64."""

@@ -71,6 +71,18 @@ def test_training_makes_a_model_with_its_card(images, tmp_path):
     }
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_curves_show_the_figures_that_the_model_is_measured_to_have(images, tmp_path, dtype):
+    stack = np.load(images).astype(np.float32)
+    np.save(images, ((stack - stack.min()) / np.ptp(stack) * 120).astype(dtype))  # half of the range of 8 bit
+    events = []
+    card = load(fit(config(images), tmp_path / "run", device="cpu", on_event=events.append)).card
+    shown = max((e for e in events if e.val_psnr is not None), key=lambda e: e.val_psnr)
+    # the table leaves a border out and measures rounded images
+    assert shown.val_psnr == pytest.approx(card.metrics[0]["model"]["psnr"], abs=0.6)
+    assert shown.val_bicubic == pytest.approx(card.metrics[0]["bicubic"]["psnr"], abs=0.6)
+
+
 @pytest.mark.parametrize("loss", [name for name in LOSSES if name not in ("perceptual", "texture")])  # need VGG19
 def test_every_loss_goes_down(loss, images, tmp_path):
     events = []

@@ -168,8 +168,11 @@ def split_plane(plane: Plane2D, *, scale: int, lr_patch: int) -> tuple[list[Plan
     return [part(0, trained)], [part(start, length)]
 
 
-class WholeImages(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """Validation: each image's centre, at most ``limit`` LR pixels a side, with its bicubic upscaling.
+class WholeImages(Dataset[tuple[Tensor, Tensor, Tensor, Tensor]]):
+    """Validation: each image's centre, at most ``limit`` LR pixels a side, with its bicubic upscaling and data range.
+
+    All in network values; the data range is that of PSNR elsewhere, 255 grey levels of 8-bit images and otherwise the
+    range of the image, so that curves show the figures that the finished model is measured to have.
 
     Of many images, ``MOST`` are taken, spread evenly: a stack of a thousand planes must not hold up its training.
     """
@@ -186,7 +189,7 @@ class WholeImages(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.planes)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         hr, s = self.planes[index].hr, self.scale
         lr = self.planes[index].low(self.degradation, seed=index)
         fitted = self.intensity.fit(lr)
@@ -196,7 +199,9 @@ class WholeImages(Dataset[tuple[Tensor, Tensor, Tensor]]):
         target = np.asarray(hr[rows.start * s : rows.stop * s, columns.start * s : columns.stop * s])
         lr_tensor = torch.from_numpy(np.ascontiguousarray(fitted.forward(lr[rows, columns])))[None]
         hr_tensor = torch.from_numpy(np.ascontiguousarray(fitted.forward(target)))[None]
-        return lr_tensor, hr_tensor, self.bicubic(lr_tensor[None])[0]
+        grey = hr.dtype == np.uint8 and fitted.log_offset is None
+        span = 255 * fitted.gain if grey else float(hr_tensor.max() - hr_tensor.min()) or 1.0
+        return lr_tensor, hr_tensor, self.bicubic(lr_tensor[None])[0], torch.tensor(span)
 
 
 class FromItem(Sampler[int]):

@@ -100,13 +100,11 @@ class SRModule(L.LightningModule):
                 lower_rates(optimizer, config.scheduler, wanted / self._restored_factor)
             self._restored_factor = wanted
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_index: int) -> None:
-        lr, hr, bicubic = batch
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor, Tensor], batch_index: int) -> None:
+        lr, hr, bicubic, data_range = batch
         sr = self.judged(lr).float()
-        # network values: the intensity span is upper - lower, the same for every image
-        span = self.upper - self.lower
-        self.log("val_psnr", _psnr(sr, hr, span), on_epoch=True, batch_size=1, sync_dist=True)
-        self.log("val_bicubic", _psnr(bicubic, hr, span), on_epoch=True, batch_size=1, sync_dist=True)
+        self.log("val_psnr", _psnr(sr, hr, data_range), on_epoch=True, batch_size=1, sync_dist=True)
+        self.log("val_bicubic", _psnr(bicubic, hr, data_range), on_epoch=True, batch_size=1, sync_dist=True)
         self.log("val_loss", self.loss(sr, hr), on_epoch=True, batch_size=1, sync_dist=True)
         for name, pred in (("val_ssim", sr), ("val_bicubic_ssim", bicubic)):
             # its window has 11 pixels
@@ -117,9 +115,9 @@ class SRModule(L.LightningModule):
         self.log("val_contrast", share, on_epoch=True, batch_size=1, sync_dist=True)
 
 
-def _psnr(pred: Tensor, target: Tensor, span: float) -> Tensor:
+def _psnr(pred: Tensor, target: Tensor, data_range: Tensor) -> Tensor:
     mse = (pred - target).square().mean().clamp_min(1e-20)
-    return 10 * torch.log10(span**2 / mse)
+    return 10 * torch.log10(data_range.mean() ** 2 / mse)
 
 
 def images_last(lr: Tensor) -> Tensor:
