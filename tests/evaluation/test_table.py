@@ -22,6 +22,15 @@ def test_the_best_of_a_column_has_the_better_value_and_a_rival(table):
     assert best == [[False, False, False], [True, True, False]]
 
 
+def test_the_best_is_that_of_its_region():
+    rows = [
+        Row(f"{name} · {region}", {"psnr": value}, {}, region=region)
+        for name, region, value in [("a", "1", 20.0), ("b", "1", 21.0), ("a", "2", 31.0), ("b", "2", 30.0)]
+    ]
+    table = Table(tuple(rows), ("psnr",), 1, {})
+    assert [table.is_best(row, "psnr") for row in rows] == [False, True, True, False]
+
+
 def test_csv_can_be_read_back(table):
     header, first, second, last = csv.reader(io.StringIO(table.to_csv()))
     assert header == ["image", "psnr", "rmse", "ssim", "psnr_sd", "rmse_sd", "ssim_sd"]

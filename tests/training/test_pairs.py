@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, shift
 from small_models import SMALL
 
-from napari_sr.data.disk_plane import open_planes
+from napari_sr.data.disk_plane import _opened, open_planes
 from napari_sr.data.geometry import Geometry
 from napari_sr.data.ome_zarr import create_image, pair_in
 from napari_sr.data.patches import PatchDataset, Plane2D
@@ -110,6 +110,21 @@ def test_planes_stay_in_their_files(tmp_path, rng, kind):
         np.testing.assert_array_equal(part[5:100, 7:9], truth[10:60, -50:][5:100, 7:9])
         np.testing.assert_array_equal(plane[::3, ::2], truth[::3, ::2])
         np.testing.assert_array_equal(np.asarray(plane, dtype=np.float32), truth.astype(np.float32))
+
+
+def test_a_file_that_is_written_anew_is_not_taken_for_the_old_one(tmp_path, rng):
+    path = tmp_path / "a.npy"
+    first, second = rng.normal(size=(16, 16)), rng.normal(size=(20, 20))
+    np.save(path, first)
+    (old,) = open_planes(path)
+    np.testing.assert_array_equal(np.asarray(old), first)
+    path.unlink()
+    np.save(path, second)
+    (new,) = open_planes(path)
+    np.testing.assert_array_equal(np.asarray(new), second)
+    _opened.cache_clear()
+    with pytest.raises(ImageError, match="was written anew"):
+        np.asarray(old[:4, :4])
 
 
 def test_more_files_than_may_be_open_at_a_time_can_be_trained_on(tmp_path, rng):

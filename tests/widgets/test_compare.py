@@ -13,6 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from napari_sr.metrics.spectral import power_spectrum
 from napari_sr.widgets.compare_form import SHAPES, VIEW
+from napari_sr.widgets.compare_layers import view_region
 from napari_sr.widgets.compare_plots import FRC, JOINT, PROFILE, SPECTRA
 from napari_sr.widgets.layers import METADATA_KEY, unit_text
 from napari_sr.widgets.preview import camera
@@ -167,6 +168,51 @@ def test_a_layer_that_is_off_is_told_and_moved_with_one_click(viewer, dock, qtbo
     assert dock.register_button.isHidden()
 
 
+def test_layers_that_no_shift_brings_together_are_not_said_to_be_shifted(viewer, dock, qtbot, rng, hr):
+    viewer.add_image(rng.normal(size=hr.shape), name="noise", scale=(4, 4), units=("nm", "nm"))
+    viewer.add_image(np.full(hr.shape, 7.0), name="constant", scale=(4, 4), units=("nm", "nm"))
+    compare(dock, qtbot)
+    assert len(column(dock, "PSNR")) == 4
+    assert "does not lie over" not in dock.warning.text()
+    assert dock.register_button.isHidden()
+
+
+def test_what_was_measured_against_another_reference_moves_nothing(viewer, dock, qtbot, hr):
+    off = moved(hr.astype(float), (2, -3), mode="nearest")
+    layer = viewer.add_image(off, name="off", scale=(4, 4), units=("nm", "nm"))
+    compare(dock, qtbot)
+    assert not dock.register_button.isHidden()
+    dock.reference_box.select_name("cells LR [x]")
+    assert dock.register_button.isHidden()
+    assert dock.warning.text() == ""
+    dock.register()
+    np.testing.assert_array_equal(layer.translate, (0, 0))
+
+
+def test_layers_in_other_units_are_brought_together(viewer, dock, qtbot, hr, sr):
+    off = moved(sr.astype(float), (2, -3), mode="nearest")
+    same = viewer.add_image(sr, name="in um", scale=(0.004, 0.004), units=("um", "um"))
+    layer = viewer.add_image(off, name="off", scale=(0.004, 0.004), units=("um", "um"))
+    compare(dock, qtbot)
+    figures = column(dock, "PSNR")
+    assert figures["in um"] == figures["cells LR [x]"]
+    click(qtbot, dock.register_button)
+    qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
+    np.testing.assert_allclose(layer.translate, (-0.008, 0.012), atol=0.0005)
+    np.testing.assert_array_equal(same.translate, (0, 0))
+
+
+def test_what_is_in_view_of_a_pyramid(viewer, dock, qtbot, hr, sr):
+    pyramid = [hr, hr[::2, ::2], hr[::4, ::4]]
+    layer = viewer.add_image(pyramid, name="pyramid", multiscale=True, scale=(4, 4), units=("nm", "nm"))
+    layer._data_level = 1
+    layer.corner_pixels = np.array([[10, 20], [40, 60]])
+    found = view_region(layer, viewer)
+    assert (found.rows.start, found.columns.start) == (20, 40)
+    assert 80 <= found.rows.stop <= 82
+    assert 120 <= found.columns.stop <= 122
+
+
 def test_what_cannot_be_compared_is_said(viewer, dock, qtbot, sr):
     away = viewer.add_image(sr, name="away", translate=(1e6, 0))
     compare(dock, qtbot)
@@ -199,6 +245,7 @@ def test_stacks_and_densities(viewer, dock, qtbot, rng):
 
 def test_units_are_written_as_people_do(viewer):
     assert unit_text(viewer.layers["cells HR"]) == "nm"
+    viewer.layers.clear()  # napari does not draw Mpc beside nm
     viewer.open_sample("napari-sr", "nbody")
     assert unit_text(viewer.layers["N-body slice HR"]) == "Mpc/h"
     assert unit_text(viewer.add_image(np.zeros((4, 4)))) == "px"
@@ -245,8 +292,20 @@ def test_curves_of_the_comparison_and_their_files(viewer, dock, qtbot, tmp_path,
     assert "could not be written" in plots.status.text()
     plots.save(tmp_path / "plot.what")
     assert "could not be written" in plots.status.text()
+    # inside a border, the line stays where it was drawn
+    dock.crop_box.setValue(5)
+    compare(dock, qtbot)
+    assert drawn(plots, qtbot, PROFILE).x[-1] == pytest.approx(160)
+    np.testing.assert_allclose(plots.plot.curves["reference"][::2], hr[10:51, 20], atol=1e-6)
     click(qtbot, dock.plots_button)  # a second click opens no second dock
     assert dock._plots is plots
+    # closed with its ×, it can be opened again
+    viewer.window.remove_dock_widget(plots)
+    qtbot.wait(50)
+    compare(dock, qtbot)
+    click(qtbot, dock.plots_button)
+    assert dock._plots is not plots
+    assert list(drawn(dock._plots, qtbot, SPECTRA).curves) == ["reference", "LR [x]", "LR"]
 
 
 def test_curves_follow_the_plane_that_is_shown(viewer, dock, qtbot, rng):

@@ -160,13 +160,26 @@ def test_closing_the_dock_leaves_no_tool_and_no_key(viewer, dock, qtbot):
 def test_pictures_are_what_napari_draws(viewer, rng):
     stack = rng.normal(size=(4, 30, 40)).astype(np.float32)
     layer = viewer.add_image(stack, name="stack", colormap="viridis", gamma=0.7, contrast_limits=(-1, 1))
-    plane = shown_plane(layer, (2, 0, 0))
+    viewer.dims.set_current_step(0, 2)
+    plane = shown_plane(layer, viewer)
     np.testing.assert_array_equal(plane, stack[2])
-    seen = picture(layer, (2, 0, 0), grid_of(layer), (30, 40))
+    seen = picture(layer, viewer, grid_of(layer, viewer), (30, 40))
     expected = layer.colormap.map(np.clip((stack[2].ravel() + 1) / 2, 0, 1) ** 0.7)[:, :3].reshape(30, 40, 3) * 255
     assert np.abs(seen - expected).max() < 4
     colour = rng.integers(0, 255, (30, 40, 3)).astype(np.uint8)
     rgb = viewer.add_image(colour, rgb=True, metadata={METADATA_KEY: {}})
-    np.testing.assert_array_equal(picture(rgb, (0, 0, 0), grid_of(rgb), (30, 40)), colour)
+    np.testing.assert_array_equal(picture(rgb, viewer, grid_of(rgb, viewer), (30, 40)), colour)
     # a layer with fewer axes than the viewer has no place on the first ones
-    np.testing.assert_array_equal(shown_plane(viewer.layers["dark"], (2, 0, 0)), viewer.layers["dark"].data)
+    np.testing.assert_array_equal(shown_plane(viewer.layers["dark"], viewer), viewer.layers["dark"].data)
+    deep = viewer.add_image(colour.astype(np.uint16) * 257, rgb=True, name="16 bit")
+    np.testing.assert_allclose(picture(deep, viewer, grid_of(deep, viewer), (30, 40)), colour, atol=1)
+
+
+def test_the_plane_is_the_one_that_is_shown_whatever_the_planes_distance(viewer, rng):
+    fine = viewer.add_image(rng.normal(size=(9, 30, 40)), name="fine", scale=(10, 4, 4), units="nm")
+    coarse = viewer.add_image(rng.normal(size=(3, 30, 40)), name="coarse", scale=(30, 4, 4), units="nm")
+    other = viewer.add_image(rng.normal(size=(3, 30, 40)), name="other", scale=(0.03, 0.004, 0.004), units="um")
+    viewer.dims.set_point(0, 60)
+    np.testing.assert_array_equal(shown_plane(fine, viewer), fine.data[6])
+    np.testing.assert_array_equal(shown_plane(coarse, viewer), coarse.data[2])
+    np.testing.assert_array_equal(shown_plane(other, viewer), other.data[2])

@@ -373,10 +373,21 @@ def test_between_faithful_and_realistic(viewer, widget, qtbot, lr):
     widget.mix_row.box.setCurrentIndex(widget.mix_row.box.findData("realistic"))
     done(qtbot, widget)
     assert NAME in viewer.layers
+    # with keys, once the slider rests
+    widget.say("")
+    for _ in range(5):
+        qtbot.keyClick(widget.mix_row.slider, Qt.Key.Key_Left)
+    assert widget.mix_row.mix() == ("realistic", 0.25)
+    assert widget._job is None
+    qtbot.waitUntil(lambda: "Preview of" in widget.status.text(), timeout=60_000)
+    # with the mouse, only when the handle is let go
+    widget.mix_row.slider.setSliderDown(True)
+    widget.mix_row.slider.setValue(6)
+    assert not widget.mix_row._rest.isActive()
     widget.mix_row.slider.setValue(5)
-    widget.mix_row.slider.sliderReleased.emit()
-    done(qtbot, widget)
-    assert "Preview of" in widget.status.text()
+    widget.say("")
+    widget.mix_row.slider.setSliderDown(False)
+    qtbot.waitUntil(lambda: "Preview of" in widget.status.text(), timeout=60_000)
     click(qtbot, widget.run_button)
     done(qtbot, widget)
     name = f"{layer.name} [small-wgan-x4 + 25% realistic]"

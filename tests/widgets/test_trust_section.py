@@ -5,6 +5,7 @@ import pytest
 from qtpy.QtCore import Qt
 from scipy.ndimage import gaussian_filter
 
+from napari_sr.blend import blend
 from napari_sr.evaluation.trust import CONSISTENCY, UNCERTAINTY, Uncertain, iter_uncertainty, plane_consistency
 from napari_sr.store import load_model
 from napari_sr.widgets.layers import METADATA_KEY
@@ -69,17 +70,36 @@ def test_the_uncertainty_map_lies_over_the_picture(viewer, dock, qtbot, picture,
 
 
 def test_uncertainty_of_what_is_in_view(viewer, dock, qtbot, picture, lr):
-    viewer.layers["cells"].corner_pixels = np.array([[10, 20], [29, 39]])
-    for layer in viewer.layers:
-        layer.visible = layer.name == "cells"
+    viewer.layers["cells"].corner_pixels = np.array([[10, 20], [30, 40]])
     press(dock, qtbot, dock.trust.uncertainty_button)
     layer = viewer.layers[f"uncertainty map [grey levels] · {picture.name}"]
-    rows, columns = (n // 4 for n in layer.data.shape)
-    assert 0 < rows <= 40
-    assert 0 < columns <= 50
-    # its first pixel lies over the picture's grid
+    # its first pixel lies over the picture's
     at = (np.asarray(layer.translate) - np.asarray(picture.translate)) / np.asarray(picture.scale)
-    np.testing.assert_allclose(at, np.round(at / 4) * 4, atol=1e-6)
+    np.testing.assert_allclose(at, (40, 80), atol=1e-6)
+    assert all(80 <= side <= 84 for side in layer.data.shape)
+    viewer.layers["cells"].corner_pixels = np.array([[0, 0], [0, 0]])
+    press(dock, qtbot, dock.trust.uncertainty_button)
+    assert "cells is not in view" in dock.status.text()
+
+
+def test_a_mixed_model_is_asked_as_it_was_mixed(viewer, widget, qtbot, lr):
+    viewer.add_image(lr, name="cells")
+    assert widget.model_box.select("em-wgan-pixel-x4")
+    row = widget.mix_row
+    row.box.setCurrentIndex(row.box.findData("em-wgan-x4"))
+    row.slider.setValue(12)
+    qtbot.waitUntil(lambda: not row._rest.isActive() and widget._job is None, timeout=MINUTE)
+    qtbot.mouseClick(widget.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: widget._job is None, timeout=MINUTE)
+    made = viewer.layers["cells [em-wgan-pixel-x4 + 60% em-wgan-x4]"]
+    _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
+    dock.trust.layer_box.select_name(made.name)
+    dock.trust.view_box.setChecked(False)
+    press(dock, qtbot, dock.trust.uncertainty_button)
+    layer = viewer.layers[f"uncertainty map [grey levels] · {made.name}"]
+    mixed = blend(load_model("em-wgan-pixel-x4"), load_model("em-wgan-x4"), 0.6)
+    *_, expected = iter_uncertainty(lr, [mixed], axes="YX")
+    np.testing.assert_allclose(layer.data, expected.deviation, atol=1e-3)
 
 
 def test_what_it_cannot_know_is_said(viewer, dock, qtbot, picture):

@@ -28,6 +28,8 @@ class DiskPlane:
         The file, and the plane's place on the axes before rows and columns.
     shape, dtype
         Of the plane.
+    version
+        Of the file, from :func:`version`: planes of a file that was written anew are not those of the old one.
     corner
         First row and column, in the file's plane.
     """
@@ -41,9 +43,10 @@ class DiskPlane:
         index: tuple[int, ...],
         shape: tuple[int, int],
         dtype: Any,
+        version: tuple[int, int],
         corner: tuple[int, int] = (0, 0),
     ) -> None:
-        self.path, self.index, self.corner = path, index, corner
+        self.path, self.index, self.version, self.corner = path, index, version, corner
         self.shape, self.dtype = shape, np.dtype(dtype)
 
     @property
@@ -59,20 +62,29 @@ class DiskPlane:
         if (down, across) != (1, 1):
             return np.asarray(self)[key]
         return DiskPlane(
-            path=self.path, index=self.index, dtype=self.dtype,
+            path=self.path, index=self.index, dtype=self.dtype, version=self.version,
             shape=(max(0, bottom - top), max(0, right - left)),
             corner=(self.corner[0] + top, self.corner[1] + left),
         )  # fmt: skip
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         (y, x), (height, width) = self.corner, self.shape
-        part = np.asarray(_opened(self.path).data[(*self.index, slice(y, y + height), slice(x, x + width))])
+        place = (*self.index, slice(y, y + height), slice(x, x + width))
+        part = np.asarray(_opened(self.path, self.version).data[place])
         return np.array(part, dtype=dtype or self.dtype)  # a copy: the file may be read-only
 
 
 @lru_cache(maxsize=OPEN_FILES)
-def _opened(path: Path) -> ImageFile:
+def _opened(path: Path, expected: tuple[int, int]) -> ImageFile:
+    if version(path) != expected:
+        raise ImageError(f"{path.name} was written anew meanwhile. Start again, with what it holds now.")
     return read_image(path, lazy=True)
+
+
+def version(path: Path) -> tuple[int, int]:
+    """Return what changes when a file is written: its time and its size."""
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
 
 
 def open_planes(file: Path) -> list[DiskPlane]:
@@ -83,11 +95,11 @@ def open_planes(file: Path) -> list[DiskPlane]:
     ImageError
         If it cannot be read, or is a colour image.
     """
-    image = read_image(file, lazy=True)
+    image, written = read_image(file, lazy=True), version(file)
     if image.rgb:
         raise ImageError(f"{file.name} is a colour image; training needs single-channel images.")
     *before, height, width = image.data.shape
     return [
-        DiskPlane(path=file, index=index, shape=(height, width), dtype=image.data.dtype)
+        DiskPlane(path=file, index=index, shape=(height, width), dtype=image.data.dtype, version=written)
         for index in np.ndindex(*before)
     ]

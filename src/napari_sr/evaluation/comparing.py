@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.evaluate import log_density, mean_row
-from napari_sr.evaluation.grids import Overlap, measured_shift, onto, overlap
+from napari_sr.evaluation.grids import Overlap, onto, overlap, reliable_shift
 from napari_sr.evaluation.placed import Placed
 from napari_sr.evaluation.table import Table
 from napari_sr.metrics import METRICS
@@ -148,6 +148,7 @@ def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
         for c in asked.candidates
     }
     figures: dict[str, list[Figures]] = {}
+    regions: dict[str, str] = {}
     shifts: list[Shift] = []
     for number in range(count):
         linear = reference.plane(number)
@@ -161,12 +162,13 @@ def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
                 shifts += pair.shift(candidate.name)
             for kind, image in maps[candidate.name].items():
                 image[place][pair.inside] = pair.map(kind, data_range)
-            for name, part in _parts(asked, candidate, overlaps[candidate.name], shape):
+            for name, region, part in _parts(asked, candidate, overlaps[candidate.name], shape):
+                regions[name] = region
                 one = pair.figures(asked.metrics, part, data_range)
                 if baseline is not None:
                     one[SPECTRUM] = spectrum_score(pair.raw[part], linear[part], baseline[part])
                 figures.setdefault(name, []).append(one)
-    rows = tuple(mean_row(name, values, metrics) for name, values in figures.items())
+    rows = tuple(replace(mean_row(name, values, metrics), region=regions[name]) for name, values in figures.items())
     table = Table(rows, metrics, count, _conditions(asked, data_range))
     yield Judged(table, maps, {name: tuple(values) for name, values in figures.items()}, tuple(shifts), notes)
 
@@ -182,8 +184,8 @@ class _Pair:
 
     def shift(self, name: str) -> list[Shift]:
         """Return how far it is off, if it is."""
-        rows, columns = measured_shift(self.pred[self.inside], self.target[self.inside])
-        return [Shift(name, rows, columns)] if max(abs(rows), abs(columns)) > SHIFTED else []
+        found = reliable_shift(self.pred[self.inside], self.target[self.inside])
+        return [Shift(name, *found)] if found is not None and max(map(abs, found)) > SHIFTED else []
 
     def map(self, kind: str, data_range: float) -> Plane:
         """Return a map of the part that the candidate covers."""
@@ -212,6 +214,22 @@ def brought(image: Placed, number: int, reference: Placed, *, nearest: bool = Fa
     """Return a plane of ``image`` on the reference's grid; a single one stands for all."""
     plane = image.plane(number if image.count() > 1 else 0)
     return onto(plane, image.grid, reference.grid, reference.layout.plane_shape, nearest=nearest)
+
+
+def common_part(asked: Comparing) -> Part:
+    """Return the rows and columns of the reference that every candidate covers, without its border.
+
+    Raises
+    ------
+    ImageError
+        If there are none.
+    """
+    shape = asked.reference.layout.plane_shape
+    part = (slice(asked.crop, shape[0] - asked.crop), slice(asked.crop, shape[1] - asked.crop))
+    for candidate in asked.candidates:
+        inside = _overlap(candidate, asked.reference, shape)
+        part = _within(Region("", *part), inside, shape, asked.crop, candidate.name)
+    return part
 
 
 def _coarsest(asked: Comparing) -> Placed | None:
@@ -248,12 +266,13 @@ def _data_range(reference: Placed, *, density: bool) -> float:
     return high - low or 1.0  # a constant reference has no range of its own
 
 
-def _parts(asked: Comparing, candidate: Placed, inside: Overlap, shape: tuple[int, int]) -> list[tuple[str, Part]]:
-    """Return the rows of the table that a candidate has, and where they are measured."""
+def _parts(asked: Comparing, candidate: Placed, inside: Overlap, shape: tuple[int, int]) -> list[tuple[str, str, Part]]:
+    """Return the rows of the table that a candidate has, the region of each, and where it is measured."""
     whole = Region("", slice(0, shape[0]), slice(0, shape[1]))
     return [
         (
             f"{candidate.name} · {region.name}" if region.name else candidate.name,
+            region.name,
             _within(region, inside, shape, asked.crop, candidate.name),
         )
         for region in asked.regions or (whole,)

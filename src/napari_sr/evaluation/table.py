@@ -28,11 +28,15 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Row:
-    """One method: mean and standard deviation over the images of each metric; None where undefined."""
+    """One method: mean and standard deviation over the images of each metric; None where undefined.
+
+    ``region`` is the part of the images that was measured: only rows of the same one can be better than each other.
+    """
 
     name: str
     means: Mapping[str, float | None]
     deviations: Mapping[str, float | None]
+    region: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,10 @@ class Table:
         return f"{value:.{digits}f}"
 
     def is_best(self, row: Row, metric: str) -> bool:
-        """Return True if no other row has a better figure, and there is more than one that could have."""
+        """Return True if no other row of the region has a better figure, and there is more than one that could."""
         higher = EXTRA[metric][1] if metric in EXTRA else METRICS[metric].higher_is_better
-        found = [v for r in self.rows if (v := r.means.get(metric)) is not None and not math.isnan(v)]
+        rows = [r for r in self.rows if r.region == row.region]
+        found = [v for r in rows if (v := r.means.get(metric)) is not None and not math.isnan(v)]
         value = row.means.get(metric)
         return len(found) > 1 and value is not None and value == (max(found) if higher else min(found))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Shapes
+from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.errors import SRError
@@ -39,6 +40,7 @@ class Compare(CompareForm):
         super().__init__(napari_viewer)
         self._judged: Judged | None = None
         self._asked: Comparing | None = None
+        self._reference: Image | None = None  # of that comparison
         self._layers: dict[str, Image] = {}
         self._to_move: list[tuple[Image, tuple[float, float]]] = []
         self.reference_box.layer_changed.connect(self._on_reference)
@@ -50,6 +52,7 @@ class Compare(CompareForm):
         self.save_button.clicked.connect(self._choose_file)
         self.plots_button.clicked.connect(self.show_plots)
         self._plots: Any = None
+        self._plots_dock: Any = None
         for box in (self.left_box, self.right_box):
             box.layer_changed.connect(self._on_pair)
         self.keys.setText(HINT)
@@ -114,6 +117,9 @@ class Compare(CompareForm):
     def _on_reference(self) -> None:
         layer = self.reference_box.layer()
         self.candidates.set_reference(layer)
+        if layer is not self._reference:  # what was measured against another one moves nothing any more
+            self._to_move = []
+            self.warning.setText("")
         if layer is not None:
             self.density_box.setChecked(layer.metadata.get(METADATA_KEY, {}).get("kind") == "N-body")
         self.refresh()
@@ -159,31 +165,29 @@ class Compare(CompareForm):
         if self.error_box.isChecked():
             maps = (*maps, str(self.kind_box.currentData()))
         return Comparing(
-            reference=placed(reference), candidates=tuple(placed(layer) for layer in chosen),
+            reference=placed(reference, self.viewer), candidates=tuple(placed(layer, self.viewer) for layer in chosen),
             regions=self._regions(reference), data_range=self.range_box.value() or None, crop=self.crop_box.value(),
             match=self.match_box.isChecked(), density=self.density_box.isChecked(), maps=maps,
         )  # fmt: skip
 
     def _regions(self, reference: Image) -> tuple[Region, ...]:
-        from napari_sr.widgets.compare_layers import grid_of, placed, region, shape_regions, view_corners
+        from napari_sr.widgets.compare_layers import shape_regions, view_region
 
         where = self.where_box.currentText()
         if where == VIEW:
-            return (
-                region("the view", grid_of(reference), view_corners(self.viewer), placed(reference).layout.plane_shape),
-            )
+            return (view_region(reference, self.viewer),)
         if where == SHAPES:
             shapes = [layer for layer in self.viewer.layers if isinstance(layer, Shapes)]
             active = self.viewer.layers.selection.active
             if not shapes:
                 raise SRError("There is no Shapes layer. Add one, and draw rectangles around what you want to measure.")
-            return shape_regions(active if isinstance(active, Shapes) else shapes[-1], reference)
+            return shape_regions(active if isinstance(active, Shapes) else shapes[-1], reference, self.viewer)
         return ()
 
     def _show(self, asked: Comparing, reference: Image, judged: Judged) -> None:
         from napari_sr.widgets.compare_layers import add_maps
 
-        self._asked, self._judged = asked, judged
+        self._asked, self._judged, self._reference = asked, judged, reference
         if reference in self.viewer.layers:
             selected = self.viewer.layers.selection.active
             added = add_maps(self.viewer, reference, judged.maps, unit=unit_of(asked))
@@ -191,7 +195,7 @@ class Compare(CompareForm):
             shown = f" {len(added)} maps were added, hidden: open their eyes in the list." if added else ""
         else:
             shown = " The reference is gone, so no maps were added."
-        if self._plots is not None:
+        if self._plots is not None and isalive(self._plots_dock):
             self._plots.show_comparison(asked, reference)
         self.table.show_table(judged.table)
         self.conditions.setText(judged.table.conditions_line() + ".")
@@ -209,7 +213,7 @@ class Compare(CompareForm):
         self.warning.setText("\n".join(lines))
 
     def _shift_sentence(self, shift: Shift) -> str:
-        reference = self.reference_box.layer()
+        reference = self._reference
         distance = np.hypot(shift.rows, shift.columns)
         world = "" if reference is None else f" ({distance * reference.scale[-1]:.3g} {unit_text(reference)})"
         return (
@@ -219,16 +223,17 @@ class Compare(CompareForm):
 
     def register(self) -> None:
         """Move the layers that were off into their place, and compare again."""
-        from napari_sr.widgets.compare_layers import grid_of
+        from napari_sr.widgets.compare_layers import unit_factor
 
-        reference = self.reference_box.layer()
-        if reference is None:
+        if self._asked is None:
             return
-        matrix = np.array(grid_of(reference).matrix)
+        matrix = np.array(self._asked.reference.grid.matrix)
         for layer, shift in self._to_move:
             translate = np.array(layer.translate, dtype=float)
             affine = np.asarray(getattr(layer.affine, "affine_matrix", layer.affine), dtype=float)
-            translate[-2:] += np.linalg.inv(affine[-3:-1, -3:-1]) @ matrix @ np.array(shift)
+            translate[-2:] += (
+                np.linalg.inv(affine[-3:-1, -3:-1]) @ matrix @ np.array(shift) / unit_factor(layer, self.viewer)
+            )
             layer.translate = translate
         self._to_move = []
         self.compare()
@@ -272,9 +277,12 @@ class Compare(CompareForm):
         """Open the dock with the curves, or bring it to the front."""
         from napari_sr.widgets.compare_plots import ComparisonPlots
 
-        reference = self.reference_box.layer()
+        reference = self._reference
         if self._asked is None or reference is None:
             return
+        if self._plots is not None and not isalive(self._plots_dock):  # its dock was closed
+            self._plots.shut_down()
+            self._plots = None
         if self._plots is None:
             self._plots = ComparisonPlots(self.viewer)
             self._plots_dock = self.viewer.window.add_dock_widget(self._plots, name="Curves", area="bottom")

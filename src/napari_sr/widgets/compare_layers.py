@@ -35,19 +35,31 @@ MEANINGS = {
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "axis_labels", "units")
 
 
-def placed(layer: Image) -> Placed:
+def placed(layer: Image, viewer: Any) -> Placed:
     """Return a layer's image and where it lies."""
     source = snapshot(layer)
-    return Placed(layer.name, source.data, source.axes, grid_of(layer))
+    return Placed(layer.name, source.data, source.axes, grid_of(layer, viewer))
 
 
-def grid_of(layer: Any) -> Grid:
-    """Return where rows and columns of a layer lie: world = affine · (translate + rotate · shear · scale · pixel)."""
+def unit_factor(layer: Any, viewer: Any) -> float:
+    """Return how many of the units that the viewer counts in one of a layer's is; 1 where it does not convert."""
+    common = getattr(viewer.layers, "units", None)  # None if the layers' units do not go together
+    if common is None or not common[-1].is_compatible_with(layer.units[-1]):
+        return 1.0
+    return float((1 * layer.units[-1]).to(common[-1]).magnitude)
+
+
+def grid_of(layer: Any, viewer: Any) -> Grid:
+    """Return where rows and columns of a layer lie, in units of the viewer.
+
+    world = unit · affine · (translate + rotate · shear · scale · pixel).
+    """
+    factor = unit_factor(layer, viewer)
     shear = shear_matrix(np.asarray(layer.shear, dtype=float), len(layer.scale))
     inner = np.asarray(layer.rotate, dtype=float) @ shear @ np.diag(np.asarray(layer.scale, dtype=float))
     outer = np.asarray(getattr(layer.affine, "affine_matrix", layer.affine), dtype=float)
-    matrix = (outer[:-1, :-1] @ inner)[-2:, -2:]
-    offset = (outer[:-1, :-1] @ np.asarray(layer.translate, dtype=float) + outer[:-1, -1])[-2:]
+    matrix = factor * (outer[:-1, :-1] @ inner)[-2:, -2:]
+    offset = factor * (outer[:-1, :-1] @ np.asarray(layer.translate, dtype=float) + outer[:-1, -1])[-2:]
     rows = ((float(matrix[0, 0]), float(matrix[0, 1])), (float(matrix[1, 0]), float(matrix[1, 1])))
     return Grid(rows, (float(offset[0]), float(offset[1])))
 
@@ -74,22 +86,39 @@ def region(name: str, grid: Grid, world: npt.ArrayLike, shape: tuple[int, int]) 
     return Region(name, slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])))
 
 
-def view_corners(viewer: Any) -> npt.NDArray[np.float64]:
-    """Return two opposite corners, in the world, of what is in view of the topmost visible image.
+def view_region(layer: Image, viewer: Any) -> Region:
+    """Return the part of a layer that is in view.
 
     Raises
     ------
     ImageError
-        If no image is visible.
+        If none of it is.
     """
-    for layer in reversed(viewer.layers):
-        if isinstance(layer, Image) and layer.visible:
-            grid, corners = grid_of(layer), np.asarray(layer.corner_pixels, dtype=float)
-            return np.asarray(corners[:, -2:] @ np.array(grid.matrix).T + grid.offset)
-    raise ImageError("No image is visible.")
+    corners = np.asarray(layer.corner_pixels, dtype=float)[:, -2:]
+    if layer.multiscale:
+        corners = corners * np.asarray(layer.downsample_factors[layer.data_level])[-2:]
+    if (corners[1] <= corners[0]).any():
+        raise ImageError(f"{layer.name} is not in view. Press Home to see it again.")
+    grid = grid_of(layer, viewer)
+    world = corners @ np.array(grid.matrix).T + grid.offset
+    return region("the view", grid, world, placed(layer, viewer).layout.plane_shape)
 
 
-def shape_regions(shapes: Shapes, reference: Image) -> tuple[Region, ...]:
+def shown_index(layer: Image, viewer: Any) -> tuple[int, ...]:
+    """Return which plane of a layer the viewer shows: its place on the axes before rows and columns."""
+    shape = snapshot(layer).data.shape
+    spatial = len(shape) - (1 if layer.rgb else 0)
+    world = np.array(viewer.dims.point, dtype=float)
+    common = getattr(viewer.layers, "units", None)
+    if common is not None:
+        for axis in range(1, min(spatial, len(world)) + 1):
+            if common[-axis].is_compatible_with(layer.units[-axis]):
+                world[-axis] = (world[-axis] * common[-axis]).to(layer.units[-axis]).magnitude
+    place = np.asarray(layer.world_to_data(world))[-spatial:][:-2]
+    return tuple(int(np.clip(round(float(p)), 0, n - 1)) for p, n in zip(place, shape, strict=False))
+
+
+def shape_regions(shapes: Shapes, reference: Image, viewer: Any) -> tuple[Region, ...]:
     """Return the rectangle around every shape, in pixels of the reference.
 
     Raises
@@ -99,8 +128,8 @@ def shape_regions(shapes: Shapes, reference: Image) -> tuple[Region, ...]:
     """
     if not len(shapes.data):
         raise ImageError(f"{shapes.name} has no shapes yet: draw some, or choose another place to measure.")
-    grid, own = grid_of(reference), grid_of(shapes)
-    size = placed(reference).layout.plane_shape
+    grid, own = grid_of(reference, viewer), grid_of(shapes, viewer)
+    size = placed(reference, viewer).layout.plane_shape
     return tuple(
         region(f"shape {number}", grid, np.asarray(shape)[:, -2:] @ np.array(own.matrix).T + own.offset, size)
         for number, shape in enumerate(shapes.data, start=1)

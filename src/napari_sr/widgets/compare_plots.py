@@ -14,7 +14,7 @@ from qtpy.compat import isalive
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
-from napari_sr.widgets.compare_layers import grid_of, pixels
+from napari_sr.widgets.compare_layers import grid_of, pixels, shown_index, unit_factor
 from napari_sr.widgets.latest import Latest
 from napari_sr.widgets.layers import unit_text
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, message_label
@@ -92,6 +92,7 @@ class ComparisonPlots(QWidget):
     def shut_down(self) -> None:
         """Stop listening to the viewer."""
         self._latest.forget()
+        self._asked = None
         self.viewer.dims.events.current_step.disconnect(self.refresh)
 
     def refresh(self, event: Any = None) -> None:
@@ -116,14 +117,14 @@ class ComparisonPlots(QWidget):
         from napari_sr.evaluation import plots
         from napari_sr.evaluation.table import short_names
 
-        kind, number, chosen = self.kind_box.currentText(), self._plane(asked), self.image_box.currentText()
-        size, unit = float(asked.reference.grid.step), unit_text(reference)
+        kind, number, chosen = self.kind_box.currentText(), self._plane(asked, reference), self.image_box.currentText()
+        size, unit = asked.reference.grid.step / unit_factor(reference, self.viewer), unit_text(reference)
         line = self._line(reference) if kind == PROFILE else None
         names = short_names([c.name for c in asked.candidates])
 
         def compute() -> Any:
             # spectra of densities are those of the densities themselves, everything else is of their logarithm
-            raw, target, images = planes(asked, number, log=kind not in (SPECTRA, RATIO))
+            raw, target, images, corner = planes(asked, number, log=kind not in (SPECTRA, RATIO))
             shown = {names[name]: image for name, image in images.items()}
             if kind == JOINT:
                 return plots.joint_histogram(names[chosen], images[chosen], target)
@@ -131,23 +132,20 @@ class ComparisonPlots(QWidget):
                 return plots.ring_correlations(shown, target, pixel_size=size, unit=unit)
             if line is not None:
                 value = "log₁₀ density" if asked.density else "grey level"
+                start, end = (point - corner for point in line)
                 return plots.line_profile(
-                    {"reference": target, **shown}, *line, value=value, pixel_size=size, unit=unit
+                    {"reference": target, **shown}, start, end, value=value, pixel_size=size, unit=unit
                 )
             return plots.spectra(shown, raw, ratio=kind == RATIO, pixel_size=size, unit=unit)
 
         return compute
 
-    def _plane(self, asked: Comparing) -> int:
+    def _plane(self, asked: Comparing, reference: Image) -> int:
         """Return the number of the plane that is shown."""
         stacked = asked.reference.stacked
-        if not stacked:
+        if not stacked or reference not in self.viewer.layers:
             return 0
-        step = self.viewer.dims.current_step[:-2][-len(stacked) :]
-        if len(step) < len(stacked):  # the stack was removed from the viewer
-            return 0
-        index = [min(int(s), n - 1) for s, n in zip(step, stacked, strict=True)]
-        return int(np.ravel_multi_index(index, stacked))
+        return int(np.ravel_multi_index(shown_index(reference, self.viewer), stacked))
 
     def _line(self, reference: Image) -> tuple[Any, Any]:
         """Return both ends of the last line that was drawn, in pixels of the reference."""
@@ -158,9 +156,9 @@ class ComparisonPlots(QWidget):
             )
         layer = shapes[-1]
         last = max(i for i, kind in enumerate(layer.shape_type) if kind == "line")
-        own = grid_of(layer)
+        own = grid_of(layer, self.viewer)
         world = np.asarray(layer.data[last])[:, -2:] @ np.array(own.matrix).T + own.offset
-        start, end = pixels(grid_of(reference), world)
+        start, end = pixels(grid_of(reference, self.viewer), world)
         return start, end
 
     def _draw(self, plot: Curves | JointHistogram) -> None:
@@ -207,11 +205,17 @@ class ComparisonPlots(QWidget):
         self.status.setText(message)
 
 
-def planes(asked: Comparing, number: int, *, log: bool) -> tuple[Any, Any, dict[str, Any]]:
-    """Return a plane of the reference, as it is and as it is compared, and of every candidate on its grid."""
-    from napari_sr.evaluation.comparing import brought
+def planes(asked: Comparing, number: int, *, log: bool) -> tuple[Any, Any, dict[str, Any], Any]:
+    """Return a plane of the reference, as it is and as it is compared, and of every candidate on its grid.
+
+    Outside of what all of them cover, there is nothing to compare: that is cut away, and the border too. The last of
+    what is returned is the first row and column that is left.
+    """
+    from napari_sr.evaluation.comparing import brought, common_part
     from napari_sr.evaluation.evaluate import log_density
 
     view: Callable[[Any], Any] = log_density if asked.density and log else np.asarray
-    raw = asked.reference.plane(number)
-    return raw, view(raw), {c.name: view(brought(c, number, asked.reference)) for c in asked.candidates}
+    part = common_part(asked)
+    raw = asked.reference.plane(number)[part]
+    images = {c.name: view(brought(c, number, asked.reference)[part]) for c in asked.candidates}
+    return raw, view(raw), images, np.array([part[0].start, part[1].start])

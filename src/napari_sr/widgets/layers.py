@@ -68,7 +68,8 @@ def snapshot(layer: Image) -> Snapshot:
 
 def unit_text(layer: Any) -> str:
     """Return the unit of a layer's columns as people write it: ``nm``, ``Mpc/h``, ``px``."""
-    return f"{layer.units[-1]:~P}".replace("Mpc_h", "Mpc/h") or "px"
+    text = f"{layer.units[-1]:~P}".replace("Mpc_h", "Mpc/h")
+    return "px" if text in ("", "pixel") else text
 
 
 def check_axes(axes: str, layer: Image) -> None:

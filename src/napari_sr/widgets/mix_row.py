@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
 
 if TYPE_CHECKING:
-    from napari_sr.model import ModelCard
+    from napari_sr.model import Model, ModelCard
+
+#: milliseconds that the slider has to rest, when keys, the wheel or clicks beside the handle move it
+REST = 300
 
 
 class MixRow(QWidget):
     """Another model of the same network, and how much of it.
 
-    Shown only where there is one. ``moved`` is emitted when the slider was let go, or another model was chosen.
+    Shown only where there is one. ``moved`` is emitted when the slider was let go or has come to rest, or another
+    model was chosen.
     """
 
     moved = Signal()
@@ -42,7 +46,10 @@ class MixRow(QWidget):
         row.addWidget(self.label)
         self.box.currentIndexChanged.connect(self._on_choice)
         self.slider.valueChanged.connect(self._on_value)
-        self.slider.sliderReleased.connect(self.moved)
+        self._rest = QTimer(self, singleShot=True, interval=REST)
+        self._rest.timeout.connect(self.moved)
+        self.slider.valueChanged.connect(self._on_moved)
+        self.slider.sliderReleased.connect(self._rest.start)
         self.set_partners(())
 
     def set_partners(self, cards: Sequence[ModelCard]) -> None:
@@ -67,10 +74,23 @@ class MixRow(QWidget):
         self._on_value()
         self.moved.emit()
 
+    def _on_moved(self) -> None:
+        if not self.slider.isSliderDown() and self.slider.isEnabled():
+            self._rest.start()
+
     def _on_value(self) -> None:
         on = self.box.currentData() is not None
         self.slider.setEnabled(on)
         self.label.setText(f"{100 * self.slider.value() // self.slider.maximum()} %" if on else "")
+
+
+def load_mixed(name: str, mix: tuple[str, float] | None) -> Model:
+    """Load a model, mixed with a share of another if that is wanted; both by name or path."""
+    from napari_sr.blend import blend
+    from napari_sr.store import load_model
+
+    model = load_model(name)
+    return model if mix is None else blend(model, load_model(mix[0]), mix[1])
 
 
 def partners(card: ModelCard, cards: Sequence[ModelCard]) -> list[ModelCard]:

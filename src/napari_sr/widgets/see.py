@@ -41,7 +41,7 @@ class Swipe:
 
     def __init__(self, viewer: Any, left: Image, right: Image) -> None:
         self.viewer, self.left, self.right = viewer, left, right
-        self._grid, self._shape, like = finer(left, right)
+        self._grid, self._shape, like = finer(viewer, left, right)
         self._active, self._pan = viewer.layers.selection.active, camera(viewer).mouse_pan
         self.column = self._shape[1] // 2
         self._pictures = self._taken()
@@ -54,8 +54,7 @@ class Swipe:
         viewer.dims.events.current_step.connect(self._on_slice)
 
     def _taken(self) -> tuple[Picture, Picture]:
-        step = tuple(self.viewer.dims.current_step)
-        left, right = (picture(x, step, self._grid, self._shape) for x in (self.left, self.right))
+        left, right = (picture(x, self.viewer, self._grid, self._shape) for x in (self.left, self.right))
         return left, right
 
     def _composite(self) -> Picture:
@@ -111,6 +110,7 @@ class SideBySide:
             layer.colorbar.visible = False
         grid = grid_mode(viewer)
         self._grid = (bool(grid.enabled), int(grid.stride), tuple(grid.shape))
+        self._view = (tuple(camera(viewer).center), float(camera(viewer).zoom))
         for layer in viewer.layers:
             layer.visible = layer in layers
         grid.stride, grid.shape, grid.enabled = 1, (-1, -1), True
@@ -125,7 +125,7 @@ class SideBySide:
         for layer, visible in self._visible.items():
             if layer in self.viewer.layers:
                 layer.visible = visible
-        self.viewer.reset_view()
+        camera(self.viewer).center, camera(self.viewer).zoom = self._view
 
 
 class Flicker:
@@ -170,14 +170,13 @@ class Magnifier(QWidget):
 
     def look_at(self, world: Any) -> None:
         """Show the surroundings of a point of the world."""
-        grid = grid_of(min(self.layers, key=lambda x: grid_of(x).step))
+        grid = grid_of(min(self.layers, key=lambda x: grid_of(x, self.viewer).step), self.viewer)
         row, column = (round(float(v)) - LOOKED_AT // 2 for v in pixels(grid, world))
-        step = tuple(self.viewer.dims.current_step)
         matrix = np.array(grid.matrix)
         offset = matrix @ np.array([row, column]) + np.array(grid.offset)
         window = type(grid)(grid.matrix, (float(offset[0]), float(offset[1])))
         for layer, label in zip(self.layers, self.pictures, strict=True):
-            seen = picture(layer, step, window, (LOOKED_AT, LOOKED_AT))
+            seen = picture(layer, self.viewer, window, (LOOKED_AT, LOOKED_AT))
             large = np.ascontiguousarray(np.repeat(np.repeat(seen, ENLARGED, axis=0), ENLARGED, axis=1))
             side = large.shape[0]
             image = QImage(large.tobytes(), side, side, 3 * side, QImage.Format.Format_RGB888)

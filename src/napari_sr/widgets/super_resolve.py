@@ -15,7 +15,8 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.catalogue import catalogue
-from napari_sr.widgets.mix_row import partners
+from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.mix_row import load_mixed, partners
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, SuperResolveForm
 from napari_sr.widgets.worker import Ended, Failed, Stopped
 
@@ -51,11 +52,7 @@ class _Request:
 
     def load(self) -> Model:
         """Load the model, mixed with another if that is wanted."""
-        from napari_sr.blend import blend
-        from napari_sr.store import load_model
-
-        model = load_model(self.model)
-        return model if self.mix is None else blend(model, load_model(self.mix[0]), self.mix[1])
+        return load_mixed(self.model, self.mix)
 
 
 class SuperResolve(SuperResolveForm):
@@ -130,7 +127,6 @@ class SuperResolve(SuperResolveForm):
         layer = self.layer_box.layer()
         if layer is not None:
             from napari_sr.inference.axes import guess_axes
-            from napari_sr.widgets.layers import METADATA_KEY
 
             shape = layer.data[0].shape if layer.multiscale else layer.data.shape
             try:
@@ -307,7 +303,9 @@ class SuperResolve(SuperResolveForm):
         """Add the result's layers; the source may have been removed meanwhile, its object has not."""
         from napari_sr.widgets.result_layers import add_result
 
-        add_result(self.viewer, request.layer, request.source, request.axes, card, result)
+        added = add_result(self.viewer, request.layer, request.source, request.axes, card, result)
+        # what asks later whether it can be trusted runs the same model again
+        added.metadata[METADATA_KEY] |= {"axes": request.axes, "loaded_from": (request.model, request.mix)}
         report = result.finished.report
         self._rates[card.name] = report.megapixels / max(report.seconds, 1e-6)
         lines = [report.sentence() + "."]

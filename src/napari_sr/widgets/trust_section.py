@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QPushButton, QVB
 from napari_sr.errors import SRError
 from napari_sr.evaluation.trust import CONSISTENCY, UNCERTAINTY, Consistent, Uncertain
 from napari_sr.widgets.alignment import resampled_transform
-from napari_sr.widgets.compare_layers import grid_of, placed, region, view_corners
+from napari_sr.widgets.compare_layers import view_region
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.layers import METADATA_KEY, Snapshot, snapshot, spatial_factors
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, message_label
@@ -32,10 +32,16 @@ class Made:
     lr: Image
     source: Snapshot
     axes: str
-    model: str
     scale: int
     degradation: str
     density: bool
+    loaded_from: tuple[str, tuple[str, float] | None]
+
+    def load(self) -> Any:
+        """Return the model again, mixed as it was."""
+        from napari_sr.widgets.mix_row import load_mixed
+
+        return load_mixed(*self.loaded_from)
 
     @property
     def unit(self) -> str:
@@ -60,8 +66,8 @@ def made_from(viewer: Any, layer: Image | None) -> Made:
         raise SRError(f"{said['source_layer']}, which {layer.name} was made of, is not in the viewer any more.")
     taken = snapshot(source)
     return Made(
-        layer, source, taken, taken.axes, card["name"], int(card["scale"]), card["degradation"],
-        card["intensity"].get("kind") == "log",
+        layer, source, taken, said.get("axes", taken.axes), int(card["scale"]), card["degradation"],
+        card["intensity"].get("kind") == "log", said.get("loaded_from", (card["name"], None)),
     )  # fmt: skip
 
 
@@ -141,7 +147,6 @@ class TrustSection(QWidget):
         if made is None:
             return
         from napari_sr.evaluation.trust import iter_uncertainty
-        from napari_sr.store import load_model
 
         try:
             data, start = self._part(made)
@@ -151,7 +156,7 @@ class TrustSection(QWidget):
         self.meaning.setText(UNCERTAINTY)
 
         def work() -> Generator[Any, None, None]:
-            yield from iter_uncertainty(data, [load_model(made.model)], axes=made.axes, should_stop=self._stopping)
+            yield from iter_uncertainty(data, [made.load()], axes=made.axes, should_stop=self._stopping)
 
         def show(found: Uncertain) -> None:
             limit = float(np.nanpercentile(found.deviation, 99.9)) or 1.0
@@ -176,7 +181,7 @@ class TrustSection(QWidget):
         start = [0.0] * len(spatial)
         if not self.view_box.isChecked():
             return made.source.data, start
-        window = region("The view", grid_of(made.lr), view_corners(self.viewer), placed(made.lr).layout.plane_shape)
+        window = view_region(made.lr, self.viewer)
         part = {"Y": window.rows, "X": window.columns}
         for axis, rows in part.items():
             start[spatial.index(axis)] = float(rows.start)
