@@ -13,6 +13,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from napari_sr.data.folders import read_planes
 from napari_sr.data.patches import Plane2D, lr_of
 from napari_sr.degradations import make_degradation
@@ -121,6 +123,8 @@ def finish(model: Model, kind: str) -> None:
     model = Model(network=model.network, card=card)
     first = read_planes(next(iter(TESTS[kind].values() if kind == "N-body" else [list(TESTS[kind].values())[1]])))[0]
     lr = lr_of(Plane2D(first).hr, make_degradation(card.degradation, card.scale))
+    if kind == "N-body":
+        lr = np.pad(lr, lr.shape[0] // 2, mode="wrap")  # the boxes are periodic, and one alone is too small
     if model.network.pools_tile:
         halo = card.trained_patch // 16
         seam = halo_errors(model, lr[: card.trained_patch, : card.trained_patch], [halo, 2 * halo])
