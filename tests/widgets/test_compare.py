@@ -11,6 +11,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.ndimage import shift as moved
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from napari_sr.metrics.naturalness import niqe, shipped_model
+from napari_sr.metrics.sfrc import sfrc_map
 from napari_sr.metrics.spectral import power_spectrum
 from napari_sr.widgets.compare_form import SHAPES, VIEW
 from napari_sr.widgets.compare_layers import view_region
@@ -94,6 +96,34 @@ def test_figures_maps_and_their_places(viewer, dock, qtbot, hr, sr):
     compare(dock, qtbot)
     assert len(viewer.layers) == count
     assert len(dock.candidates.layers()) == 2
+
+
+def test_the_hallucination_map_finds_what_was_drawn_by_hand(viewer, dock, qtbot, hr, sr):
+    faked = sr.copy()
+    rows, columns = np.mgrid[:40, :40]
+    faked[60:100, 100:140] += 40 * np.sin(rows * 1.3) * np.sin(columns * 1.1)
+    viewer.layers["cells LR [x]"].data = faked
+    dock.hallucination_box.setChecked(True)
+    dock.niqe_box.setCurrentIndex(dock.niqe_box.findData("EM"))
+    compare(dock, qtbot)
+    layer = viewer.layers["hallucination map [grey levels] · LR [x]"]
+    # frequencies that the LR image holds do not count
+    expected = sfrc_map(faked, hr, beyond=1 / 8)
+    np.testing.assert_allclose(layer.data, expected.unexplained, rtol=1e-5)
+    inside = np.zeros(hr.shape, bool)
+    inside[60:100, 100:140] = True
+    assert layer.data[inside].mean() > 3 * layer.data[~inside].mean()
+    outlines = viewer.layers["made up? · LR [x]"]
+    assert outlines.data[80, 120] == 1
+    assert outlines.contour == 2
+    np.testing.assert_allclose(outlines.scale, layer.scale)
+    share = f"{expected.flagged.mean():.0%} of the area"
+    assert f"cells LR [x]: most of the detail is not the reference's on {share}" in dock.status.text()
+    value = niqe(faked, shipped_model("EM"), data_range=255)
+    assert column(dock, "NIQE")["LR [x]"] == f"{value:.2f}"
+    count = len(viewer.layers)
+    compare(dock, qtbot)
+    assert len(viewer.layers) == count
 
 
 def test_the_best_is_bold_and_a_click_sorts_by_value(dock, qtbot):

@@ -6,7 +6,9 @@ from qtpy.QtCore import Qt
 from scipy.ndimage import gaussian_filter
 
 from napari_sr.blend import blend
-from napari_sr.evaluation.trust import CONSISTENCY, UNCERTAINTY, Uncertain, iter_uncertainty, plane_consistency
+from napari_sr.evaluation.judged import Uncertain
+from napari_sr.evaluation.meanings import CONSISTENCY, UNCERTAINTY
+from napari_sr.evaluation.trust import iter_uncertainty, plane_consistency
 from napari_sr.store import load_model
 from napari_sr.widgets.layers import METADATA_KEY
 
@@ -29,10 +31,11 @@ def picture(viewer, widget, qtbot, lr):
 
 
 @pytest.fixture
-def dock(viewer, picture):
+def dock(viewer, picture, qtbot):
     _, built = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
     built.trust_section.expand(animate=False)
     built.trust.layer_box.select_name(picture.name)
+    qtbot.waitUntil(lambda: built.trust._cards != (), timeout=MINUTE)
     return built
 
 
@@ -80,6 +83,23 @@ def test_uncertainty_of_what_is_in_view(viewer, dock, qtbot, picture, lr):
     viewer.layers["cells"].corner_pixels = np.array([[0, 0], [0, 0]])
     press(dock, qtbot, dock.trust.uncertainty_button)
     assert "cells is not in view" in dock.status.text()
+
+
+def test_several_models_are_asked(viewer, dock, qtbot, picture, lr):
+    names = [dock.trust.also_box.item(row).text() for row in range(dock.trust.also_box.count())]
+    assert "em-wgan-pixel-x4" in names
+    assert "em-wiener-x4" not in names  # it has made the picture
+    assert not any(name.startswith("nbody") for name in names)
+    dock.trust.also_box.tick("em-wgan-pixel-x4")
+    dock.trust.view_box.setChecked(False)
+    press(dock, qtbot, dock.trust.uncertainty_button)
+    layer = viewer.layers[f"uncertainty map [grey levels] · {picture.name}"]
+    models = [load_model(name) for name in ("em-wiener-x4", "em-wgan-pixel-x4")]
+    *_, expected = iter_uncertainty(lr, models, axes="YX")
+    np.testing.assert_allclose(layer.data, expected.deviation, atol=1e-3)
+    assert "Over 16 views" in dock.status.text()
+    dock.trust.layer_box.select_name("cells")  # not ours: nothing to ask
+    assert dock.trust.also_box.names() == []
 
 
 def test_a_mixed_model_is_asked_as_it_was_mixed(viewer, widget, qtbot, lr):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
-from napari_sr.evaluation.evaluate import log_density, mean_row
+from napari_sr.evaluation.evaluate import log_density, mean_row, plane_niqe
 from napari_sr.evaluation.grids import Overlap, onto, overlap, reliable_shift
+from napari_sr.evaluation.judged import FLAGGED, HALLUCINATED, Comparing, Judged, Region, Shift, Working
 from napari_sr.evaluation.placed import Placed
 from napari_sr.evaluation.table import Table
 from napari_sr.metrics import METRICS
 from napari_sr.metrics.consistency import intensity_fit
 from napari_sr.metrics.maps import error_map
+from napari_sr.metrics.sfrc import iter_sfrc
 from napari_sr.metrics.spectral import spectrum_score
 from napari_sr.metrics.structural import ssim_map
 
@@ -25,93 +27,7 @@ Part = tuple[slice, slice]
 Figures = dict[str, float | None]
 #: shift, in reference pixels, from which it is told
 SHIFTED = 0.5
-SPECTRUM = "spectrum_score"
-
-
-@dataclass(frozen=True)
-class Region:
-    """Rows and columns of the reference, with a name."""
-
-    name: str
-    rows: slice
-    columns: slice
-
-
-@dataclass(frozen=True)
-class Comparing:
-    """What is asked.
-
-    Attributes
-    ----------
-    reference, candidates
-        The truth, and the images that are measured against it.
-    metrics
-        Names in :data:`napari_sr.metrics.METRICS`.
-    regions
-        Where figures are taken; the whole image if there are none.
-    data_range
-        For PSNR and SSIM; 255 for 8 bit, otherwise the range of the whole reference, if None.
-    crop
-        Border of the reference that is left out of the figures, in pixels.
-    match
-        Fit scale and offset of every candidate to the reference first.
-    density
-        Densities: everything on log10(density + 0.02), but the spectrum score.
-    maps
-        ``ssim`` and kinds of :data:`napari_sr.metrics.maps.KINDS`.
-    """
-
-    reference: Placed
-    candidates: tuple[Placed, ...]
-    metrics: tuple[str, ...] = ("psnr", "ssim", "ms_ssim", "rmse", "nrmse", "pearson", "frc_resolution")
-    regions: tuple[Region, ...] = ()
-    data_range: float | None = None
-    crop: int = 0
-    match: bool = False
-    density: bool = False
-    maps: tuple[str, ...] = ("ssim", "absolute")
-
-
-@dataclass(frozen=True)
-class Working:
-    """How far it is."""
-
-    fraction: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Shift:
-    """A candidate that does not lie over the reference: rows and columns of the reference that it is off by."""
-
-    name: str
-    rows: float
-    columns: float
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What came out.
-
-    Attributes
-    ----------
-    table
-        A row for every candidate (and region).
-    maps
-        By candidate and kind; of the reference's shape without colours, NaN where a candidate does not reach.
-    per_plane
-        By row's name: the figures of every plane.
-    shifts
-        Candidates that are off by more than half a pixel.
-    notes
-        Sentences about what has to be known to read the figures.
-    """
-
-    table: Table
-    maps: Mapping[str, Mapping[str, npt.NDArray[np.float32]]]
-    per_plane: Mapping[str, tuple[Mapping[str, float | None], ...]]
-    shifts: tuple[Shift, ...]
-    notes: tuple[str, ...]
+SPECTRUM, NIQE = "spectrum_score", "niqe"
 
 
 def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
@@ -141,32 +57,37 @@ def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
         if place.share(shape) < 1
     )
     data_range = asked.data_range or _data_range(reference, density=asked.density)
-    scored = _coarsest(asked) if asked.density else None
-    metrics = (*asked.metrics, SPECTRUM) if scored is not None else asked.metrics
-    maps = {
-        c.name: {kind: np.full((*reference.stacked, *shape), np.nan, np.float32) for kind in asked.maps}
-        for c in asked.candidates
-    }
+    scored = asked.coarsest() if asked.density else None
+    metrics = (*asked.metrics, *((SPECTRUM,) if scored else ()), *((NIQE,) if asked.naturalness else ()))
+    maps: dict[str, dict[str, npt.NDArray[np.float32]]] = {c.name: {} for c in asked.candidates}
     figures: dict[str, list[Figures]] = {}
     regions: dict[str, str] = {}
     shifts: list[Shift] = []
+    each = 1 / (count * len(asked.candidates))
     for number in range(count):
         linear = reference.plane(number)
         place = tuple(int(n) for n in np.unravel_index(number, reference.stacked)) if reference.stacked else ()
         baseline = None if scored is None else brought(scored, number, reference, nearest=True)
         for which, candidate in enumerate(asked.candidates):
-            done = (number * len(asked.candidates) + which) / (count * len(asked.candidates))
+            done = (number * len(asked.candidates) + which) * each
             yield Working(done, f"Comparing {candidate.name} …")
             pair = _pair(asked, candidate, number, linear, overlaps[candidate.name])
             if number == count // 2:
                 shifts += pair.shift(candidate.name)
-            for kind, image in maps[candidate.name].items():
-                image[place][pair.inside] = pair.map(kind, data_range)
+            for event in pair.maps(asked, data_range):
+                if isinstance(event, float):
+                    yield Working(done + event * each, f"Looking for made-up detail in {candidate.name} …")
+                    continue
+                kind, values = event
+                empty = np.full((*reference.stacked, *shape), np.nan, np.float32)
+                maps[candidate.name].setdefault(kind, empty)[place][pair.inside] = values
             for name, region, part in _parts(asked, candidate, overlaps[candidate.name], shape):
                 regions[name] = region
                 one = pair.figures(asked.metrics, part, data_range)
                 if baseline is not None:
                     one[SPECTRUM] = spectrum_score(pair.raw[part], linear[part], baseline[part])
+                if asked.naturalness is not None:
+                    one[NIQE] = plane_niqe(pair.pred[part], asked.naturalness, data_range)
                 figures.setdefault(name, []).append(one)
     rows = tuple(replace(mean_row(name, values, metrics), region=regions[name]) for name, values in figures.items())
     table = Table(rows, metrics, count, _conditions(asked, data_range))
@@ -187,12 +108,20 @@ class _Pair:
         found = reliable_shift(self.pred[self.inside], self.target[self.inside])
         return [Shift(name, *found)] if found is not None and max(map(abs, found)) > SHIFTED else []
 
-    def map(self, kind: str, data_range: float) -> Plane:
-        """Return a map of the part that the candidate covers."""
+    def maps(self, asked: Comparing, data_range: float) -> Iterator[float | tuple[str, Plane]]:
+        """Yield the maps that are asked for, of the covered part, and shares of one that takes long."""
         pred, target = self.pred[self.inside], self.target[self.inside]
-        if kind == "ssim":
-            return ssim_map(pred, target, data_range=data_range)[1]
-        return error_map(pred, target, kind=kind)
+        for kind in asked.maps:
+            if kind == "ssim":
+                yield kind, ssim_map(pred, target, data_range=data_range)[1]
+            elif kind == HALLUCINATED:
+                for found in iter_sfrc(pred, target, beyond=asked.beyond()):
+                    if isinstance(found, float):
+                        yield found
+                    else:
+                        yield from ((kind, found.unexplained), (FLAGGED, found.flagged))
+            else:
+                yield kind, error_map(pred, target, kind=kind)
 
     def figures(self, metrics: tuple[str, ...], part: Part, data_range: float) -> Figures:
         """Measure a part."""
@@ -230,12 +159,6 @@ def common_part(asked: Comparing) -> Part:
         inside = _overlap(candidate, asked.reference, shape)
         part = _within(Region("", *part), inside, shape, asked.crop, candidate.name)
     return part
-
-
-def _coarsest(asked: Comparing) -> Placed | None:
-    """Return the candidate with the largest pixels if they are larger than the reference's: the LR image."""
-    coarse = max(asked.candidates, key=lambda c: c.grid.step)
-    return coarse if coarse.grid.step > 1.5 * asked.reference.grid.step else None
 
 
 def _overlap(candidate: Placed, reference: Placed, shape: tuple[int, int]) -> Overlap:

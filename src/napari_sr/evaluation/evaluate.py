@@ -69,7 +69,8 @@ def mean_row(name: str, values: Sequence[dict[str, float | None]], metrics: Sequ
     return Row(name, means, deviations)
 
 
-def _niqe(image: Plane, model: NaturalModel, data_range: float) -> float | None:
+def plane_niqe(image: Plane, model: NaturalModel, data_range: float) -> float | None:
+    """Return NIQE, or None of an image that is smaller than one of its patches."""
     return niqe(image, model, data_range=data_range) if min(image.shape) >= PATCH else None
 
 
@@ -175,10 +176,10 @@ def evaluate_models(
             if density:
                 one["spectrum_score"] = spectrum_score(sr, target, nearest)
             if naturalness is not None:
-                one["niqe"] = _niqe(view(sr), naturalness, data_range)
+                one["niqe"] = plane_niqe(view(sr), naturalness, data_range)
             values[model.card.name].append(one)
         if naturalness is not None:
-            of_truth.append(_niqe(view(target), naturalness, data_range))
+            of_truth.append(plane_niqe(view(target), naturalness, data_range))
         on_image(number + 1, len(cut))
     columns = (*metrics, *(("spectrum_score",) if density else ()), *(("niqe",) if naturalness is not None else ()))
     if naturalness is not None:

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy.ndimage import affine_transform, gaussian_filter
 from scipy.ndimage import shift as shifted
 
 from napari_sr.errors import ImageError
-from napari_sr.networks.interpolation import Bicubic
 
 #: differences of this many pixels between grids do not count
 TOLERANCE = 1e-3
@@ -111,6 +109,10 @@ def onto(
         return image
     factor = _whole_factor(matrix, offset)
     if factor and not nearest:
+        import torch  # only here: it takes seconds, and the place of a layer is asked for on the GUI thread
+
+        from napari_sr.networks.interpolation import Bicubic
+
         values = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32))[None, None]
         upscaled = Bicubic(scale=factor)(values)[0, 0].numpy()
         if upscaled.shape[0] >= shape[0] and upscaled.shape[1] >= shape[1]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,24 +11,12 @@ import numpy.typing as npt
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import ConfigError, ImageError
 from napari_sr.evaluation.evaluate import log_density
+from napari_sr.evaluation.judged import Consistent, Uncertain
 from napari_sr.inference import Finished, Progress, iter_upscale
 from napari_sr.inference.axes import Layout
 from napari_sr.metrics.consistency import Consistency, consistency, fitted_consistency
 from napari_sr.model import Model
 
-#: what each map can show, and what it cannot: said wherever it is
-CONSISTENCY = (
-    "Super-resolved, made low-resolution again, and taken from what was measured: where this is not zero, the picture "
-    "is wrong. Where it is zero, it may still be wrong: many pictures have the same low-resolution image."
-)
-UNCERTAINTY = (
-    "How much the picture changes when the image is turned and mirrored before the network sees it: where it does, the "
-    "network is guessing. A network can also be wrong without hesitating."
-)
-HALLUCINATION = (
-    "Detail that is not in the reference, patch by patch: it was made up, or the images do not lie over each other. "
-    "Noise in the reference hides what is true."
-)
 #: ways to turn and mirror an image
 SYMMETRIES = 8
 
@@ -70,21 +57,6 @@ def plane_consistency(
     return consistency(view(again), view(lr), fit_intensity=False)
 
 
-@dataclass(frozen=True)
-class Consistent:
-    """Consistency of all planes: the residual in the LR image's shape, float32, and the figures over all of them."""
-
-    residual: npt.NDArray[np.float32]
-    rse: float
-    rsp: float
-    sigma: float | None
-
-    def sentence(self, unit: str = "grey levels") -> str:
-        """One line for a person."""
-        how = "" if self.sigma is None else f"; a blur of {self.sigma:.2g} pixels was fitted"
-        return f"Made low-resolution again, it differs by {self.rse:.3g} {unit} (RSE), RSP {self.rsp:.4f}{how}."
-
-
 def iter_consistency(
     sr: Any, lr: Any, *, axes: str, scale: int, degradation: str = "", density: bool = False
 ) -> Generator[Progress | Consistent, None, None]:
@@ -108,23 +80,6 @@ def iter_consistency(
         residual, float(np.sqrt(np.mean([one.rse**2 for one in found]))), float(np.mean([one.rsp for one in found])),
         float(np.mean(sigmas)) if sigmas else None,
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Uncertain:
-    """Mean and standard deviation over the self-ensemble, in the image's unit; float32.
-
-    ``members`` says how many pictures they are of.
-    """
-
-    mean: npt.NDArray[np.float32]
-    deviation: npt.NDArray[np.float32]
-    members: int
-
-    def sentence(self, unit: str = "grey levels") -> str:
-        """One line for a person."""
-        middle, high = (float(v) for v in np.nanpercentile(self.deviation, (50, 99)))
-        return f"Over {self.members} views: ±{middle:.3g} {unit} at half of the pixels, more than {high:.3g} at 1 %."
 
 
 def turned(image: Any, axes: str, which: int) -> Any:

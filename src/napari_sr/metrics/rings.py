@@ -36,6 +36,17 @@ class Rings:
         sums = np.bincount(self.ring.ravel(), values.ravel(), minlength=last + 1)
         return np.asarray(sums[1 : last + 1], dtype=np.float64)
 
+    def membership(self) -> npt.NDArray[np.float64]:
+        """Return how often a coefficient of ``rfft2`` (row) counts in a ring (column): 0, 1, or 2 with its conjugate.
+
+        Many transforms are summed in one product with this.
+        """
+        width = self.ring.shape[1]
+        half = self.ring[:, : width // 2 + 1]
+        twice = np.where((np.arange(half.shape[1]) == 0) | (2 * np.arange(half.shape[1]) == width), 1.0, 2.0)
+        within = half.ravel()[:, None] == np.arange(1, len(self.frequencies) + 1)
+        return np.asarray(within * np.broadcast_to(twice, half.shape).ravel()[:, None], dtype=np.float64)
+
 
 @lru_cache(maxsize=16)
 def rings(shape: tuple[int, int]) -> Rings:

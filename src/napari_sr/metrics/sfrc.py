@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import rfft2
 
 from napari_sr.errors import ImageError
 from napari_sr.metrics.frc import SMALLEST
@@ -62,6 +64,15 @@ def sfrc_map(
     ----------
     Kc et al. 2023, "Assessing the hallucinations of deep-learning image restoration by scanning-FRC (sFRC)".
     """
+    *_, last = iter_sfrc(pred, target, patch=patch, step=step, beyond=beyond)
+    assert isinstance(last, LocalCorrelation)
+    return last
+
+
+def iter_sfrc(
+    pred: npt.NDArray[Any], target: npt.NDArray[Any], *, patch: int = 32, step: int = 8, beyond: float = 0.0
+) -> Generator[float | LocalCorrelation, None, None]:
+    """Do the same, and yield the share that is done; ends with the maps."""
     if pred.shape != target.shape:
         raise ImageError(f"The images differ in shape: {pred.shape} and {target.shape}.")
     patch = min(patch, *pred.shape)
@@ -72,29 +83,43 @@ def sfrc_map(
     # what a white image of variance 1 has in all coefficients together
     norm = float(np.sum(window**2)) * patch**2
     height, width = pred.shape
-    sums = np.zeros((3, height, width))
+    sums, member, columns = np.zeros((3, height, width)), found.membership(), _starts(width, patch, step)
     for row in _starts(height, patch, step):
-        for column in _starts(width, patch, step):
+        yield row / height
+        strips = [image[row : row + patch] for image in (pred, target)]
+        one, two = (_transforms(strip, columns, window) for strip in strips)
+        power, other, together = (
+            values.reshape(len(columns), -1) @ member
+            for values in (_product(one, one), _product(two, two), _product(one, two))
+        )
+        known = np.divide(together, np.sqrt(power * other), out=np.zeros_like(power), where=power * other > 0)
+        explained = power * np.clip(known, 0, 1) ** 2  # rounding takes equal images above 1
+        lost, whole = ((values[:, detail]).sum(axis=1) / norm for values in (power - explained, power))
+        for which, column in enumerate(columns):
             place = np.s_[row : row + patch, column : column + patch]
-            one, two = (_transform(image[place], window) for image in (pred, target))
-            power, other = found.sums(np.abs(one) ** 2), found.sums(np.abs(two) ** 2)
-            together = found.sums((one * two.conj()).real)
-            known = np.divide(together, np.sqrt(power * other), out=np.zeros_like(power), where=power * other > 0)
-            explained = power * np.clip(known, 0, 1) ** 2  # rounding takes equal images above 1
             # the patch tells most about its middle
-            sums[0][place] += window * (power - explained)[detail].sum() / norm
-            sums[1][place] += window * power[detail].sum() / norm
+            sums[0][place] += window * lost[which]
+            sums[1][place] += window * whole[which]
             sums[2][place] += window
     unexplained, all_detail = sums[0] / sums[2], sums[1] / sums[2]
     share = np.divide(unexplained, all_detail, out=np.zeros_like(unexplained), where=all_detail > 0)
     correlation = np.sqrt(np.clip(1 - share, 0, 1))
     flagged = (correlation < UNCORRELATED) & (all_detail > np.median(all_detail))
-    return LocalCorrelation(np.sqrt(unexplained), correlation, flagged)
+    yield LocalCorrelation(np.sqrt(unexplained), correlation, flagged)
 
 
-def _transform(image: npt.NDArray[Any], window: npt.NDArray[np.float64]) -> npt.NDArray[np.complex128]:
-    values = np.asarray(image, dtype=np.float64)
-    return np.asarray(np.fft.fft2((values - values.mean()) * window))
+def _product(one: npt.NDArray[np.complex128], two: npt.NDArray[np.complex128]) -> npt.NDArray[np.float64]:
+    """Return the real part of one · conj(two)."""
+    return np.asarray(one.real * two.real + one.imag * two.imag)
+
+
+def _transforms(
+    strip: npt.NDArray[Any], columns: list[int], window: npt.NDArray[np.float64]
+) -> npt.NDArray[np.complex128]:
+    """Return the transforms of all patches of a strip of rows."""
+    side = len(strip)
+    patches = np.stack([np.asarray(strip[:, c : c + side], dtype=np.float64) for c in columns])
+    return np.asarray(rfft2((patches - patches.mean(axis=(1, 2), keepdims=True)) * window))
 
 
 def _starts(length: int, patch: int, step: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.errors import SRError
+from napari_sr.evaluation.judged import FLAGGED, HALLUCINATED, Comparing, Judged
+from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.compare_form import SHAPES, VIEW, CompareForm, is_helper
 from napari_sr.widgets.layers import METADATA_KEY, unit_text
 from napari_sr.widgets.see_buttons import HINT, SeeButtons
@@ -22,7 +25,8 @@ from napari_sr.widgets.worker import Ended, Failed, Stopped
 if TYPE_CHECKING:
     import napari
 
-    from napari_sr.evaluation.comparing import Comparing, Judged, Region, Shift
+    from napari_sr.evaluation.judged import Region, Shift
+    from napari_sr.model import ModelCard
 
 NO_IMAGE = "Open a high-resolution image and at least one other image of the same place."
 
@@ -67,6 +71,18 @@ class Compare(CompareForm):
         self.viewer.layers.events.inserted.connect(self._guess_reference)
         self._guess_reference()
         self._on_reference()
+        catalogue().changed.connect(self._load_models)
+        self._load_models()
+
+    def _load_models(self, name: str = "") -> None:
+        """List the models in the background: importing torch takes seconds."""
+
+        def look() -> Generator[list[ModelCard], None, None]:
+            from napari_sr.store import list_models
+
+            yield list_models()
+
+        self.start_side_job(look, self.trust.set_cards)
 
     def refresh(self) -> None:
         """Enable what can be pressed now."""
@@ -131,8 +147,6 @@ class Compare(CompareForm):
         reference = self.reference_box.layer()
         if reference is None or self._job is not None:
             return
-        from napari_sr.evaluation.comparing import Judged, iter_comparing
-
         try:
             asked = self._request(reference)
         except SRError as error:
@@ -143,6 +157,8 @@ class Compare(CompareForm):
         self.say("Comparing …")
 
         def work() -> Generator[Any, None, None]:
+            from napari_sr.evaluation.comparing import iter_comparing
+
             yield from iter_comparing(asked)
 
         def show(event: Any) -> None:
@@ -156,7 +172,7 @@ class Compare(CompareForm):
 
     def _request(self, reference: Image) -> Comparing:
         """Return what is asked for; raises :class:`SRError` if it cannot be."""
-        from napari_sr.evaluation.comparing import Comparing
+        from napari_sr.metrics.naturalness import naturalness_model
         from napari_sr.widgets.compare_layers import placed
 
         chosen = self.candidates.layers()
@@ -164,10 +180,14 @@ class Compare(CompareForm):
         maps = ("ssim",) if self.ssim_box.isChecked() else ()
         if self.error_box.isChecked():
             maps = (*maps, str(self.kind_box.currentData()))
+        if self.hallucination_box.isChecked():
+            maps = (*maps, HALLUCINATED)
+        fitted = self.niqe_box.currentData()
         return Comparing(
             reference=placed(reference, self.viewer), candidates=tuple(placed(layer, self.viewer) for layer in chosen),
             regions=self._regions(reference), data_range=self.range_box.value() or None, crop=self.crop_box.value(),
             match=self.match_box.isChecked(), density=self.density_box.isChecked(), maps=maps,
+            naturalness=None if fitted is None else naturalness_model(fitted),
         )  # fmt: skip
 
     def _regions(self, reference: Image) -> tuple[Region, ...]:
@@ -200,7 +220,7 @@ class Compare(CompareForm):
         self.table.show_table(judged.table)
         self.conditions.setText(judged.table.conditions_line() + ".")
         self._warn(judged)
-        self.say(f"Done.{shown}")
+        self.say(f"Done.{shown}{made_up(judged)}")
 
     def _warn(self, judged: Judged) -> None:
         """Say what has to be known to read the figures."""
@@ -270,6 +290,8 @@ class Compare(CompareForm):
             self._plots.shut_down()
             self._plots = None
         self.viewer.layers.events.inserted.disconnect(self._guess_reference)
+        with suppress(RuntimeError, TypeError):  # it was done before
+            catalogue().changed.disconnect(self._load_models)
 
     # -- afterwards -------------------------------------------------------------------------------
 
@@ -315,6 +337,15 @@ def likely_reference(viewer: Any) -> Image | None:
     named = [x for x in images if x.name in partners and not is_helper(x)]
     originals = [x for x in images if not x.metadata.get(METADATA_KEY, {}).get("made_by")]
     return next(iter([*named, *sorted(originals, key=lambda x: float(x.scale[-1]))]), None)
+
+
+def made_up(judged: Judged) -> str:
+    """Say how much of every picture is flagged, with a line break before each."""
+    return "".join(
+        f"\n{name}: most of the detail is not the reference's on {float(np.nanmean(maps[FLAGGED])):.0%} of the area."
+        for name, maps in judged.maps.items()
+        if FLAGGED in maps
+    )
 
 
 def unit_of(asked: Comparing) -> str:

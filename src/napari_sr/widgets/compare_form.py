@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sr.evaluation.meanings import HALLUCINATION
 from napari_sr.metrics.maps import KINDS
 from napari_sr.widgets.figure_table import FigureTable
 from napari_sr.widgets.layer_box import LayerBox
@@ -126,6 +127,15 @@ class CompareForm(ViewerWidget):
             self.kind_box.addItem(name, name)
             self.kind_box.setItemData(self.kind_box.count() - 1, meaning, Qt.ItemDataRole.ToolTipRole)
         self.kind_box.setCurrentIndex(self.kind_box.findData("absolute"))
+        self.hallucination_box = QCheckBox("hallucination map: detail that the reference does not have")
+        self.hallucination_box.setToolTip(HALLUCINATION)
+        self.niqe_box = QComboBox()
+        self.niqe_box.addItem("not measured", None)
+        for name in ("EM", "N-body"):
+            self.niqe_box.addItem(f"as {name} images look", name)
+        self.niqe_box.setToolTip(
+            "NIQE: how natural the small patches look, whether they are true or not; needs 96 pixels a side."
+        )
         self.match_box = QCheckBox("fit brightness and contrast first")
         self.match_box.setToolTip("Fits scale and offset of every image to the reference. It is said under the table.")
         self.density_box = QCheckBox("densities (N-body): compare their logarithm")
@@ -168,9 +178,11 @@ class CompareForm(ViewerWidget):
         form.addRow("Compare", self.candidates)
         form.addRow("Measure in", self.where_box)
         form.addRow("Add", _row(self.ssim_box, self.error_box, self.kind_box))
+        form.addRow("", self.hallucination_box)
         more = QFormLayout()
         more.addRow("Border left out", self.crop_box)
         more.addRow("Data range", self.range_box)
+        more.addRow("Naturalness", self.niqe_box)
         more.addRow(self.match_box)
         more.addRow(self.density_box)
         self.advanced = section("Advanced", more, expanded=False)

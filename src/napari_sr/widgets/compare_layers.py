@@ -11,8 +11,8 @@ from napari.layers import Image, Shapes
 from napari.utils.colormaps import ensure_colormap
 
 from napari_sr.errors import ImageError
-from napari_sr.evaluation.comparing import Region
 from napari_sr.evaluation.grids import Grid
+from napari_sr.evaluation.judged import FLAGGED, HALLUCINATED, Region
 from napari_sr.evaluation.placed import Placed
 from napari_sr.evaluation.table import short_names
 from napari_sr.widgets.alignment import shear_matrix
@@ -25,13 +25,18 @@ MAPS: Mapping[str, tuple[str, str, tuple[float, float] | None]] = {
     "absolute": ("error map", "inferno", None),
     "signed": ("signed error map", "RdBu_r", None),
     "root-squared": ("root-squared error map", "inferno", None),
+    HALLUCINATED: ("hallucination map", "magma", None),
 }
 MEANINGS = {
     "ssim": "1 = the same structure, 0 = none in common",
     "absolute": "|image - reference|, {unit}",
     "signed": "image - reference, {unit}",
     "root-squared": "√(image - reference)² after normalisation, share of the reference's span",
+    HALLUCINATED: "detail that is not in the reference, {unit}: made up, or noise of the reference",
 }
+#: of the lines around flagged places
+FLAG_COLOUR = {0: "transparent", 1: "#ff4040", None: "transparent"}
+UNITLESS = ("ssim", "root-squared")
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "axis_labels", "units")
 
 
@@ -165,7 +170,7 @@ def add_maps(
         meaning = MEANINGS[kind].format(unit=unit)
         for name, image in of_kind.items():
             # the kind first: napari shows the beginning and the end of long names
-            wanted = title + (f" [{unit}]" if kind in ("absolute", "signed") else "") + f" · {short[name]}"
+            wanted = title + ("" if kind in UNITLESS else f" [{unit}]") + f" · {short[name]}"
             for old in [x for x in viewer.layers if x.name == wanted and _made(x)]:
                 viewer.layers.remove(old)
             layer = viewer.add_image(
@@ -176,7 +181,22 @@ def add_maps(
             if hasattr(layer, "colorbar"):  # came with napari 0.7
                 layer.colorbar.visible = True
             added.append(layer)
+    for name, found in maps.items():
+        if FLAGGED in found:
+            outline(viewer, f"made up? · {short[name]}", found[FLAGGED], geometry, of=name)
     return added
+
+
+def outline(viewer: Any, name: str, flagged: npt.NDArray[np.float32], geometry: Mapping[str, Any], *, of: str) -> None:
+    """Add lines around what is flagged, hidden; or give those of an earlier comparison the new places."""
+    for old in [x for x in viewer.layers if x.name == name and _made(x)]:
+        viewer.layers.remove(old)
+    layer = viewer.add_labels(
+        np.nan_to_num(flagged).astype(np.uint8), name=name, visible=False, colormap=FLAG_COLOUR,
+        metadata={METADATA_KEY: {"made_by": MADE, "of": of, "meaning": "most of the detail is not the reference's"}},
+        **geometry,
+    )  # fmt: skip
+    layer.contour = 2
 
 
 def _made(layer: Any) -> bool:

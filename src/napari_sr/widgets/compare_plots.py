@@ -20,7 +20,7 @@ from napari_sr.widgets.layers import unit_text
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, message_label
 
 if TYPE_CHECKING:
-    from napari_sr.evaluation.comparing import Comparing
+    from napari_sr.evaluation.judged import Comparing
     from napari_sr.evaluation.plots import Curves, JointHistogram
 
 SPECTRA, RATIO, FRC, PROFILE, JOINT = (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
@@ -12,12 +12,17 @@ from napari.utils.colormaps import ensure_colormap
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
-from napari_sr.evaluation.trust import CONSISTENCY, UNCERTAINTY, Consistent, Uncertain
+from napari_sr.evaluation.judged import Consistent, Uncertain
+from napari_sr.evaluation.meanings import CONSISTENCY, UNCERTAINTY
 from napari_sr.widgets.alignment import resampled_transform
+from napari_sr.widgets.also_box import AlsoBox
 from napari_sr.widgets.compare_layers import view_region
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.layers import METADATA_KEY, Snapshot, snapshot, spatial_factors
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, message_label
+
+if TYPE_CHECKING:
+    from napari_sr.model import ModelCard
 
 NOT_OURS = "Choose a layer that Super-resolve has made: it knows its model, and the image that it was made of."
 #: made_by of the layers that are added
@@ -33,6 +38,7 @@ class Made:
     source: Snapshot
     axes: str
     scale: int
+    kind: str
     degradation: str
     density: bool
     loaded_from: tuple[str, tuple[str, float] | None]
@@ -66,7 +72,7 @@ def made_from(viewer: Any, layer: Image | None) -> Made:
         raise SRError(f"{said['source_layer']}, which {layer.name} was made of, is not in the viewer any more.")
     taken = snapshot(source)
     return Made(
-        layer, source, taken, said.get("axes", taken.axes), int(card["scale"]), card["degradation"],
+        layer, source, taken, said.get("axes", taken.axes), int(card["scale"]), card["kind"], card["degradation"],
         card["intensity"].get("kind") == "log", said.get("loaded_from", (card["name"], None)),
     )  # fmt: skip
 
@@ -87,6 +93,7 @@ class TrustSection(QWidget):
     ) -> None:
         super().__init__()
         self.viewer, self._start, self._say, self._stopping = viewer, start_job, say, stopping
+        self._cards: tuple[ModelCard, ...] = ()
         self.layer_box = LayerBox(viewer)
         self.layer_box.setToolTip("A super-resolved layer.")
         self.consistency_button = QPushButton("Consistency map")
@@ -95,10 +102,12 @@ class TrustSection(QWidget):
         self.uncertainty_button.setToolTip(UNCERTAINTY)
         self.view_box = QCheckBox("uncertainty only of what is in view (the rest takes eight runs, too)")
         self.view_box.setChecked(True)
+        self.also_box = AlsoBox()
         self.meaning = message_label()
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.addRow("Picture", self.layer_box)
+        form.addRow("Ask also", self.also_box)
         buttons = QHBoxLayout()
         buttons.addWidget(self.consistency_button, 1)
         buttons.addWidget(self.uncertainty_button, 1)
@@ -110,6 +119,22 @@ class TrustSection(QWidget):
         layout.addWidget(self.meaning)
         self.consistency_button.clicked.connect(self.consistency)
         self.uncertainty_button.clicked.connect(self.uncertainty)
+        self.layer_box.layer_changed.connect(self._offer)
+
+    def set_cards(self, cards: Sequence[ModelCard]) -> None:
+        """Take the list of models: others of the picture's scale can be asked, too."""
+        self._cards = tuple(cards)
+        self._offer()
+
+    def _offer(self) -> None:
+        try:
+            made = made_from(self.viewer, self.layer_box.layer())
+        except SRError:  # not one of ours: pressing a button says so
+            self.also_box.set_cards(())
+            return
+        known = (made.loaded_from[0], *(made.loaded_from[1] or ())[:1])
+        fitting = [c for c in self._cards if c.scale == made.scale and c.kind == made.kind and c.name not in known]
+        self.also_box.set_cards(fitting)
 
     def set_running(self, running: bool) -> None:
         """Enable what can be pressed now."""
@@ -121,12 +146,12 @@ class TrustSection(QWidget):
         made = self._made()
         if made is None:
             return
-        from napari_sr.evaluation.trust import iter_consistency
-
         data = snapshot(made.sr).data
         self.meaning.setText(CONSISTENCY)
 
         def work() -> Generator[Any, None, None]:
+            from napari_sr.evaluation.trust import iter_consistency
+
             yield from iter_consistency(
                 data, made.source.data, axes=made.axes, scale=made.scale, degradation=made.degradation,
                 density=made.density,
@@ -146,8 +171,6 @@ class TrustSection(QWidget):
         made = self._made()
         if made is None:
             return
-        from napari_sr.evaluation.trust import iter_uncertainty
-
         try:
             data, start = self._part(made)
         except SRError as error:
@@ -155,8 +178,14 @@ class TrustSection(QWidget):
             return
         self.meaning.setText(UNCERTAINTY)
 
+        others = self.also_box.names()
+
         def work() -> Generator[Any, None, None]:
-            yield from iter_uncertainty(data, [made.load()], axes=made.axes, should_stop=self._stopping)
+            from napari_sr.evaluation.trust import iter_uncertainty
+            from napari_sr.store import load_model
+
+            models = [made.load(), *(load_model(name) for name in others)]
+            yield from iter_uncertainty(data, models, axes=made.axes, should_stop=self._stopping)
 
         def show(found: Uncertain) -> None:
             limit = float(np.nanpercentile(found.deviation, 99.9)) or 1.0
