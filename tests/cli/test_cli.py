@@ -8,29 +8,12 @@ import tifffile
 from small_models import make_model
 from typer.testing import CliRunner
 
-from napari_sr.cli.app import app, main
+from napari_sr.cli.app import app
 from napari_sr.data.geometry import Geometry
 from napari_sr.data.io import read_image
 from napari_sr.data.output_files import OutputInfo, create_output
 from napari_sr.model import save
 from napari_sr.store import user_folder
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command line as the console script does; returns (exit code, output, errors)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["napari-sr", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture
@@ -55,7 +38,7 @@ def test_help_is_fast_because_torch_is_not_imported():
     code = "import sys, napari_sr.cli; assert 'torch' not in sys.modules and 'lightning' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
     result = CliRunner().invoke(app, ["--help"])
-    for name in ("upscale", "degrade", "train", "evaluate", "models", "samples", "doctor", "demo"):
+    for name in ("upscale", "degrade", "train", "evaluate", "maps", "rank", "models", "samples", "doctor", "demo"):
         assert name in result.output
 
 
@@ -135,8 +118,16 @@ def test_upscale_a_folder_and_existing_files(run, lr, tmp_path):
         (("upscale", "LR", "-m", "nix"), "no model called 'nix'"),
         (("upscale", "LR", "-m", "bicubic-x2", "--device", "cuda:9"), "not available here"),
         (("upscale", "LR", "-m", "bicubic-x2", "--axes", "YX"), "3 dimensions"),
-        (("evaluate", "LR"), "Give PRED and TARGET"),
-        (("evaluate", "LR", "LR", "LR"), "Give PRED and TARGET"),
+        (("evaluate", "LR"), "Give SR and HR"),
+        (("evaluate", "LR", "LR", "-m", "bicubic-x2"), "With models, give one"),
+        (("evaluate", "LR", "LR", "-o", "x.pdf"), "tables are written as .csv"),
+        (("evaluate", "LR", "LR", "-o", "no/x.csv"), "could not be written"),
+        (("evaluate", "LR", "-m", "bicubic-x2", "--lr", "LR", "--degradation", "em"), "not both"),
+        (("maps", "LR", "-o", "maps"), "Give the truth (--hr)"),
+        (("maps", "LR", "-o", "maps", "--hr", "LR", "-m", "bicubic-x2"), "needs the image that it was made of"),
+        (("maps", "LR", "-o", "maps", "--hr", "LR", "--error", "nix"), "no error map 'nix'"),
+        (("rank", "nix"), "holds no blind ranking"),
+        (("rank", "nix", "LR"), "need --truth"),
         (("samples", "em-phantom"), "Say where"),
         (("samples", "nix", "-o", "x.tif"), "no sample called 'nix'"),
         (("train", "LR", "-o", "run", "--recipe", "nix"), "no recipe called 'nix'"),

@@ -1,4 +1,4 @@
-"""Command line: ``napari-sr upscale | degrade | train | evaluate | models | samples | doctor | demo``."""
+"""Command line: ``napari-sr upscale | degrade | train | evaluate | maps | rank | models | samples | doctor | demo``."""
 
 from __future__ import annotations
 

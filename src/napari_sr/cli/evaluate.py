@@ -1,23 +1,34 @@
-"""``napari-sr evaluate``: figures for a result, or for models on a test set."""
+"""``napari-sr evaluate``: figures for results, or for models on a test set."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from napari_sr.evaluation import Table
+    from napari_sr.evaluation.report import Gallery
+
+WRITTEN = (".csv", ".json", ".html", ".md")
 
 
 def command(
     images: Annotated[
         list[Path],
         typer.Argument(
-            help="PRED TARGET: compare two images. Or one TARGET with -m: degrade it and test models.",
+            help="SR … HR: compare images, or folders of files of the same names. Or one HR with -m: test models.",
             show_default=False,
         ),
     ],
+    lr: Annotated[
+        Path | None,
+        typer.Option(help="Measured LR images: their bicubic interpolation comes first.", show_default=False),
+    ] = None,
     model: Annotated[list[str] | None, typer.Option("-m", "--model", help="Model to test; repeatable.")] = None,
     degradation: Annotated[
         str | None, typer.Option(help="Preset for the LR images. Default: the first model's own.")
@@ -37,34 +48,121 @@ def command(
         float | None, typer.Option(help="For PSNR and SSIM. Default: 255 for 8 bit, else the target's.")
     ] = None,
     crop: Annotated[int | None, typer.Option(min=0, help="Border to leave out, HR pixels.")] = None,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option("-o", "--output", help="Also write: .csv, .json, .md, or .html (a report with pictures)."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print PSNR, SSIM and MS-SSIM, with bicubic interpolation in the first row."""
-    from napari_sr.data.folders import read_planes
     from napari_sr.errors import ConfigError, ImageError
-    from napari_sr.evaluation import evaluate_images, evaluate_models
+    from napari_sr.evaluation.report import evaluation_report
     from napari_sr.metrics.naturalness import naturalness_model
+
+    for path in output or []:
+        if path.suffix.lower() not in WRITTEN:
+            raise ConfigError(f"{path.name}: tables are written as {', '.join(WRITTEN)}.")
+    common: dict[str, Any] = {
+        "crop": crop, "density": density, "naturalness": None if niqe is None else naturalness_model(niqe),
+    }  # fmt: skip
+    with Console(stderr=True).status("Evaluating …") as status:
+        if model:
+            if len(images) != 1:
+                raise ImageError("With models, give one file or folder of ground-truth images.")
+            if data_range is not None:
+                raise ConfigError("--data-range goes with SR … HR; with models it is taken from the images.")
+            table, gallery = _models(
+                images[0], lr, model, degradation=degradation, rounded=rounded, on_text=status.update, **common
+            )
+        else:
+            if len(images) < 2:
+                raise ImageError("Give SR and HR images, or HR images with -m MODEL.")
+            table, gallery = _images(images, lr, data_range=data_range, **common)
+    for path in output or []:
+        _write(path, table, lambda: evaluation_report(table, gallery, title="Evaluation"))
+    typer.echo(json.dumps(table.to_dict(), indent=2) if as_json else table.to_markdown())
+
+
+def _models(
+    target: Path,
+    lr: Path | None,
+    names: list[str],
+    *,
+    degradation: str | None,
+    on_text: Callable[[str], None],
+    **settings: Any,
+) -> tuple[Table, Gallery]:
+    from napari_sr.data.folders import read_planes
+    from napari_sr.errors import ConfigError
+    from napari_sr.evaluation import evaluate_models
+    from napari_sr.evaluation.report import Gallery
     from napari_sr.store import load_model
 
-    if model:
-        if len(images) != 1:
-            raise ImageError("With models, give one file or folder of ground-truth images.")
-        if data_range is not None:
-            raise ConfigError("--data-range goes with PRED TARGET; with models it is taken from the images.")
-        loaded = [load_model(name) for name in model]
-        preset = degradation or next((m.card.degradation for m in loaded if m.card.degradation), "em")
-        console = Console(stderr=True)
-        with console.status("Evaluating …") as status:
-            table = evaluate_models(
-                loaded, read_planes(images[0]), degradation=preset, crop=crop, density=density, rounded=rounded,
-                naturalness=None if niqe is None else naturalness_model(niqe),
-                on_image=lambda done, total: status.update(f"Evaluating … image {done} of {total}"),
-            )  # fmt: skip
+    if lr is not None and degradation is not None:
+        raise ConfigError("Give the LR images (--lr) or a degradation that makes them, not both.")
+    loaded = [load_model(name) for name in names]
+    preset = degradation or next((m.card.degradation for m in loaded if m.card.degradation), "em")
+    measured = None
+    if lr is None:
+        targets = read_planes(target)
     else:
-        if niqe is not None:
-            raise ConfigError("--niqe goes with models.")
-        if len(images) != 2:
-            raise ImageError("Give PRED and TARGET, or one TARGET with -m MODEL.")
-        pred, target = (read_planes(path) for path in images)
-        table = evaluate_images({images[0].name: pred}, target, data_range=data_range, crop=crop or 0)
-    typer.echo(json.dumps(table.to_dict(), indent=2) if as_json else table.to_markdown())
+        measured, targets = _matched(lr, target, "LR")
+        preset = ""
+    gallery = Gallery(len(targets))
+    table = evaluate_models(
+        loaded, targets, degradation=preset, lr_images=measured, on_pictures=gallery,
+        on_image=lambda done, total: on_text(f"Evaluating … image {done} of {total}"), **settings,
+    )  # fmt: skip
+    return table, gallery
+
+
+def _images(
+    images: list[Path], lr: Path | None, *, data_range: float | None, crop: int | None, **settings: Any
+) -> tuple[Table, Gallery]:
+    from napari_sr.data.folders import image_files
+    from napari_sr.evaluation import evaluate_images
+    from napari_sr.evaluation.files import names_of
+    from napari_sr.evaluation.report import Gallery
+
+    *found, target = images
+    names = [path.name for path in found] if len({p.name for p in found}) == len(found) else names_of(found)
+    candidates: dict[str, list[Any]] = {}
+    targets: list[Any] = []
+    for name, path in zip(names, found, strict=True):
+        candidates[name], targets = _matched(path, target, name)
+    measured = None if lr is None else _matched(lr, target, "LR")[0]
+    files = image_files(target)
+    gallery = Gallery(len(targets), [f.name for f in files] if len(files) == len(targets) else ())
+    table = evaluate_images(
+        candidates, targets, lr_images=measured, data_range=data_range, crop=crop or 0, on_pictures=gallery, **settings
+    )
+    return table, gallery
+
+
+def _matched(path: Path, target: Path, name: str) -> tuple[list[Any], list[Any]]:
+    """Return the planes of files, and of the targets of the same names."""
+    from napari_sr.data.folders import matched_files, read_planes
+    from napari_sr.errors import ImageError
+
+    planes: list[Any] = []
+    targets: list[Any] = []
+    for one, other in matched_files(path, target, (name, "HR")):
+        mine, theirs = read_planes(one), read_planes(other)
+        if len(mine) != len(theirs):
+            raise ImageError(f"{one.name} has {len(mine)} images, {other.name} {len(theirs)}.")
+        planes += mine
+        targets += theirs
+    return planes, targets
+
+
+def _write(path: Path, table: Table, report: Callable[[], str]) -> None:
+    from napari_sr.errors import SRError
+
+    as_text: dict[str, Callable[[], str]] = {
+        ".csv": table.to_csv, ".md": lambda: table.to_markdown() + "\n", ".html": report,
+        ".json": lambda: json.dumps(table.to_dict(), indent=2) + "\n",
+    }  # fmt: skip
+    try:
+        path.write_text(as_text[path.suffix.lower()](), encoding="utf-8")
+    except OSError as error:
+        raise SRError(f"{path} could not be written ({error.strerror}).") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from napari_sr.store import load_model
 Plane = npt.NDArray[Any]
 DEFAULT_METRICS = ("psnr", "ssim", "ms_ssim")
 LOG_OFFSET = 2e-2
+#: called with the number of an image, the pictures of it by name, and its target
+Shown = Callable[[int, Mapping[str, Plane], Plane], None]
 
 
 def full_range(target: Plane) -> float:
@@ -75,25 +77,100 @@ def plane_niqe(image: Plane, model: NaturalModel, data_range: float) -> float | 
 
 
 def evaluate_images(
-    candidates: dict[str, Sequence[Plane]],
+    candidates: Mapping[str, Sequence[Plane]],
     targets: Sequence[Plane],
     *,
+    lr_images: Sequence[Plane] | None = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
     data_range: float | None = None,
     crop: int = 0,
+    density: bool = False,
+    naturalness: NaturalModel | None = None,
+    on_pictures: Shown = lambda number, pictures, target: None,
 ) -> Table:
-    """Measure named lists of images against ``targets``, in their order."""
-    chosen = data_range or common_range(targets)
-    rows = []
+    """Measure named lists of images against ``targets``, in their order.
+
+    Parameters
+    ----------
+    candidates, targets
+        As many images each.
+    lr_images
+        What the candidates were made of: their bicubic interpolation is the first row then, and densities have a
+        spectrum score.
+    metrics, data_range, crop, density, naturalness
+        As in :func:`evaluate_models`; the range of all targets, or 255 for 8 bit, if ``data_range`` is None.
+    on_pictures
+        Called with the number, the pictures by name, and the target of every image.
+
+    Raises
+    ------
+    ImageError
+        If numbers or sizes differ.
+    """
+    view: Callable[[Plane], Plane] = log_density if density else np.asarray
+    chosen = data_range or common_range([view(t) for t in targets])
     for name, images in candidates.items():
         if len(images) != len(targets):
             raise ImageError(f"{name} has {len(images)} images, the target {len(targets)}.")
-        values = [
-            measure(p, t, data_range=chosen, crop=crop, metrics=metrics) for p, t in zip(images, targets, strict=True)
-        ]
-        rows.append(mean_row(name, values, metrics))
-    conditions = {"data range": f"{chosen:g}", "border left out": f"{crop} px"}
-    return Table(tuple(rows), tuple(metrics), len(targets), conditions)
+    if lr_images is not None and len(lr_images) != len(targets):
+        raise ImageError(f"There are {len(lr_images)} LR images, and {len(targets)} targets.")
+    values: dict[str, list[dict[str, float | None]]] = {}
+    of_truth: list[float | None] = []
+    for number, target in enumerate(targets):
+        pictures, nearest = {name: images[number] for name, images in candidates.items()}, None
+        if lr_images is not None:
+            scale = _factor(lr_images[number], target)
+            low = load_model(f"bicubic-x{scale}"), load_model(f"nearest-x{scale}")
+            bicubic, nearest = (_cut(upscale(lr_images[number], m, dtype=np.float32), target) for m in low)
+            pictures = {low[0].card.name: bicubic} | pictures
+        for name, picture in pictures.items():
+            one = measure(view(picture), view(target), data_range=chosen, crop=crop, metrics=metrics)
+            if density and nearest is not None:
+                one["spectrum_score"] = spectrum_score(picture, target, nearest)
+            if naturalness is not None:
+                one["niqe"] = plane_niqe(view(picture), naturalness, chosen)
+            values.setdefault(name, []).append(one)
+        if naturalness is not None:
+            of_truth.append(plane_niqe(view(target), naturalness, chosen))
+        on_pictures(number, {name: view(picture) for name, picture in pictures.items()}, view(target))
+    conditions = {
+        "data range": f"{chosen:.4g}" + (" of log10(density + 0.02)" if density else ""),
+        "border left out": f"{crop} px",
+    }
+    scored = density and lr_images is not None
+    return _table(values, of_truth, metrics, conditions, scored=scored, naturalness=naturalness)
+
+
+def _factor(lr: Plane, target: Plane) -> int:
+    """Return how many times larger the target is; raises :class:`ImageError` if not a whole number."""
+    scale = int(max(1, round(target.shape[0] / lr.shape[0])))
+    if scale < 2 or any(not 0 <= t - n * scale < scale for t, n in zip(target.shape, lr.shape, strict=True)):
+        raise ImageError(f"An LR image of {lr.shape} does not belong to a target of {target.shape}.")
+    return scale
+
+
+def _cut(image: Plane, target: Plane) -> Plane:
+    """Return the image in the target's shape: rows and columns that fill no LR pixel are repeated from the border."""
+    missing = [(0, t - n) for t, n in zip(target.shape, image.shape, strict=True)]
+    return np.pad(image, missing, mode="edge")
+
+
+def _table(
+    values: dict[str, list[dict[str, float | None]]],
+    of_truth: list[float | None],
+    metrics: Sequence[str],
+    conditions: dict[str, str],
+    *,
+    scored: bool,
+    naturalness: NaturalModel | None,
+) -> Table:
+    columns = (*metrics, *(("spectrum_score",) if scored else ()), *(("niqe",) if naturalness is not None else ()))
+    count = len(next(iter(values.values()), []))
+    if naturalness is not None:
+        nothing: dict[str, float | None] = dict.fromkeys(columns)
+        values["truth (HR)"] = [nothing | {"niqe": value} for value in of_truth]
+    rows = tuple(mean_row(name, v, columns) for name, v in values.items())
+    return Table(rows, columns, count, conditions, values)
 
 
 def evaluate_models(
@@ -109,6 +186,7 @@ def evaluate_models(
     naturalness: NaturalModel | None = None,
     device: str = "auto",
     on_image: Callable[[int, int], None] = lambda done, total: None,
+    on_pictures: Shown = lambda number, pictures, target: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Table:
     """Degrade each target, or take its LR image, super-resolve that with every model, and measure.
@@ -142,6 +220,8 @@ def evaluate_models(
         As in :func:`napari_sr.upscale`.
     on_image
         Called with (images done, images).
+    on_pictures
+        Called with the number, the pictures by name (the LR image as ``LR``), and the target of every image.
     should_stop
         Asked again and again; :class:`Cancelled` is raised once it returns True.
 
@@ -170,6 +250,7 @@ def evaluate_models(
         else:
             lr = lr_images[number]
         nearest = np.repeat(np.repeat(lr, scale, axis=0), scale, axis=1)
+        pictures = {"LR": view(lr)}
         for model in models:
             sr = upscale(lr, model, dtype=np.float32, device=device, should_stop=should_stop)
             one = measure(view(sr), view(target), data_range=data_range, crop=crop, metrics=metrics)
@@ -178,17 +259,14 @@ def evaluate_models(
             if naturalness is not None:
                 one["niqe"] = plane_niqe(view(sr), naturalness, data_range)
             values[model.card.name].append(one)
+            pictures[model.card.name] = view(sr)
         if naturalness is not None:
             of_truth.append(plane_niqe(view(target), naturalness, data_range))
+        on_pictures(number, pictures, view(target))
         on_image(number + 1, len(cut))
-    columns = (*metrics, *(("spectrum_score",) if density else ()), *(("niqe",) if naturalness is not None else ()))
-    if naturalness is not None:
-        nothing: dict[str, float | None] = dict.fromkeys(columns)
-        values["truth (HR)"] = [nothing | {"niqe": value} for value in of_truth]
-    rows = tuple(mean_row(name, v, columns) for name, v in values.items())
     conditions = {
         "degradation": f"{degradation or 'measured LR images'} ×{scale}" + ("" if rounded else ", not rounded"),
         "data range": f"{data_range:.4g}" + (" of log10(density + 0.02)" if density else ""),
         "border left out": f"{crop} px",
     }
-    return Table(rows, columns, len(cut), conditions)
+    return _table(values, of_truth, metrics, conditions, scored=density, naturalness=naturalness)

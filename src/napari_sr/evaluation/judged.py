@@ -53,6 +53,8 @@ class Comparing:
         ``flagged`` with it: 1 where most of the detail is not in the reference.
     naturalness
         Also measure NIQE with this model.
+    lr_scale
+        Pixels of the reference to one of the LR image; of the coarsest candidate if 0.
     """
 
     reference: Placed
@@ -65,6 +67,7 @@ class Comparing:
     density: bool = False
     maps: tuple[str, ...] = ("ssim", "absolute")
     naturalness: NaturalModel | None = None
+    lr_scale: float = 0.0
 
     def coarsest(self) -> Placed | None:
         """Return the candidate with the largest pixels if they are larger than the reference's: the LR image."""
@@ -74,7 +77,8 @@ class Comparing:
     def beyond(self) -> float:
         """Return the frequency above which the LR image holds nothing, in cycles a reference pixel; 0 without one."""
         coarse = self.coarsest()
-        return 0.0 if coarse is None else self.reference.grid.step / (2 * coarse.grid.step)
+        scale = self.lr_scale or (0.0 if coarse is None else coarse.grid.step / self.reference.grid.step)
+        return 1 / (2 * scale) if scale else 0.0
 
 
 @dataclass(frozen=True)

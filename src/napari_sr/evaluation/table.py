@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from napari_sr.metrics import METRICS
@@ -41,12 +41,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of measured figures and the conditions they were measured under."""
+    """Rows of measured figures and the conditions they were measured under.
+
+    ``each`` holds the figures of every image by the row's name, where they were kept.
+    """
 
     rows: tuple[Row, ...]
     metrics: tuple[str, ...]
     images: int
     conditions: Mapping[str, Any]
+    each: Mapping[str, Sequence[Mapping[str, float | None]]] = field(default_factory=dict)
 
     def header(self, metric: str) -> str:
         """Return a metric's title with its unit and the direction in which it improves."""
@@ -111,6 +115,12 @@ class Table:
             "images": self.images,
             "conditions": dict(self.conditions),
             "rows": [
-                {"name": r.name, "mean": plain(r.means), "standard_deviation": plain(r.deviations)} for r in self.rows
+                {
+                    "name": r.name,
+                    "mean": plain(r.means),
+                    "standard_deviation": plain(r.deviations),
+                    **({"images": [plain(one) for one in self.each[r.name]]} if r.name in self.each else {}),
+                }
+                for r in self.rows
             ],
         }

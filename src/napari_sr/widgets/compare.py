@@ -17,6 +17,7 @@ from napari_sr.evaluation.judged import FLAGGED, HALLUCINATED, Comparing, Judged
 from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.compare_form import SHAPES, VIEW, CompareForm, is_helper
 from napari_sr.widgets.layers import METADATA_KEY, unit_text
+from napari_sr.widgets.ranking_section import RankingSection
 from napari_sr.widgets.see_buttons import HINT, SeeButtons
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE
 from napari_sr.widgets.trust_section import TrustSection
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_sr.evaluation.judged import Region, Shift
+    from napari_sr.evaluation.placed import Placed
     from napari_sr.model import ModelCard
 
 NO_IMAGE = "Open a high-resolution image and at least one other image of the same place."
@@ -64,8 +66,12 @@ class Compare(CompareForm):
             self.viewer, pair=self._pair, reference=self.reference_box.layer, window=self,
             buttons={"swipe": self.swipe_button, "side": self.side_button, "magnifier": self.magnifier_button},
         )  # fmt: skip
-        self.trust = TrustSection(self.viewer, start_job=self._start_trust, say=self.say, stopping=self.stopping)
+        self.trust = TrustSection(self.viewer, start_job=self._start_with_bar, say=self.say, stopping=self.stopping)
         self.without_reference.addWidget(self.trust)
+        self.ranking = RankingSection(
+            images=self._ranked, shapes=self._shape_regions, start_job=self._start_with_bar, say=self.say
+        )
+        self.blind.addWidget(self.ranking)
         self._chosen = False
         self.reference_box.activated.connect(self._on_choice)
         self.viewer.layers.events.inserted.connect(self._guess_reference)
@@ -90,6 +96,7 @@ class Compare(CompareForm):
         self.compare_button.setEnabled(ready and not running)
         self.cancel_button.setEnabled(running)
         self.trust.set_running(running)
+        self.ranking.set_running(running)
         self.register_button.setVisible(bool(self._to_move) and not running)
         for widget in (self.copy_button, self.save_button, self.plots_button):
             widget.setEnabled(self._judged is not None)
@@ -191,18 +198,33 @@ class Compare(CompareForm):
         )  # fmt: skip
 
     def _regions(self, reference: Image) -> tuple[Region, ...]:
-        from napari_sr.widgets.compare_layers import shape_regions, view_region
+        from napari_sr.widgets.compare_layers import view_region
 
         where = self.where_box.currentText()
         if where == VIEW:
             return (view_region(reference, self.viewer),)
-        if where == SHAPES:
-            shapes = [layer for layer in self.viewer.layers if isinstance(layer, Shapes)]
-            active = self.viewer.layers.selection.active
-            if not shapes:
-                raise SRError("There is no Shapes layer. Add one, and draw rectangles around what you want to measure.")
-            return shape_regions(active if isinstance(active, Shapes) else shapes[-1], reference, self.viewer)
-        return ()
+        return self._shape_regions() if where == SHAPES else ()
+
+    def _shape_regions(self) -> tuple[Region, ...]:
+        """Return the places of the shapes in the reference; raises :class:`SRError` if there are none."""
+        from napari_sr.widgets.compare_layers import shape_regions
+
+        reference, active = self.reference_box.layer(), self.viewer.layers.selection.active
+        shapes = [layer for layer in self.viewer.layers if isinstance(layer, Shapes)]
+        if not shapes or reference is None:
+            raise SRError("There is no Shapes layer. Add one, and draw rectangles around what you want to measure.")
+        return shape_regions(active if isinstance(active, Shapes) else shapes[-1], reference, self.viewer)
+
+    def _ranked(self) -> tuple[Placed, tuple[Placed, ...], bool]:
+        """Return what is ranked; raises :class:`SRError` if that is too little."""
+        from napari_sr.widgets.compare_layers import placed
+
+        reference, chosen = self.reference_box.layer(), self.candidates.layers()
+        if reference is None or len(chosen) < 2:
+            raise SRError("A ranking needs a reference and at least two ticked images.")
+        return (
+            placed(reference, self.viewer), tuple(placed(x, self.viewer) for x in chosen), self.density_box.isChecked(),
+        )  # fmt: skip
 
     def _show(self, asked: Comparing, reference: Image, judged: Judged) -> None:
         from napari_sr.widgets.compare_layers import add_maps
@@ -265,8 +287,8 @@ class Compare(CompareForm):
         elif isinstance(how, Stopped):
             self.say("Cancelled. Nothing was added.")
 
-    def _start_trust(self, work: Any, on_event: Any, keep: Any) -> None:
-        """Run what a map without a reference takes, with the same bar and the same Cancel."""
+    def _start_with_bar(self, work: Any, on_event: Any, keep: Any) -> None:
+        """Run a job of a section, with the same bar and the same Cancel."""
 
         def show(event: Any) -> None:
             if hasattr(event, "fraction"):
@@ -286,6 +308,7 @@ class Compare(CompareForm):
         """Stop listening to the viewer."""
         super().shut_down()
         self.see.shut_down()
+        self.ranking.shut_down()
         if self._plots is not None:
             self._plots.shut_down()
             self._plots = None

@@ -206,10 +206,12 @@ class CompareForm(ViewerWidget):
         self.reference_section = section("With a reference", with_reference)
         self.see_section = section("By eye", by_eye)
         self.trust_section = section("Without a reference", self.without_reference, expanded=False)
+        self.blind = QVBoxLayout()
+        self.blind_section = section("Blind ranking", self.blind, expanded=False)
         content = QWidget()
         inside = QVBoxLayout(content)
         inside.setContentsMargins(4, 4, 4, 4)
-        for part in (self.reference_section, self.see_section, self.trust_section):
+        for part in (self.reference_section, self.see_section, self.trust_section, self.blind_section):
             inside.addWidget(part)
         inside.addStretch(1)
         layout = QVBoxLayout(self)

@@ -1,0 +1,47 @@
+"""Image files that belong together: where they lie over each other follows from their sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from napari_sr.data.io import read_image
+from napari_sr.errors import ImageError
+from napari_sr.evaluation.grids import Grid
+from napari_sr.evaluation.placed import Placed
+
+
+def placed_file(path: Path, *, name: str = "", like: Placed | None = None) -> Placed:
+    """Open an image file; its pixels are whole multiples of those of ``like``.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read, or its size is not that of ``like`` or a whole fraction of it.
+    """
+    image = read_image(path, lazy=True)
+    found = Placed(name or path.name, image.data, image.axes)
+    if like is None:
+        return found
+    shape, whole = found.layout.plane_shape, like.layout.plane_shape
+    factor = max(1, round(whole[0] / shape[0]))
+    if not all(0 <= w - s * factor < factor for w, s in zip(whole, shape, strict=True)):
+        raise ImageError(
+            f"{path.name} has {shape[0]} × {shape[1]} pixels, {like.name} {whole[0]} × {whole[1]}: "
+            "one is not a whole number of times the other, so they cannot be laid over each other."
+        )
+    return Placed(found.name, found.data, found.axes, multiple(factor))
+
+
+def multiple(factor: int) -> Grid:
+    """Return the grid of pixels that cover ``factor`` by ``factor`` others each."""
+    return Grid(((float(factor), 0.0), (0.0, float(factor))), ((factor - 1) / 2, (factor - 1) / 2))
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """Return the files' names without ends, with their folders' where they would be the same."""
+    stems = [path.name.removesuffix(path.suffix).removesuffix(".ome") for path in paths]
+    return [
+        f"{path.resolve().parent.name}/{stem}" if stems.count(stem) > 1 else stem
+        for path, stem in zip(paths, stems, strict=True)
+    ]
