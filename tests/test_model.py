@@ -173,7 +173,11 @@ def test_shipped_models_are_whole_and_documented(path):
     assert card.metrics
     assert card.training["steps"] > 0
     for entry in card.metrics:
-        assert entry["model"]["psnr"] > entry["bicubic"]["psnr"]
+        if "wasserstein" in str(card.training["loss"]):  # it pays for looking real with PSNR, and the card says so
+            assert entry["model"]["niqe"] < 0.5 * entry["bicubic"]["niqe"]
+            assert entry["model"]["psnr"] > entry["bicubic"]["psnr"] - 1
+        else:
+            assert entry["model"]["psnr"] > entry["bicubic"]["psnr"]
 
 
 def test_shipped_models_fit_into_25_mb():
