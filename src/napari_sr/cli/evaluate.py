@@ -95,6 +95,7 @@ def _models(
     from napari_sr.data.folders import read_planes
     from napari_sr.errors import ConfigError
     from napari_sr.evaluation import evaluate_models
+    from napari_sr.evaluation.files import matched_planes
     from napari_sr.evaluation.report import Gallery
     from napari_sr.store import load_model
 
@@ -102,13 +103,14 @@ def _models(
         raise ConfigError("Give the LR images (--lr) or a degradation that makes them, not both.")
     loaded = [load_model(name) for name in names]
     preset = degradation or next((m.card.degradation for m in loaded if m.card.degradation), "em")
-    measured = None
+    measured: list[Any] | None = None
+    titles: list[str] = []
     if lr is None:
         targets = read_planes(target)
     else:
-        measured, targets = _matched(lr, target, "LR")
+        measured, targets, titles = matched_planes(lr, target, ("LR", "HR"))
         preset = ""
-    gallery = Gallery(len(targets))
+    gallery = Gallery(len(targets), titles)
     table = evaluate_models(
         loaded, targets, degradation=preset, lr_images=measured, on_pictures=gallery,
         on_image=lambda done, total: on_text(f"Evaluating … image {done} of {total}"), **settings,
@@ -119,40 +121,23 @@ def _models(
 def _images(
     images: list[Path], lr: Path | None, *, data_range: float | None, crop: int | None, **settings: Any
 ) -> tuple[Table, Gallery]:
-    from napari_sr.data.folders import image_files
     from napari_sr.evaluation import evaluate_images
-    from napari_sr.evaluation.files import names_of
+    from napari_sr.evaluation.files import matched_planes, names_of
     from napari_sr.evaluation.report import Gallery
 
     *found, target = images
     names = [path.name for path in found] if len({p.name for p in found}) == len(found) else names_of(found)
     candidates: dict[str, list[Any]] = {}
     targets: list[Any] = []
+    titles: list[str] = []
     for name, path in zip(names, found, strict=True):
-        candidates[name], targets = _matched(path, target, name)
-    measured = None if lr is None else _matched(lr, target, "LR")[0]
-    files = image_files(target)
-    gallery = Gallery(len(targets), [f.name for f in files] if len(files) == len(targets) else ())
+        candidates[name], targets, titles = matched_planes(path, target, (name, "HR"))
+    measured = None if lr is None else matched_planes(lr, target, ("LR", "HR"))[0]
+    gallery = Gallery(len(targets), titles)
     table = evaluate_images(
         candidates, targets, lr_images=measured, data_range=data_range, crop=crop or 0, on_pictures=gallery, **settings
     )
     return table, gallery
-
-
-def _matched(path: Path, target: Path, name: str) -> tuple[list[Any], list[Any]]:
-    """Return the planes of files, and of the targets of the same names."""
-    from napari_sr.data.folders import matched_files, read_planes
-    from napari_sr.errors import ImageError
-
-    planes: list[Any] = []
-    targets: list[Any] = []
-    for one, other in matched_files(path, target, (name, "HR")):
-        mine, theirs = read_planes(one), read_planes(other)
-        if len(mine) != len(theirs):
-            raise ImageError(f"{one.name} has {len(mine)} images, {other.name} {len(theirs)}.")
-        planes += mine
-        targets += theirs
-    return planes, targets
 
 
 def _write(path: Path, table: Table, report: Callable[[], str]) -> None:

@@ -30,6 +30,7 @@ def command(
 ) -> None:
     """Super-resolve images with a model."""
     from napari_sr.data.folders import image_files
+    from napari_sr.inference.files import output_path
     from napari_sr.store import load_model
 
     console = Console(soft_wrap=True)
@@ -70,15 +71,3 @@ def command(
                 else:
                     bar.update(task, completed=event.fraction, rate=f"{event.rate:.2f} Mpx/s")
         console.print(f"{target}\n  {summary}", highlight=False, markup=False)
-
-
-def output_path(file: Path, output: Path | None, model: str, many: bool) -> Path:
-    """Return where the result of ``file`` goes."""
-    stem = file.name.removesuffix(file.suffix).removesuffix(".ome")
-    suffix = file.suffix if file.suffix.lower() in (".npy", ".zarr", ".tif", ".tiff") else ".tif"
-    name = f"{stem}_{model}{suffix}"
-    if output is None:
-        return file.with_name(name)
-    if many or (output.is_dir() and output.suffix.lower() != ".zarr") or not output.suffix:
-        return output / name
-    return output

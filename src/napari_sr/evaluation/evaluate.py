@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from napari_sr.store import load_model
 Plane = npt.NDArray[Any]
 DEFAULT_METRICS = ("psnr", "ssim", "ms_ssim")
 LOG_OFFSET = 2e-2
+TRUTH = "truth (HR)"
 #: called with the number of an image, the pictures of it by name, and its target
 Shown = Callable[[int, Mapping[str, Plane], Plane], None]
 
@@ -168,12 +170,41 @@ def _table(
     count = len(next(iter(values.values()), []))
     if naturalness is not None:
         nothing: dict[str, float | None] = dict.fromkeys(columns)
-        values["truth (HR)"] = [nothing | {"niqe": value} for value in of_truth]
-    rows = tuple(mean_row(name, v, columns) for name, v in values.items())
-    return Table(rows, columns, count, conditions, values)
+        values[TRUTH] = [nothing | {"niqe": value} for value in of_truth]
+    # the truth is not one of those that can be best
+    rows = [replace(mean_row(n, v, columns), region="truth" if n == TRUTH else "") for n, v in values.items()]
+    return Table(tuple(rows), columns, count, conditions, values)
+
+
+@dataclass(frozen=True)
+class Evaluating:
+    """How many images are done."""
+
+    done: int
+    total: int
+
+    @property
+    def fraction(self) -> float:
+        """Share that is done."""
+        return self.done / self.total
 
 
 def evaluate_models(
+    models: Sequence[Model],
+    targets: Sequence[Plane],
+    *,
+    on_image: Callable[[int, int], None] = lambda done, total: None,
+    **settings: Any,
+) -> Table:
+    """Do what :func:`iter_evaluated` does in one call; ``on_image`` is called with (images done, images)."""
+    for event in iter_evaluated(models, targets, **settings):
+        if isinstance(event, Table):
+            return event
+        on_image(event.done, event.total)
+    raise AssertionError("unreachable: the last event is the table")
+
+
+def iter_evaluated(
     models: Sequence[Model],
     targets: Sequence[Plane],
     *,
@@ -185,11 +216,10 @@ def evaluate_models(
     density: bool = False,
     naturalness: NaturalModel | None = None,
     device: str = "auto",
-    on_image: Callable[[int, int], None] = lambda done, total: None,
     on_pictures: Shown = lambda number, pictures, target: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Table:
-    """Degrade each target, or take its LR image, super-resolve that with every model, and measure.
+) -> Generator[Evaluating | Table, None, None]:
+    """Degrade each target, or take its LR image, super-resolve that with every model, and measure; ends with the table.
 
     Bicubic interpolation is always the first row. LR images that are made of integer images are rounded, as
     they are when they are stored, unless told otherwise; super-resolved images are not.
@@ -218,8 +248,6 @@ def evaluate_models(
         none. It is also measured of the targets themselves, in a row of their own: more natural than that is too good.
     device
         As in :func:`napari_sr.upscale`.
-    on_image
-        Called with (images done, images).
     on_pictures
         Called with the number, the pictures by name (the LR image as ``LR``), and the target of every image.
     should_stop
@@ -263,10 +291,10 @@ def evaluate_models(
         if naturalness is not None:
             of_truth.append(plane_niqe(view(target), naturalness, data_range))
         on_pictures(number, pictures, view(target))
-        on_image(number + 1, len(cut))
+        yield Evaluating(number + 1, len(cut))
     conditions = {
         "degradation": f"{degradation or 'measured LR images'} ×{scale}" + ("" if rounded else ", not rounded"),
         "data range": f"{data_range:.4g}" + (" of log10(density + 0.02)" if density else ""),
         "border left out": f"{crop} px",
     }
-    return _table(values, of_truth, metrics, conditions, scored=density, naturalness=naturalness)
+    yield _table(values, of_truth, metrics, conditions, scored=density, naturalness=naturalness)

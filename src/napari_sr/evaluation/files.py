@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from napari_sr.data.folders import matched_files, read_planes
 from napari_sr.data.io import read_image
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.grids import Grid
@@ -45,3 +47,26 @@ def names_of(paths: Sequence[Path]) -> list[str]:
         f"{path.resolve().parent.name}/{stem}" if stems.count(stem) > 1 else stem
         for path, stem in zip(paths, stems, strict=True)
     ]
+
+
+def matched_planes(path: Path, target: Path, names: tuple[str, str]) -> tuple[list[Any], list[Any], list[str]]:
+    """Return the planes of a file or folder, those of the targets of the same names, and what they are called.
+
+    ``names`` are what the two are called in messages.
+
+    Raises
+    ------
+    ImageError
+        If one has no partner, or another number of planes than it.
+    """
+    planes: list[Any] = []
+    targets: list[Any] = []
+    titles: list[str] = []
+    for one, other in matched_files(path, target, names):
+        mine, theirs = read_planes(one), read_planes(other)
+        if len(mine) != len(theirs):
+            raise ImageError(f"{one.name} has {len(mine)} images, {other.name} {len(theirs)}.")
+        planes += mine
+        targets += theirs
+        titles += [other.name] if len(theirs) == 1 else [f"{other.name}, plane {n + 1}" for n in range(len(theirs))]
+    return planes, targets, titles

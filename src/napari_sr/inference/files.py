@@ -50,3 +50,15 @@ def iter_upscale_file(
                 note = "The file holds 0 and 1 in uint8, since TIFF has no type for true and false"
                 event = replace(event, report=replace(event.report, notes=(*event.report.notes, note)))
             yield event
+
+
+def output_path(file: Path, output: Path | None, model: str, many: bool) -> Path:
+    """Return where the result of ``file`` goes."""
+    stem = file.name.removesuffix(file.suffix).removesuffix(".ome")
+    suffix = file.suffix if file.suffix.lower() in (".npy", ".zarr", ".tif", ".tiff") else ".tif"
+    name = f"{stem}_{model}{suffix}"
+    if output is None:
+        return file.with_name(name)
+    if many or (output.is_dir() and output.suffix.lower() != ".zarr") or not output.suffix:
+        return output / name
+    return output

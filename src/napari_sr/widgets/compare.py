@@ -17,6 +17,7 @@ from napari_sr.evaluation.judged import FLAGGED, HALLUCINATED, Comparing, Judged
 from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.compare_form import SHAPES, VIEW, CompareForm, is_helper
 from napari_sr.widgets.layers import METADATA_KEY, unit_text
+from napari_sr.widgets.quality_section import QualitySection
 from napari_sr.widgets.ranking_section import RankingSection
 from napari_sr.widgets.see_buttons import HINT, SeeButtons
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE
@@ -72,6 +73,8 @@ class Compare(CompareForm):
             images=self._ranked, shapes=self._shape_regions, start_job=self._start_with_bar, say=self.say
         )
         self.blind.addWidget(self.ranking)
+        self.quality = QualitySection(self.viewer, start_job=self._start_with_bar, say=self.say, stopping=self.stopping)
+        self.folders.addWidget(self.quality)
         self._chosen = False
         self.reference_box.activated.connect(self._on_choice)
         self.viewer.layers.events.inserted.connect(self._guess_reference)
@@ -88,7 +91,11 @@ class Compare(CompareForm):
 
             yield list_models()
 
-        self.start_side_job(look, self.trust.set_cards)
+        def found(cards: list[ModelCard]) -> None:
+            self.trust.set_cards(cards)
+            self.quality.set_cards(cards)
+
+        self.start_side_job(look, found)
 
     def refresh(self) -> None:
         """Enable what can be pressed now."""
@@ -97,14 +104,15 @@ class Compare(CompareForm):
         self.cancel_button.setEnabled(running)
         self.trust.set_running(running)
         self.ranking.set_running(running)
+        self.quality.set_running(running)
         self.register_button.setVisible(bool(self._to_move) and not running)
         for widget in (self.copy_button, self.save_button, self.plots_button):
             widget.setEnabled(self._judged is not None)
         self.table.setVisible(self._judged is not None)
         if not running:
-            if not ready:
+            if not ready and not self.status.text():  # what a job has said stays
                 self.say(NO_IMAGE)
-            elif self.status.text() == NO_IMAGE:
+            elif ready and self.status.text() == NO_IMAGE:
                 self.say("")
 
     def _pair(self) -> tuple[Image, Image] | None:

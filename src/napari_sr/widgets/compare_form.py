@@ -127,7 +127,7 @@ class CompareForm(ViewerWidget):
             self.kind_box.addItem(name, name)
             self.kind_box.setItemData(self.kind_box.count() - 1, meaning, Qt.ItemDataRole.ToolTipRole)
         self.kind_box.setCurrentIndex(self.kind_box.findData("absolute"))
-        self.hallucination_box = QCheckBox("hallucination map: detail that the reference does not have")
+        self.hallucination_box = QCheckBox("hallucination map (made-up detail)")
         self.hallucination_box.setToolTip(HALLUCINATION)
         self.niqe_box = QComboBox()
         self.niqe_box.addItem("not measured", None)
@@ -208,10 +208,14 @@ class CompareForm(ViewerWidget):
         self.trust_section = section("Without a reference", self.without_reference, expanded=False)
         self.blind = QVBoxLayout()
         self.blind_section = section("Blind ranking", self.blind, expanded=False)
+        self.folders = QVBoxLayout()
+        self.folders_section = section("Folders", self.folders, expanded=False)
         content = QWidget()
         inside = QVBoxLayout(content)
         inside.setContentsMargins(4, 4, 4, 4)
-        for part in (self.reference_section, self.see_section, self.trust_section, self.blind_section):
+        for part in (
+            self.reference_section, self.see_section, self.trust_section, self.folders_section, self.blind_section
+        ):  # fmt: skip
             inside.addWidget(part)
         inside.addStretch(1)
         layout = QVBoxLayout(self)

@@ -60,7 +60,9 @@ class FigureTable(QTableWidget):
         header.setMaximumSectionSize(190)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # the order of the candidates, until one is clicked
         self.setSortingEnabled(True)
-        self.setMinimumHeight(min(320, 40 + 30 * (1 + len(table.rows))))
+        height = min(320, 40 + 30 * (1 + len(table.rows)))
+        self.setMinimumHeight(height)
+        self.setMaximumHeight(height + 20)
 
     def text(self) -> str:
         """Return the table, tab-separated, as it is sorted now."""

@@ -11,13 +11,12 @@ UNLIMITED = 16_777_215
 
 
 class VerticalArea(QScrollArea):
-    """A scroll area that is never narrower than what is in it."""
+    """A scroll area that asks for the width of what is in it; only where the window has not that, it scrolls sideways."""
 
     def __init__(self, content: QWidget) -> None:
         super().__init__()
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(content)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
@@ -25,6 +24,11 @@ class VerticalArea(QScrollArea):
         if content is not None and bar is not None:
             size.setWidth(content.minimumSizeHint().width() + bar.sizeHint().width())
         return size
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() == QEvent.Type.LayoutRequest:  # a section was opened: it may need more width
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
 
 
 class Section(QCollapsible):

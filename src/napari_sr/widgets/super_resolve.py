@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.catalogue import catalogue
+from napari_sr.widgets.folder_section import FolderSection
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.mix_row import load_mixed, partners
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, SuperResolveForm
@@ -69,6 +70,8 @@ class SuperResolve(SuperResolveForm):
         self._activity: progress | None = None
         self._paths: dict[str, str] = {}
         self._rates: dict[str, float] = {}
+        self.folder = FolderSection(self.viewer, load=self._loader, start_job=self._start_folder, say=self.say)
+        self.folder_box.addWidget(self.folder)
         self.layer_box.layer_changed.connect(self._on_layer)
         self.model_box.model_changed.connect(self._on_model)
         self.mix_row.moved.connect(self._on_mix)
@@ -151,6 +154,7 @@ class SuperResolve(SuperResolveForm):
         self.card_button.setEnabled(card is not None)
         self.open_button.setEnabled(not running)
         self.cancel_button.setEnabled(running)
+        self.folder.set_running(running or card is None)
         text = ""
         if layer is not None and card is not None:
             from napari_sr.widgets.layers import mismatch, snapshot
@@ -222,6 +226,29 @@ class SuperResolve(SuperResolveForm):
                 self.say("")
 
         self.start_job(make, on_event, end, keep=keep)
+
+    def _loader(self) -> tuple[Callable[[], Model], dict[str, Any]] | None:
+        """Return what loads the chosen model in the background, and the settings; None if none is chosen."""
+        card = self.model_box.card()
+        if card is None:
+            return None
+        name, mix = self._paths.get(card.name, card.name), self._mix()
+        return lambda: load_mixed(name, mix), self.settings.settings()
+
+    def _start_folder(self, work: Any, on_event: Any, keep: Any) -> None:
+        def show(event: Any) -> None:
+            if hasattr(event, "fraction"):
+                self.bar.setValue(round(1000 * event.fraction))
+            on_event(event)
+
+        def end(how: Failed | Stopped | Ended) -> None:
+            self._close_activity()
+            if isinstance(how, Failed):
+                self.say(how.message, ERROR_STYLE)
+            elif isinstance(how, Stopped):
+                self.say("Cancelled. What was written stays; the next run on the folder goes on from there.")
+
+        self.start_job(work, show, end, keep=keep)
 
     def cancel(self) -> None:
         """Stop at the next tile."""

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QProgres
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.mix_row import MixRow
 from napari_sr.widgets.model_box import ModelBox
+from napari_sr.widgets.sections import section
 from napari_sr.widgets.settings_panel import SettingsPanel
 from napari_sr.widgets.viewer_widget import ViewerWidget
 
@@ -71,6 +72,9 @@ class SuperResolveForm(ViewerWidget):
         layout.addLayout(buttons)
         layout.addWidget(self.bar)
         layout.addWidget(self.status)
+        self.folder_box = QVBoxLayout()
+        self.folder_part = section("A whole folder", self.folder_box, expanded=False)
+        layout.addWidget(self.folder_part)
         layout.addWidget(self.settings)
         layout.addStretch(1)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -25,6 +22,7 @@ from superqt import QCollapsible
 
 from napari_sr.widgets.before_after import BeforeAfter
 from napari_sr.widgets.layer_box import LayerBox
+from napari_sr.widgets.path_edit import PathEdit
 from napari_sr.widgets.sections import VerticalArea, section
 from napari_sr.widgets.super_resolve_form import WARNING_STYLE, message_label
 from napari_sr.widgets.viewer_widget import ViewerWidget
@@ -181,34 +179,6 @@ class TrainForm(ViewerWidget):
         """Show a warning that stays until the next run; empty for none."""
         self.warning.setText(text)
         self.warning.setVisible(bool(text))
-
-
-class PathEdit(QWidget):
-    """A path of a file or folder, typed, dropped, or chosen."""
-
-    changed = Signal()
-
-    def __init__(self, hint: str) -> None:
-        super().__init__()
-        self.edit = QLineEdit()
-        self.edit.setPlaceholderText(hint)
-        self.edit.textChanged.connect(self.changed)
-        self.folder_button = QPushButton("Folder…")
-        self.folder_button.clicked.connect(self._choose)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.edit, 1)
-        row.addWidget(self.folder_button)
-
-    def path(self) -> Path | None:
-        """The path, or None if there is none."""
-        text = self.edit.text().strip()
-        return Path(text).expanduser() if text else None
-
-    def _choose(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Folder of images", self.edit.text())
-        if folder:
-            self.edit.setText(folder)
 
 
 def _combo() -> QComboBox:
