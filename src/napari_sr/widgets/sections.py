@@ -8,10 +8,12 @@ from superqt import QCollapsible
 
 #: Qt's own largest size
 UNLIMITED = 16_777_215
+#: that style sheets add around a scroll bar
+SPARE = 8
 
 
 class VerticalArea(QScrollArea):
-    """A scroll area that asks for the width of what is in it; only where the window has not that, it scrolls sideways."""
+    """A scroll area that asks for the width of what is in it, and scrolls sideways only where it does not get that."""
 
     def __init__(self, content: QWidget) -> None:
         super().__init__()
@@ -22,7 +24,7 @@ class VerticalArea(QScrollArea):
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         size, content, bar = super().minimumSizeHint(), self.widget(), self.verticalScrollBar()
         if content is not None and bar is not None:
-            size.setWidth(content.minimumSizeHint().width() + bar.sizeHint().width())
+            size.setWidth(content.minimumSizeHint().width() + bar.sizeHint().width() + SPARE)
         return size
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
