@@ -5,9 +5,18 @@ xvfb-run -a -s "-screen 0 1700x1050x24" python scripts/make_compare_screenshots.
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import napari
 import numpy as np
-from make_screenshots import click, shoot, wait
+from make_screenshots import OUT, click, shoot, wait
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
 
 def super_resolve(viewer: napari.Viewer, name: str, models: tuple[str, ...]) -> None:
@@ -28,10 +37,20 @@ def tour(viewer: napari.Viewer, sample: str, prefix: str, models: tuple[str, ...
     lr = next(x for x in viewer.layers if x.name.endswith("LR"))
     super_resolve(viewer, lr.name, models)
     _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
+    dock.hallucination_box.setChecked(True)
+    dock.niqe_box.setCurrentIndex(dock.niqe_box.findData("EM" if prefix.endswith("em") else "N-body"))
     click(dock.compare_button)
     wait(lambda: dock._job is None)
+    print(dock.status.text())
     print(dock.table.text(), dock.warning.text(), dock.conditions.text(), sep="\n", flush=True)
     newest = f"{lr.name} [{models[0]}]"
+    short = newest.removeprefix(lr.name.split(" LR")[0]).strip()
+    maps = [x for x in viewer.layers if x.name.endswith(short) and x.name.startswith(("hallucination", "made up"))]
+    for layer in maps:
+        layer.visible = True
+    shoot(viewer, f"{prefix}-hallucination")
+    for layer in maps:
+        layer.visible = False
     dock.left_box.select_name(lr.name)
     dock.right_box.select_name(newest)
     click(dock.swipe_button)
@@ -63,14 +82,56 @@ def tour(viewer: napari.Viewer, sample: str, prefix: str, models: tuple[str, ...
     print(dock.status.text(), flush=True)
     shoot(viewer, f"{prefix}-uncertainty")
     assert np.isfinite(viewer.layers[-1].data).all()
+    rank(dock, prefix)
     viewer.window.remove_dock_widget("all")
+
+
+def rank(dock: Any, prefix: str) -> None:
+    """Make a ranking of what is compared, and drag the last picture to the front."""
+    dock.trust_section.collapse(animate=False)
+    dock.blind_section.expand(animate=False)
+    wait(seconds=0.3)
+    with tempfile.TemporaryDirectory() as folder:
+        dock.ranking.count_box.setValue(3)
+        dock.ranking.create_in(Path(folder))
+        wait(lambda: dock._job is None)
+        window = dock.ranking.window_
+        window.name_edit.setText("Ada")
+        click(window.start_button)
+        wait(seconds=0.3)
+        cells = window.cards.cells()
+        drag(window.cards, cells[-1].center(), cells[1].center(), lambda: save(window, f"{prefix}-ranking"))
+        for _ in range(3):
+            click(window.next_button)
+        click(window.show_button)
+        print(window.result.text(), flush=True)
+        dock.ranking.shut_down()
+
+
+def drag(cards: Any, start: QPoint, end: QPoint, in_between: Callable[[], None]) -> None:
+    QTest.mousePress(cards, Qt.MouseButton.LeftButton, pos=start)
+    for share in (0.3, 0.6, 0.9):
+        at = start + (end - start) * share
+        global_at = QPointF(cards.mapToGlobal(at))
+        held = Qt.MouseButton.LeftButton
+        event = QMouseEvent(
+            QEvent.Type.MouseMove, QPointF(at), global_at, Qt.MouseButton.NoButton, held, Qt.KeyboardModifier.NoModifier
+        )
+        QApplication.sendEvent(cards, event)
+    wait(seconds=0.2)
+    in_between()
+    QTest.mouseRelease(cards, Qt.MouseButton.LeftButton, pos=end)
+
+
+def save(window: Any, name: str) -> None:
+    window.grab().save(str(OUT / f"{name}.png"))
 
 
 def main() -> None:
     viewer = napari.Viewer(show=True)
     viewer.window._qt_window.resize(1500, 950)
-    tour(viewer, "em-phantom", "compare-em", ("em-wgan-pixel-x4", "em-wiener-x4"))
-    tour(viewer, "nbody", "compare-nbody", ("nbody-dfcan-x4", "nbody-wiener-x4"))
+    tour(viewer, "em-phantom", "compare-em", ("em-wgan-x4", "em-wgan-pixel-x4", "em-wiener-x4"))
+    tour(viewer, "nbody", "compare-nbody", ("nbody-wgan-x4", "nbody-dfcan-x4", "nbody-wiener-x4"))
     viewer.close()
 
 
