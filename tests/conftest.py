@@ -1,16 +1,16 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+# one thread is fastest for small networks, in processes and workers that tests start, too; torch reads it when imported
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
-import torch
 from small_models import make_model
 
 from napari_sr.model import Model
-
-# one thread is fast enough for small networks, and leaves the rest of the machine alone
-torch.set_num_threads(min(2, torch.get_num_threads()))
 
 
 @pytest.fixture
