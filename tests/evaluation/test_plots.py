@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from napari_sr.errors import ImageError
-from napari_sr.evaluation.plots import joint_histogram, line_profile, ring_correlations, spectra
+from napari_sr.evaluation.plots import joint_histogram, line_profile, over_planes, ring_correlations, spectra
 
 
 @pytest.fixture
@@ -76,3 +76,10 @@ def test_each_can_be_drawn(kind, image):
     plot.draw(figure, colour="white")
     figure.canvas.draw()
     assert figure.axes[0].get_title() == plot.title or kind == "histogram"
+
+
+def test_figures_over_planes_have_a_gap_where_there_is_none():
+    curves = over_planes({"a": [{"psnr": 1.0}, {"psnr": None}, {"psnr": 3.0}]}, "psnr", title="PSNR")
+    np.testing.assert_array_equal(curves.curves["a"], [1, np.nan, 3])
+    assert curves.y_label == "PSNR"
+    assert curves.to_csv().splitlines()[1] == "0.0,1.0"

@@ -16,7 +16,7 @@ from napari_sr.metrics.sfrc import sfrc_map
 from napari_sr.metrics.spectral import power_spectrum
 from napari_sr.widgets.compare_form import SHAPES, VIEW
 from napari_sr.widgets.compare_layers import view_region
-from napari_sr.widgets.compare_plots import FRC, JOINT, PROFILE, SPECTRA
+from napari_sr.widgets.compare_plots import FRC, JOINT, PLANES, PROFILE, SPECTRA
 from napari_sr.widgets.layers import METADATA_KEY, unit_text
 from napari_sr.widgets.preview import camera
 
@@ -315,6 +315,9 @@ def test_curves_of_the_comparison_and_their_files(viewer, dock, qtbot, tmp_path,
     np.testing.assert_allclose(plots.plot.curves["reference"][::2], hr[10:51, 20], atol=1e-6)
     assert plots.plot.x[-1] == pytest.approx(160)
     assert drawn(plots, qtbot, JOINT).name == "LR [x]"
+    assert drawn(plots, qtbot, PLANES) is None
+    assert "single planes" in plots.status.text()
+    drawn(plots, qtbot, JOINT)
     for suffix in ("png", "svg", "csv"):
         plots.save(tmp_path / f"plot.{suffix}")
         assert (tmp_path / f"plot.{suffix}").stat().st_size > 1000
@@ -349,3 +352,11 @@ def test_curves_follow_the_plane_that_is_shown(viewer, dock, qtbot, rng):
     viewer.dims.set_current_step(0, 2)
     plot = drawn(dock._plots, qtbot, SPECTRA)
     np.testing.assert_allclose(plot.curves["reference"], power_spectrum(stack[2])[1])
+    # a figure of the table for every plane
+    plots = dock._plots
+    drawn(plots, qtbot, PLANES)
+    plots.metric_box.setCurrentIndex(plots.metric_box.findData("rmse"))
+    qtbot.waitUntil(lambda: not plots._latest.busy, timeout=MINUTE)
+    expected = [np.sqrt(np.mean(plane.astype(np.float64) ** 2)) for plane in stack]
+    np.testing.assert_allclose(plots.plot.curves["sr"], expected, rtol=1e-6)
+    np.testing.assert_array_equal(plots.plot.x, [0, 1, 2])

@@ -157,6 +157,43 @@ def test_closing_the_dock_leaves_no_tool_and_no_key(viewer, dock, qtbot):
     assert_same(before, state(viewer))
 
 
+def test_a_magnifier_that_is_closed_with_its_cross_is_off(viewer, dock, qtbot):
+    before = state(viewer)
+    qtbot.mouseClick(dock.magnifier_button, Qt.MouseButton.LeftButton)
+    dock.see.tool.close()
+    assert not dock.magnifier_button.isChecked()
+    assert dock.see.tool is None
+    assert_same(before, state(viewer))
+
+
+def test_the_line_can_be_dragged_after_another_layer_was_selected(viewer, dock, qtbot):
+    viewer.layers.selection.active = viewer.layers["bright"]
+    before = state(viewer)
+    qtbot.mouseClick(dock.swipe_button, Qt.MouseButton.LeftButton)
+    for name in ("dark", "truth LR", "bright"):
+        viewer.layers.selection.active = viewer.layers[name]
+        assert not camera(viewer).mouse_pan
+    qtbot.mouseClick(dock.swipe_button, Qt.MouseButton.LeftButton)
+    assert_same(before, state(viewer))
+    viewer.layers.selection.active = viewer.layers["dark"]
+    assert camera(viewer).mouse_pan
+
+
+@pytest.mark.parametrize("tool", ["swipe_button", "side_button", "magnifier_button"])
+def test_what_cannot_be_switched_on_is_said(viewer, dock, qtbot, tool):
+    before = state(viewer)
+    viewer.dims.ndisplay = 3
+    qtbot.mouseClick(getattr(dock, tool), Qt.MouseButton.LeftButton)
+    assert not getattr(dock, tool).isChecked()
+    assert "in 2-D" in dock.status.text()
+    viewer.dims.ndisplay = 2
+    dock.right_box.select_name("dark")
+    qtbot.mouseClick(getattr(dock, tool), Qt.MouseButton.LeftButton)
+    assert not getattr(dock, tool).isChecked()
+    assert "two different layers" in dock.status.text()
+    assert_same(before, state(viewer))
+
+
 def test_pictures_are_what_napari_draws(viewer, rng):
     stack = rng.normal(size=(4, 30, 40)).astype(np.float32)
     layer = viewer.add_image(stack, name="stack", colormap="viridis", gamma=0.7, contrast_limits=(-1, 1))

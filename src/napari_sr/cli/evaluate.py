@@ -48,6 +48,10 @@ def command(
         float | None, typer.Option(help="For PSNR and SSIM. Default: 255 for 8 bit, else the target's.")
     ] = None,
     crop: Annotated[int | None, typer.Option(min=0, help="Border to leave out, HR pixels.")] = None,
+    iqa: Annotated[
+        list[str] | None,
+        typer.Option(help="With SR … HR, by pyiqa where it is installed: lpips, dists, pi, fid. Repeatable."),
+    ] = None,
     output: Annotated[
         list[Path] | None,
         typer.Option("-o", "--output", help="Also write: .csv, .json, .md, or .html (a report with pictures)."),
@@ -57,16 +61,24 @@ def command(
     """Print PSNR, SSIM and MS-SSIM, with bicubic interpolation in the first row."""
     from napari_sr.errors import ConfigError, ImageError
     from napari_sr.evaluation.report import evaluation_report
+    from napari_sr.metrics.learned import FID, LEARNED, MISSING, installed
     from napari_sr.metrics.naturalness import naturalness_model
 
     for path in output or []:
         if path.suffix.lower() not in WRITTEN:
             raise ConfigError(f"{path.name}: tables are written as {', '.join(WRITTEN)}.")
+    unknown = [name for name in iqa or [] if name not in (*LEARNED, FID)]
+    if unknown:
+        raise ConfigError(f"There is no figure {unknown[0]!r}; there are {', '.join((*LEARNED, FID))}.")
+    if iqa and not installed():
+        raise ConfigError(MISSING)
     common: dict[str, Any] = {
         "crop": crop, "density": density, "naturalness": None if niqe is None else naturalness_model(niqe),
     }  # fmt: skip
     with Console(stderr=True).status("Evaluating …") as status:
         if model:
+            if iqa:
+                raise ConfigError("--iqa goes with SR … HR.")
             if len(images) != 1:
                 raise ImageError("With models, give one file or folder of ground-truth images.")
             if data_range is not None:
@@ -77,7 +89,7 @@ def command(
         else:
             if len(images) < 2:
                 raise ImageError("Give SR and HR images, or HR images with -m MODEL.")
-            table, gallery = _images(images, lr, data_range=data_range, **common)
+            table, gallery = _images(images, lr, data_range=data_range, learned=tuple(iqa or ()), **common)
     for path in output or []:
         _write(path, table, lambda: evaluation_report(table, gallery, title="Evaluation"))
     typer.echo(json.dumps(table.to_dict(), indent=2) if as_json else table.to_markdown())

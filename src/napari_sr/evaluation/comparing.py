@@ -17,6 +17,7 @@ from napari_sr.evaluation.placed import Placed
 from napari_sr.evaluation.table import Table
 from napari_sr.metrics import METRICS
 from napari_sr.metrics.consistency import intensity_fit
+from napari_sr.metrics.learned import learned
 from napari_sr.metrics.maps import error_map
 from napari_sr.metrics.sfrc import iter_sfrc
 from napari_sr.metrics.spectral import spectrum_score
@@ -58,7 +59,8 @@ def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
     )
     data_range = asked.data_range or _data_range(reference, density=asked.density)
     scored = asked.coarsest() if asked.density else None
-    metrics = (*asked.metrics, *((SPECTRUM,) if scored else ()), *((NIQE,) if asked.naturalness else ()))
+    extra = (*((SPECTRUM,) if scored else ()), *((NIQE,) if asked.naturalness else ()), *asked.learned)
+    metrics = (*asked.metrics, *extra)
     maps: dict[str, dict[str, npt.NDArray[np.float32]]] = {c.name: {} for c in asked.candidates}
     figures: dict[str, list[Figures]] = {}
     regions: dict[str, str] = {}
@@ -88,6 +90,7 @@ def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
                     one[SPECTRUM] = spectrum_score(pair.raw[part], linear[part], baseline[part])
                 if asked.naturalness is not None:
                     one[NIQE] = plane_niqe(pair.pred[part], asked.naturalness, data_range)
+                one |= {n: learned(n, pair.pred[part], pair.target[part], data_range=data_range) for n in asked.learned}
                 figures.setdefault(name, []).append(one)
     rows = tuple(replace(mean_row(name, values, metrics), region=regions[name]) for name, values in figures.items())
     table = Table(rows, metrics, count, _conditions(asked, data_range))

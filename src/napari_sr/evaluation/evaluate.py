@@ -14,6 +14,8 @@ from napari_sr.errors import ImageError
 from napari_sr.evaluation.table import Row, Table
 from napari_sr.inference import upscale
 from napari_sr.metrics import METRICS
+from napari_sr.metrics.learned import FID, fid
+from napari_sr.metrics.learned import learned as figure
 from napari_sr.metrics.naturalness import PATCH, NaturalModel, niqe
 from napari_sr.metrics.spectral import spectrum_score
 from napari_sr.model import Model
@@ -88,6 +90,7 @@ def evaluate_images(
     crop: int = 0,
     density: bool = False,
     naturalness: NaturalModel | None = None,
+    learned: Sequence[str] = (),
     on_pictures: Shown = lambda number, pictures, target: None,
 ) -> Table:
     """Measure named lists of images against ``targets``, in their order.
@@ -99,6 +102,8 @@ def evaluate_images(
     lr_images
         What the candidates were made of: their bicubic interpolation is the first row then, and densities have a
         spectrum score.
+    learned
+        Names in :data:`napari_sr.metrics.learned.LEARNED`, or ``fid`` for the whole set.
     metrics, data_range, crop, density, naturalness
         As in :func:`evaluate_models`; the range of all targets, or 255 for 8 bit, if ``data_range`` is None.
     on_pictures
@@ -118,6 +123,7 @@ def evaluate_images(
         raise ImageError(f"There are {len(lr_images)} LR images, and {len(targets)} targets.")
     values: dict[str, list[dict[str, float | None]]] = {}
     of_truth: list[float | None] = []
+    sets: dict[str, list[Plane]] = {}
     for number, target in enumerate(targets):
         pictures, nearest = {name: images[number] for name, images in candidates.items()}, None
         if lr_images is not None:
@@ -131,16 +137,26 @@ def evaluate_images(
                 one["spectrum_score"] = spectrum_score(picture, target, nearest)
             if naturalness is not None:
                 one["niqe"] = plane_niqe(view(picture), naturalness, chosen)
+            one |= {n: figure(n, view(picture), view(target), data_range=chosen) for n in learned if n != FID}
             values.setdefault(name, []).append(one)
         if naturalness is not None:
             of_truth.append(plane_niqe(view(target), naturalness, chosen))
         on_pictures(number, {name: view(picture) for name, picture in pictures.items()}, view(target))
+        for name, picture in pictures.items() if FID in learned else ():
+            sets.setdefault(name, []).append(view(picture))
     conditions = {
         "data range": f"{chosen:.4g}" + (" of log10(density + 0.02)" if density else ""),
         "border left out": f"{crop} px",
     }
     scored = density and lr_images is not None
-    return _table(values, of_truth, metrics, conditions, scored=scored, naturalness=naturalness)
+    single = [n for n in learned if n != FID]
+    table = _table(values, of_truth, (*metrics, *single), conditions, scored=scored, naturalness=naturalness)
+    if FID not in learned:
+        return table
+    truth = [view(t) for t in targets]
+    found = {name: fid(images, truth, data_range=chosen) for name, images in sets.items()}
+    rows = [replace(row, means={**row.means, FID: found.get(row.name)}) for row in table.rows]
+    return replace(table, rows=tuple(rows), metrics=(*table.metrics, FID))
 
 
 def _factor(lr: Plane, target: Plane) -> int:

@@ -53,6 +53,8 @@ class Comparing:
         ``flagged`` with it: 1 where most of the detail is not in the reference.
     naturalness
         Also measure NIQE with this model.
+    learned
+        Names in :data:`napari_sr.metrics.learned.LEARNED`.
     lr_scale
         Pixels of the reference to one of the LR image; of the coarsest candidate if 0.
     """
@@ -68,6 +70,7 @@ class Comparing:
     maps: tuple[str, ...] = ("ssim", "absolute")
     naturalness: NaturalModel | None = None
     lr_scale: float = 0.0
+    learned: tuple[str, ...] = ()
 
     def coarsest(self) -> Placed | None:
         """Return the candidate with the largest pixels if they are larger than the reference's: the LR image."""

@@ -187,6 +187,16 @@ def line_profile(
     return Curves("Along the line", f"distance [{unit}]", value, shares * length * pixel_size, curves)
 
 
+def over_planes(per_plane: Mapping[str, Sequence[Mapping[str, float | None]]], metric: str, *, title: str) -> Curves:
+    """Return a figure of every plane of stacks, by the name of the image; NaN where it is not defined."""
+    curves = {
+        name: np.array([np.nan if (v := one.get(metric)) is None else v for one in values], dtype=np.float64)
+        for name, values in per_plane.items()
+    }
+    count = max((len(values) for values in curves.values()), default=0)
+    return Curves("Over the planes", "plane", title, np.arange(count, dtype=np.float64), curves)
+
+
 def joint_histogram(name: str, image: Plane, reference: Plane) -> JointHistogram:
     """Return the joint histogram of an image and the reference, between their 0.1 and 99.9 % quantiles."""
     pair = [np.asarray(x, dtype=np.float64).ravel() for x in (reference, image)]

@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_sr.metrics import METRICS
+from napari_sr.metrics.learned import LEARNED
 
 #: figures that need more than an image and its target: title, and whether higher is better
-EXTRA = {"spectrum_score": ("Spectrum score ↑", True), "niqe": ("NIQE (fitted on such images) ↓", False)}
+EXTRA = {
+    "spectrum_score": ("Spectrum score ↑", True), "niqe": ("NIQE (fitted on such images) ↓", False),
+    "fid": ("FID ↓", False), **{name: (entry.title, False) for name, entry in LEARNED.items()},
+}  # fmt: skip
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
@@ -67,7 +71,7 @@ class Table:
             return "–"
         if math.isinf(value):
             return "∞"
-        digits = METRICS[metric].digits if metric in METRICS else (2 if metric == "niqe" else 4)
+        digits = METRICS[metric].digits if metric in METRICS else (2 if metric in ("niqe", "fid", "pi") else 4)
         return f"{value:.{digits}f}"
 
     def is_best(self, row: Row, metric: str) -> bool:

@@ -66,6 +66,7 @@ class Compare(CompareForm):
         self.see = SeeButtons(
             self.viewer, pair=self._pair, reference=self.reference_box.layer, window=self,
             buttons={"swipe": self.swipe_button, "side": self.side_button, "magnifier": self.magnifier_button},
+            say=self.say,
         )  # fmt: skip
         self.trust = TrustSection(self.viewer, start_job=self._start_with_bar, say=self.say, stopping=self.stopping)
         self.without_reference.addWidget(self.trust)
@@ -187,6 +188,7 @@ class Compare(CompareForm):
 
     def _request(self, reference: Image) -> Comparing:
         """Return what is asked for; raises :class:`SRError` if it cannot be."""
+        from napari_sr.metrics.learned import LEARNED
         from napari_sr.metrics.naturalness import naturalness_model
         from napari_sr.widgets.compare_layers import placed
 
@@ -203,6 +205,7 @@ class Compare(CompareForm):
             regions=self._regions(reference), data_range=self.range_box.value() or None, crop=self.crop_box.value(),
             match=self.match_box.isChecked(), density=self.density_box.isChecked(), maps=maps,
             naturalness=None if fitted is None else naturalness_model(fitted),
+            learned=tuple(LEARNED) if self.iqa_box.isChecked() else (),
         )  # fmt: skip
 
     def _regions(self, reference: Image) -> tuple[Region, ...]:
@@ -246,7 +249,7 @@ class Compare(CompareForm):
         else:
             shown = " The reference is gone, so no maps were added."
         if self._plots is not None and isalive(self._plots_dock):
-            self._plots.show_comparison(asked, reference)
+            self._plots.show_comparison(asked, judged, reference)
         self.table.show_table(judged.table)
         self.conditions.setText(judged.table.conditions_line() + ".")
         self._warn(judged)
@@ -331,7 +334,7 @@ class Compare(CompareForm):
         from napari_sr.widgets.compare_plots import ComparisonPlots
 
         reference = self._reference
-        if self._asked is None or reference is None:
+        if self._asked is None or self._judged is None or reference is None:
             return
         if self._plots is not None and not isalive(self._plots_dock):  # its dock was closed
             self._plots.shut_down()
@@ -340,7 +343,7 @@ class Compare(CompareForm):
             self._plots = ComparisonPlots(self.viewer)
             self._plots_dock = self.viewer.window.add_dock_widget(self._plots, name="Curves", area="bottom")
         self._plots_dock.show()
-        self._plots.show_comparison(self._asked, reference)
+        self._plots.show_comparison(self._asked, self._judged, reference)
 
     def _copy(self) -> None:
         self.table.copy()

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sr.evaluation.meanings import HALLUCINATION
+from napari_sr.metrics.learned import MISSING, installed
 from napari_sr.metrics.maps import KINDS
 from napari_sr.widgets.figure_table import FigureTable
 from napari_sr.widgets.layer_box import LayerBox
@@ -136,6 +137,9 @@ class CompareForm(ViewerWidget):
         self.niqe_box.setToolTip(
             "NIQE: how natural the small patches look, whether they are true or not; needs 96 pixels a side."
         )
+        self.iqa_box = QCheckBox("LPIPS, DISTS and PI (learnt from photographs)")
+        self.iqa_box.setEnabled(installed())
+        self.iqa_box.setToolTip("" if installed() else MISSING)
         self.match_box = QCheckBox("fit brightness and contrast first")
         self.match_box.setToolTip("Fits scale and offset of every image to the reference. It is said under the table.")
         self.density_box = QCheckBox("densities (N-body): compare their logarithm")
@@ -183,6 +187,7 @@ class CompareForm(ViewerWidget):
         more.addRow("Border left out", self.crop_box)
         more.addRow("Data range", self.range_box)
         more.addRow("Naturalness", self.niqe_box)
+        more.addRow(self.iqa_box)
         more.addRow(self.match_box)
         more.addRow(self.density_box)
         self.advanced = section("Advanced", more, expanded=False)

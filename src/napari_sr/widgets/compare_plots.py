@@ -20,12 +20,12 @@ from napari_sr.widgets.layers import unit_text
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, message_label
 
 if TYPE_CHECKING:
-    from napari_sr.evaluation.judged import Comparing
+    from napari_sr.evaluation.judged import Comparing, Judged
     from napari_sr.evaluation.plots import Curves, JointHistogram
 
-SPECTRA, RATIO, FRC, PROFILE, JOINT = (
+SPECTRA, RATIO, FRC, PROFILE, JOINT, PLANES = (
     "Power spectra", "Power beside the reference's", "Fourier ring correlation", "Profile along a line",
-    "Joint histogram",
+    "Joint histogram", "Figures over the planes",
 )  # fmt: skip
 #: what each can show, and what it cannot
 READ = {
@@ -35,6 +35,7 @@ READ = {
     "in it.",
     PROFILE: "Values along the last line of the Shapes layer, in every image.",
     JOINT: "On the line, both have the same value. A bent cloud: contrast was changed. A wide one: errors.",
+    PLANES: "A figure of the table for every plane: where an image is worse than elsewhere.",
 }
 COLOUR = "#c8c8c8"
 
@@ -53,10 +54,11 @@ class ComparisonPlots(QWidget):
         self.viewer = viewer
         self._asked: Comparing | None = None
         self._reference: Image | None = None
+        self._judged: Judged | None = None
         self.plot: Curves | JointHistogram | None = None
         self.kind_box = QComboBox()
         self.kind_box.addItems(list(READ))
-        self.image_box = QComboBox()
+        self.image_box, self.metric_box = QComboBox(), QComboBox()
         self.refresh_button = QPushButton("Draw again")
         self.save_button = QPushButton("Save…")
         self.figure = Figure(facecolor="none", layout="constrained")
@@ -67,6 +69,7 @@ class ComparisonPlots(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.kind_box, 1)
         row.addWidget(self.image_box, 1)
+        row.addWidget(self.metric_box, 1)
         row.addWidget(self.refresh_button)
         row.addWidget(self.save_button)
         layout = QVBoxLayout(self)
@@ -76,17 +79,21 @@ class ComparisonPlots(QWidget):
         self._latest = Latest(self, self._draw, self._fail)
         self.kind_box.currentIndexChanged.connect(self.refresh)
         self.image_box.currentIndexChanged.connect(self.refresh)
+        self.metric_box.currentIndexChanged.connect(self.refresh)
         self.refresh_button.clicked.connect(self.refresh)
         self.save_button.clicked.connect(self._choose_file)
         viewer.dims.events.current_step.connect(self.refresh)
 
-    def show_comparison(self, asked: Comparing, reference: Image) -> None:
+    def show_comparison(self, asked: Comparing, judged: Judged, reference: Image) -> None:
         """Take what is compared, and draw."""
-        self._asked, self._reference = asked, reference
-        self.image_box.blockSignals(True)
-        self.image_box.clear()
-        self.image_box.addItems([c.name for c in asked.candidates])
-        self.image_box.blockSignals(False)
+        self._asked, self._judged, self._reference = asked, judged, reference
+        metrics = {judged.table.header(m): m for m in judged.table.metrics}
+        for box, entries in ((self.image_box, {c.name: c.name for c in asked.candidates}), (self.metric_box, metrics)):
+            box.blockSignals(True)
+            box.clear()
+            for title, value in entries.items():
+                box.addItem(title, value)
+            box.blockSignals(False)
         self.refresh()
 
     def shut_down(self) -> None:
@@ -101,6 +108,7 @@ class ComparisonPlots(QWidget):
             return
         asked, reference = self._asked, self._reference
         self.image_box.setVisible(self.kind_box.currentText() == JOINT)
+        self.metric_box.setVisible(self.kind_box.currentText() == PLANES)
         if asked is None or reference is None:
             return
         try:
@@ -121,6 +129,14 @@ class ComparisonPlots(QWidget):
         size, unit = asked.reference.grid.step / unit_factor(reference, self.viewer), unit_text(reference)
         line = self._line(reference) if kind == PROFILE else None
         names = short_names([c.name for c in asked.candidates])
+        judged, metric, title = self._judged, str(self.metric_box.currentData()), self.metric_box.currentText()
+        if kind == PLANES and judged is not None:
+            if judged.table.images < 2:
+                raise SRError("The images are single planes: there is nothing to draw over planes.")
+            rows = short_names(list(judged.per_plane))
+            return lambda: plots.over_planes(
+                {rows[name]: values for name, values in judged.per_plane.items()}, metric, title=title
+            )
 
         def compute() -> Any:
             # spectra of densities are those of the densities themselves, everything else is of their logarithm

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QCloseEvent, QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_sr.widgets.compare_layers import GEOMETRY, grid_of, pixels
@@ -50,6 +50,8 @@ class Swipe:
             self._composite(), name=SWIPE, rgb=True, metadata={METADATA_KEY: {"made_by": "swipe"}}, **geometry
         )
         camera(viewer).mouse_pan = False  # the mouse moves the line; the wheel still zooms
+        # napari gives the mouse back whenever another layer is selected
+        viewer.layers.selection.events.active.connect(self._keep_mouse, position="last")
         viewer.mouse_drag_callbacks.append(self._drag)
         viewer.dims.events.current_step.connect(self._on_slice)
 
@@ -82,12 +84,16 @@ class Swipe:
         _, column = pixels(self._grid, np.asarray(event.position, dtype=float)[-2:])
         self.move_to(round(float(column)))
 
+    def _keep_mouse(self, event: Any = None) -> None:
+        camera(self.viewer).mouse_pan = False
+
     def _on_slice(self, event: Any = None) -> None:
         self._pictures = self._taken()
         self.move_to(self.column)
 
     def stop(self) -> None:
         """Take the line away."""
+        self.viewer.layers.selection.events.active.disconnect(self._keep_mouse)
         camera(self.viewer).mouse_pan = self._pan
         with suppress(ValueError):
             self.viewer.mouse_drag_callbacks.remove(self._drag)
@@ -96,6 +102,7 @@ class Swipe:
             self.viewer.layers.remove(self.layer)
         if self._active in self.viewer.layers:
             self.viewer.layers.selection.active = self._active
+        camera(self.viewer).mouse_pan = self._pan  # selecting may have changed it
 
 
 class SideBySide:
@@ -145,7 +152,12 @@ class Flicker:
 
 
 class Magnifier(QWidget):
-    """A small window with what is under the mouse in several layers, every pixel enlarged."""
+    """A small window with what is under the mouse in several layers, every pixel enlarged.
+
+    ``closed`` is emitted when it is closed, by whoever.
+    """
+
+    closed = Signal()
 
     def __init__(self, viewer: Any, layers: list[Image], parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Tool)
@@ -182,10 +194,16 @@ class Magnifier(QWidget):
             image = QImage(large.tobytes(), side, side, 3 * side, QImage.Format.Format_RGB888)
             label.setPixmap(QPixmap.fromImage(image))
 
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        """Say that it is closed."""
+        super().closeEvent(event)
+        self.closed.emit()
+
     def stop(self) -> None:
         """Close the window."""
         with suppress(ValueError):
             self.viewer.mouse_move_callbacks.remove(self._follow)
+        self.blockSignals(True)  # whoever stops it knows
         self.close()
         self.deleteLater()
 

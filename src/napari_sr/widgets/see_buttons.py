@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.see import Flicker, Magnifier, SideBySide, Swipe
+from napari_sr.widgets.super_resolve_form import WARNING_STYLE
 
 #: keys over the canvas
 KEYS = {"swipe": "Shift-S", "side": "Shift-G", "magnifier": "Shift-M", "flicker": "Shift-F"}
@@ -18,6 +19,10 @@ HINT = (
     "Keys over the image: Shift+S swipe, Shift+G side by side, Shift+M magnifier; hold Shift+F to see the left layer "
     "alone."
 )
+
+
+TWO = "Choose two different layers, Left and Right."
+IN_2D = "Images are compared by eye in 2-D: press the button with the square, below the list of layers."
 
 
 class SeeButtons:
@@ -35,6 +40,8 @@ class SeeButtons:
         Checkable, by the names in :data:`KEYS`.
     window
         The magnifier's parent.
+    say
+        Says why something cannot be switched on.
     """
 
     def __init__(
@@ -45,7 +52,9 @@ class SeeButtons:
         reference: Callable[[], Image | None],
         buttons: dict[str, QPushButton],
         window: Any,
+        say: Callable[..., None],
     ) -> None:
+        self._say = say
         self.viewer, self.pair, self.reference, self.buttons, self._window = viewer, pair, reference, buttons, window
         self.tool: Swipe | SideBySide | Magnifier | None = None
         for name, button in buttons.items():
@@ -59,8 +68,9 @@ class SeeButtons:
                 if other != name:
                     button.setChecked(False)  # which stops it
             pair = self.pair()
-            if pair is None:
+            if pair is None or self.viewer.dims.ndisplay != 2:
                 self.buttons[name].setChecked(False)
+                self._say(IN_2D if pair else TWO, WARNING_STYLE)
                 return
             self.tool = self._make(name, *pair)
         elif self.tool is not None:
@@ -77,6 +87,7 @@ class SeeButtons:
             of_these = [x for x in maps if any(x.metadata[METADATA_KEY].get("of") == y.name for y in shown)]
             return SideBySide(self.viewer, [*shown, *of_these])
         magnifier = Magnifier(self.viewer, shown, self._window)
+        magnifier.closed.connect(lambda: self.buttons[name].setChecked(False))
         magnifier.show()
         return magnifier
 
