@@ -12,7 +12,7 @@ from pathlib import Path
 import napari
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_sr.widgets.preview import camera
 
@@ -27,7 +27,8 @@ def wait(condition: object = lambda: False, seconds: float = 90.0) -> None:
         time.sleep(0.005)
 
 
-def click(button: object) -> None:
+def click(button: QWidget) -> None:
+    wait(lambda: not button.visibleRegion().isEmpty(), 10)  # layouts settle when there is time
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
 

@@ -126,6 +126,14 @@ def test_scanning_finds_detail_that_is_not_in_the_reference(rng):
     np.testing.assert_allclose(sfrc_map(2 * target + 7, target).unexplained, 0, atol=1e-3)
 
 
+def test_a_smooth_image_has_made_nothing_up(rng):
+    target = gaussian_filter(rng.normal(size=(96, 96)), 1) * 100
+    smooth = gaussian_filter(target, 4) + 0.5 * rng.normal(size=target.shape)  # its detail is noise, and hardly any
+    found = sfrc_map(smooth, target, beyond=1 / 8)
+    assert found.correlation.mean() < 0.5
+    assert not found.flagged.any()
+
+
 def test_unexplained_detail_is_in_the_images_unit(rng):
     """White noise of standard deviation s beside an unrelated image is unexplained by s."""
     target, pred = rng.normal(size=(2, 256, 256)) * 5

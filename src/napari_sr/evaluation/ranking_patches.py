@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
+from napari_sr.evaluation.evaluate import log_density
 from napari_sr.evaluation.grids import Grid, onto, overlap
 from napari_sr.evaluation.judged import Region, Working
 from napari_sr.evaluation.placed import Placed
@@ -17,8 +18,6 @@ from napari_sr.evaluation.ranking import REFERENCE, Question, Session
 
 #: patches with less contrast than this share of the image's are empty; how often another place is tried
 EMPTY, DRAWS = 0.25, 50
-#: log10(density + this) is shown of densities
-LOG_OFFSET = 2e-2
 
 
 def iter_ranking(
@@ -85,8 +84,9 @@ def iter_ranking(
         window = _window(reference.grid, question)
         for name, image in ((REFERENCE, reference), *((c.name, c) for c in candidates)):
             plane = image.plane(question.plane if image.count() > 1 else 0)
-            cut = np.asarray(onto(plane, image.grid, window, (side, side)), dtype=np.float32)
-            pictures[number, name] = np.log10(np.maximum(cut, 0) + LOG_OFFSET) if density else cut
+            # the logarithm first: splines through densities ring, down to negative ones
+            seen = log_density(plane) if density else plane
+            pictures[number, name] = np.asarray(onto(seen, image.grid, window, (side, side)), dtype=np.float32)
     names = [c.name for c in candidates]
     yield Session.create(folder, methods=names, questions=questions, pictures=pictures, seed=seed)
 

@@ -16,6 +16,8 @@ from napari_sr.metrics.rings import hann, rings
 
 #: rings whose correlation lies below this are not explained by the reference
 UNCORRELATED = 0.5
+#: detail with less power than this share of the target's median is too faint to be seen
+FAINT = 0.1
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class LocalCorrelation:
     correlation
         Of the detail with the target's, weighted by its power; 1 where all of it is there, at every pixel.
     flagged
-        True where most of the detail is not in the target, and there is more of it than in half of the image.
+        True where most of the detail is not in the target, and there is a good share of what the target has in the
+        middle of all places.
     """
 
     unexplained: npt.NDArray[np.float64]
@@ -83,7 +86,7 @@ def iter_sfrc(
     # what a white image of variance 1 has in all coefficients together
     norm = float(np.sum(window**2)) * patch**2
     height, width = pred.shape
-    sums, member, columns = np.zeros((3, height, width)), found.membership(), _starts(width, patch, step)
+    sums, member, columns = np.zeros((4, height, width)), found.membership(), _starts(width, patch, step)
     for row in _starts(height, patch, step):
         yield row / height
         strips = [image[row : row + patch] for image in (pred, target)]
@@ -94,17 +97,18 @@ def iter_sfrc(
         )
         known = np.divide(together, np.sqrt(power * other), out=np.zeros_like(power), where=power * other > 0)
         explained = power * np.clip(known, 0, 1) ** 2  # rounding takes equal images above 1
-        lost, whole = ((values[:, detail]).sum(axis=1) / norm for values in (power - explained, power))
+        lost, whole, theirs = (values[:, detail].sum(axis=1) / norm for values in (power - explained, power, other))
         for which, column in enumerate(columns):
             place = np.s_[row : row + patch, column : column + patch]
             # the patch tells most about its middle
             sums[0][place] += window * lost[which]
             sums[1][place] += window * whole[which]
-            sums[2][place] += window
-    unexplained, all_detail = sums[0] / sums[2], sums[1] / sums[2]
+            sums[2][place] += window * theirs[which]
+            sums[3][place] += window
+    unexplained, all_detail, of_target = sums[:3] / sums[3]
     share = np.divide(unexplained, all_detail, out=np.zeros_like(unexplained), where=all_detail > 0)
     correlation = np.sqrt(np.clip(1 - share, 0, 1))
-    flagged = (correlation < UNCORRELATED) & (all_detail > np.median(all_detail))
+    flagged = (correlation < UNCORRELATED) & (all_detail > FAINT * np.median(of_target))
     yield LocalCorrelation(np.sqrt(unexplained), correlation, flagged)
 
 
