@@ -34,7 +34,11 @@ TESTS = {
         "AxonDeepSeg SEM, test animals (4 images)": HERE / "data/sem_axondeepseg_MIT/test",
     },
     "N-body": {"simulated test box (48 × 256²)": HERE / "nbody/test_box5.npz"},
+    "fluorescence": {"focal adhesions, last two frames of the same cell (2 × 512²)": HERE / "fluo/test.tif"},
 }
+#: how the models' names begin, and what makes their LR images
+PREFIXES = {"EM": "em", "N-body": "nbody", "fluorescence": "fluo"}
+PRESETS = {"EM": "em", "N-body": "nbody", "fluorescence": "fluorescence"}
 EM_DATA = (
     "FlyEM project team, Janelia Research Campus, HHMI: neuroproof_examples (CC BY), Parag et al. 2015, "
     "doi:10.1371/journal.pone.0125825; data_axondeepseg_sem (MIT), Copyright (c) 2020 ivadomed, "
@@ -49,6 +53,12 @@ COMMON = {
         "kind": "N-body", "pixel_size": (3.125,), "pixel_unit": "Mpc/h",
         "attribution": "Simulations made for napari-sr with JaxPM (scripts/simulate_nbody.py)",
         "licence": "BSD-3-Clause",
+    },
+    "fluorescence": {
+        "kind": "fluorescence",
+        "attribution": "Focal-adhesion movie of ZeroCostDL4Mic (MIT), Copyright (c) 2020 Quantitative Imaging and "
+        "Nanobiophysics Group; von Chamier et al. 2021, doi:10.1038/s41467-021-22518-0",
+        "licence": "BSD-3-Clause (weights); keep the attribution of the training data",
     },
 }  # fmt: skip
 DFCAN = "Qiao et al. 2021, Nat. Methods 18:194, doi:10.1038/s41592-020-01048-5"
@@ -81,6 +91,18 @@ TEXTS = {
         "DFCAN ×4 for N-body densities",
         "Fourier channel attention network for dark-matter density slices (units of the mean density), trained on "
         "block means of the logarithm. Not trained on coarse simulations: their errors are of another kind.",
+        DFCAN,
+    ),
+    "em-rcan-x4": (
+        "RCAN ×4 for electron microscopy",
+        "Residual channel attention network with 16 features, 10 groups of 20 blocks. A third opinion beside the DFCAN "
+        "and the residual generator.",
+        "Zhang et al. 2018, arXiv:1807.02758",
+    ),
+    "fluo-dfcan-x2": (
+        "DFCAN ×2 for noisy fluorescence (demonstration)",
+        "Joint denoising and super-resolution. Demonstration only: trained on one movie of one cell, whose frames are noisy "
+        "themselves, with simulated blur and noise. Train a model of your own for your microscope.",
         DFCAN,
     ),
     "em-wiener-x4": (
@@ -121,7 +143,8 @@ def finish(model: Model, kind: str) -> None:
     title, description, citation = TEXTS[name]
     card = replace(model.card, title=title, description=description, citation=citation, metrics=(), **COMMON[kind])
     model = Model(network=model.network, card=card)
-    first = read_planes(next(iter(TESTS[kind].values() if kind == "N-body" else [list(TESTS[kind].values())[1]])))[0]
+    tests = list(TESTS[kind].values())
+    first = read_planes(tests[1] if kind == "EM" else tests[0])[0]
     lr = lr_of(Plane2D(first).hr, make_degradation(card.degradation, card.scale))
     if kind == "N-body":
         lr = np.pad(lr, lr.shape[0] // 2, mode="wrap")  # the boxes are periodic, and one alone is too small
@@ -141,7 +164,7 @@ def main() -> None:
     for name in TEXTS:
         if wanted and name not in wanted:
             continue
-        kind = "N-body" if name.startswith("nbody") else "EM"
+        kind = next(k for k, prefix in PREFIXES.items() if name.startswith(f"{prefix}-"))
         if "wiener" in name:
             finish(wiener(name, HERE / f"{name.split('-')[0]}-dfcan-x4.1.yaml"), kind)
         elif (run := runs / name / f"{name}.safetensors").exists():

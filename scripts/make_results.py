@@ -11,7 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from finish_models import TESTS
+from finish_models import PREFIXES, PRESETS, TESTS
 
 from napari_sr import load_model
 from napari_sr.data.folders import read_planes
@@ -21,33 +21,33 @@ from napari_sr.model import Model, save
 from napari_sr.store import model_paths
 
 TARGET = Path(__file__).parents[1] / "docs" / "results.md"
-INTERPOLATIONS = ("nearest-x4", "bilinear-x4", "lanczos-x4")
+INTERPOLATIONS = ("nearest", "bilinear", "lanczos")
 MARK = "<!-- tables: everything below is written by `make results` -->"
 
 
 def main() -> None:
     parts = []
-    wanted = sys.argv[1:]  # EM, N-body; both if none is named
+    wanted = sys.argv[1:]  # EM, N-body, fluorescence; all if none is named
     for kind, tests in TESTS.items():
         if wanted and kind not in wanted:
             continue
-        prefix = "nbody" if kind == "N-body" else "em"
-        trained = sorted((n for n in model_paths() if n.startswith(prefix)), key=lambda n: ("wiener" not in n, n))
-        names = [*INTERPOLATIONS, *trained]
+        found = [n for n in model_paths() if n.startswith(f"{PREFIXES[kind]}-")]
+        trained = sorted(found, key=lambda n: ("wiener" not in n, n))
+        scale = 2 if kind == "fluorescence" else 4
+        names = [*(f"{name}-x{scale}" for name in INTERPOLATIONS), *trained]
         measured: dict[str, list[dict[str, object]]] = {name: [] for name in trained}
         runs = [(title, path, True) for title, path in tests.items()]
         # 16-bit cameras and averages keep what rounding to 8 bit loses
         runs += [(f"{title}, LR not rounded", path, False) for title, path in tests.items() if "test sections" in title]
         for title, path, rounded in runs:
             models = [load_model(n) for n in names]
-            preset = "nbody" if kind == "N-body" else "em"
             table = evaluate_models(
                 models,
                 read_planes(path),
-                degradation=preset,
+                degradation=PRESETS[kind],
                 rounded=rounded,
                 density=kind == "N-body",
-                naturalness=shipped_model(kind),
+                naturalness=None if kind == "fluorescence" else shipped_model(kind),
             )
             parts.append(f"## {kind}: {title}\n\n{table.to_markdown()}\n")
             print(parts[-1], flush=True)

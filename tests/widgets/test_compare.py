@@ -118,7 +118,7 @@ def test_the_hallucination_map_finds_what_was_drawn_by_hand(viewer, dock, qtbot,
     assert outlines.contour == 2
     np.testing.assert_allclose(outlines.scale, layer.scale)
     share = f"{expected.flagged.mean():.0%} of the area"
-    assert f"cells LR [x]: most of the detail is not the reference's on {share}" in dock.status.text()
+    assert f"LR [x]: most of the detail is not the reference's on {share}" in dock.status.text()
     value = niqe(faked, shipped_model("EM"), data_range=255)
     assert column(dock, "NIQE")["LR [x]"] == f"{value:.2f}"
     count = len(viewer.layers)

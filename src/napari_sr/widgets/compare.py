@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.errors import SRError
 from napari_sr.evaluation.judged import FLAGGED, HALLUCINATED, Comparing, Judged
+from napari_sr.evaluation.table import short_names
 from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.compare_form import SHAPES, VIEW, CompareForm, is_helper
 from napari_sr.widgets.layers import METADATA_KEY, unit_text
@@ -375,10 +376,11 @@ def likely_reference(viewer: Any) -> Image | None:
 
 def made_up(judged: Judged) -> str:
     """Say how much of every picture is flagged, with a line break before each."""
+    short = short_names(list(judged.maps))
     return "".join(
-        f"\n{name}: most of the detail is not the reference's on {float(np.nanmean(maps[FLAGGED])):.0%} of the area."
+        f"\n{short[name]}: most of the detail is not the reference's on {share:.0%} of the area."
         for name, maps in judged.maps.items()
-        if FLAGGED in maps
+        if FLAGGED in maps and (share := float(np.nanmean(maps[FLAGGED]))) >= 0
     )
 
 

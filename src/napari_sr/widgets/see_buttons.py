@@ -83,7 +83,8 @@ class SeeButtons:
         reference = self.reference()
         shown = [left, right] + ([reference] if reference not in (None, left, right) else [])
         if name == "side":
-            maps = [x for x in self.viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == "comparison"]
+            images = [x for x in self.viewer.layers if isinstance(x, Image)]  # outlines alone show nothing
+            maps = [x for x in images if x.metadata.get(METADATA_KEY, {}).get("made_by") == "comparison"]
             of_these = [x for x in maps if any(x.metadata[METADATA_KEY].get("of") == y.name for y in shown)]
             return SideBySide(self.viewer, [*shown, *of_these])
         magnifier = Magnifier(self.viewer, shown, self._window)
