@@ -101,8 +101,8 @@ TEXTS = {
     ),
     "fluo-dfcan-x2": (
         "DFCAN ×2 for noisy fluorescence (demonstration)",
-        "Joint denoising and super-resolution. Demonstration only: trained on one movie of one cell, whose frames are noisy "
-        "themselves, with simulated blur and noise. Train a model of your own for your microscope.",
+        "Joint denoising and super-resolution. A demonstration: trained on one movie of one cell, whose frames are "
+        "noisy themselves, with simulated blur and noise. Train a model of your own for your microscope.",
         DFCAN,
     ),
     "em-wiener-x4": (

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio
 from small_models import make_model
@@ -12,8 +13,9 @@ from napari_sr.degradations import degrade
 from napari_sr.errors import ImageError
 from napari_sr.evaluation import evaluate_images, evaluate_models
 from napari_sr.evaluation.compare import Compared, iter_compared
+from napari_sr.evaluation.natural import natural_model
 from napari_sr.inference import Progress, upscale
-from napari_sr.metrics.naturalness import fit_naturalness, naturalness_model, niqe, shipped_model
+from napari_sr.metrics.naturalness import fit_naturalness, niqe, shipped_model
 
 
 @pytest.fixture
@@ -96,12 +98,20 @@ def test_a_reference_of_another_size_is_refused_before_the_work(truth):
         next(iter_compared(truth[0], make_model(), truth[0], axes="YX"))
 
 
-def test_niqe_of_every_model_and_of_the_truth(rng):
+def test_niqe_of_every_model_and_of_the_truth(rng, tmp_path):
     images = [
         np.clip(128 + 300 * gaussian_filter(rng.normal(size=(384, 384)), 1.5), 0, 255).astype(np.uint8)
         for _ in range(4)
     ]
     own = fit_naturalness(images[1:], data_range=255)
+    for number, image in enumerate(images[1:]):
+        tifffile.imwrite(tmp_path / f"{number}.tif", image)
+    on_files = natural_model(str(tmp_path))
+    np.testing.assert_array_equal(on_files.mean, own.mean)
+    own.save(tmp_path / "own.npz")
+    np.testing.assert_array_equal(natural_model(str(tmp_path / "own.npz")).covariance, own.covariance)
+    with pytest.raises(ImageError, match="no NIQE model for images of kind 'nowhere'"):
+        natural_model("nowhere")
     table = evaluate_models([load_model("lanczos-x4")], images[:1], degradation="em", naturalness=own)
     found = {row.name: row.means["niqe"] for row in table.rows}
     sr = upscale(degrade(images[0], "em", 4), load_model("lanczos-x4"), dtype=np.float32)
@@ -126,6 +136,6 @@ def test_shipped_niqe_models_have_all_features(kind):
 
 def test_on_the_phantom_the_model_that_was_fitted_on_em_prefers_the_truth():
     phantom = load_sample("em-phantom").hr
-    model = naturalness_model("EM")
+    model = natural_model("EM")
     blurred = gaussian_filter(phantom.astype(float), 2)
     assert niqe(phantom, model, data_range=255) < niqe(blurred, model, data_range=255)

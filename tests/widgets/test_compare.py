@@ -5,12 +5,14 @@ import re
 
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 from scipy.ndimage import gaussian_filter
 from scipy.ndimage import shift as moved
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from napari_sr.evaluation.natural import natural_model
 from napari_sr.metrics.naturalness import niqe, shipped_model
 from napari_sr.metrics.sfrc import sfrc_map
 from napari_sr.metrics.spectral import power_spectrum
@@ -98,7 +100,7 @@ def test_figures_maps_and_their_places(viewer, dock, qtbot, hr, sr):
     assert len(dock.candidates.layers()) == 2
 
 
-def test_the_hallucination_map_finds_what_was_drawn_by_hand(viewer, dock, qtbot, hr, sr):
+def test_the_hallucination_map_finds_what_was_drawn_by_hand(viewer, dock, qtbot, hr, sr, rng, tmp_path):
     faked = sr.copy()
     rows, columns = np.mgrid[:40, :40]
     faked[60:100, 100:140] += 40 * np.sin(rows * 1.3) * np.sin(columns * 1.1)
@@ -122,8 +124,15 @@ def test_the_hallucination_map_finds_what_was_drawn_by_hand(viewer, dock, qtbot,
     value = niqe(faked, shipped_model("EM"), data_range=255)
     assert column(dock, "NIQE")["LR [x]"] == f"{value:.2f}"
     count = len(viewer.layers)
+    # once more, with images of the user's own to look like
+    for number in range(3):
+        own = np.clip(128 + 300 * gaussian_filter(rng.normal(size=(384, 384)), 1.5), 0, 255).astype(np.uint8)
+        tifffile.imwrite(tmp_path / f"{number}.tif", own)
+    dock.fit_niqe_on(tmp_path)
     compare(dock, qtbot)
     assert len(viewer.layers) == count
+    value = niqe(faked, natural_model(str(tmp_path)), data_range=255)
+    assert column(dock, "NIQE")["LR [x]"] == f"{value:.2f}"
 
 
 def test_the_best_is_bold_and_a_click_sorts_by_value(dock, qtbot):

@@ -42,7 +42,10 @@ def command(
     ] = False,
     niqe: Annotated[
         str | None,
-        typer.Option(help="Also NIQE: EM, N-body, or a .npz model fitted on your own images.", show_default=False),
+        typer.Option(
+            help="Also NIQE, by EM, N-body, or sharp images of your own.",
+            show_default=False,
+        ),
     ] = None,
     data_range: Annotated[
         float | None, typer.Option(help="For PSNR and SSIM. Default: 255 for 8 bit, else the target's.")
@@ -60,9 +63,9 @@ def command(
 ) -> None:
     """Print PSNR, SSIM and MS-SSIM, with bicubic interpolation in the first row."""
     from napari_sr.errors import ConfigError, ImageError
+    from napari_sr.evaluation.natural import natural_model
     from napari_sr.evaluation.report import evaluation_report
     from napari_sr.metrics.learned import FID, LEARNED, MISSING, installed
-    from napari_sr.metrics.naturalness import naturalness_model
 
     for path in output or []:
         if path.suffix.lower() not in WRITTEN:
@@ -73,7 +76,7 @@ def command(
     if iqa and not installed():
         raise ConfigError(MISSING)
     common: dict[str, Any] = {
-        "crop": crop, "density": density, "naturalness": None if niqe is None else naturalness_model(niqe),
+        "crop": crop, "density": density, "naturalness": None if niqe is None else natural_model(niqe, density=density),
     }  # fmt: skip
     with Console(stderr=True).status("Evaluating …") as status:
         if model:

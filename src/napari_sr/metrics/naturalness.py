@@ -69,11 +69,6 @@ def shipped_model(kind: str) -> NaturalModel:
     return NaturalModel.load(path)
 
 
-def naturalness_model(name: str) -> NaturalModel:
-    """Return the shipped model of a kind of image, or that in a ``.npz`` file."""
-    return NaturalModel.load(Path(name)) if name.endswith(".npz") else shipped_model(name)
-
-
 def normalised(image: npt.NDArray[Any], constant: float) -> tuple[Array, Array]:
     """Return (I - μ) / (σ + constant) and σ, with μ and σ over a Gaussian window of 7 pixels, σ_w = 7/6."""
     values = np.asarray(image, dtype=np.float64)

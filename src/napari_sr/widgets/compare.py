@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from napari_sr.errors import SRError
 from napari_sr.evaluation.judged import FLAGGED, HALLUCINATED, Comparing, Judged
 from napari_sr.evaluation.table import short_names
 from napari_sr.widgets.catalogue import catalogue
-from napari_sr.widgets.compare_form import SHAPES, VIEW, CompareForm, is_helper
+from napari_sr.widgets.compare_form import OWN_IMAGES, SHAPES, VIEW, CompareForm, is_helper
 from napari_sr.widgets.layers import METADATA_KEY, unit_text
 from napari_sr.widgets.quality_section import QualitySection
 from napari_sr.widgets.ranking_section import RankingSection
@@ -54,6 +55,7 @@ class Compare(CompareForm):
         self.reference_box.layer_changed.connect(self._on_reference)
         self.candidates.changed.connect(self.refresh)
         self.compare_button.clicked.connect(self.compare)
+        self.niqe_box.activated.connect(self._on_niqe)
         self.cancel_button.clicked.connect(self.cancel)
         self.register_button.clicked.connect(self.register)
         self.copy_button.clicked.connect(self._copy)
@@ -173,10 +175,14 @@ class Compare(CompareForm):
         self.warning.setText("")
         self.say("Comparing …")
 
+        natural = self.niqe_box.currentData()
+
         def work() -> Generator[Any, None, None]:
             from napari_sr.evaluation.comparing import iter_comparing
+            from napari_sr.evaluation.natural import natural_model
 
-            yield from iter_comparing(asked)
+            model = None if natural is None else natural_model(natural, density=asked.density)
+            yield from iter_comparing(replace(asked, naturalness=model))
 
         def show(event: Any) -> None:
             if isinstance(event, Judged):
@@ -190,7 +196,6 @@ class Compare(CompareForm):
     def _request(self, reference: Image) -> Comparing:
         """Return what is asked for; raises :class:`SRError` if it cannot be."""
         from napari_sr.metrics.learned import LEARNED
-        from napari_sr.metrics.naturalness import naturalness_model
         from napari_sr.widgets.compare_layers import placed
 
         chosen = self.candidates.layers()
@@ -200,14 +205,26 @@ class Compare(CompareForm):
             maps = (*maps, str(self.kind_box.currentData()))
         if self.hallucination_box.isChecked():
             maps = (*maps, HALLUCINATED)
-        fitted = self.niqe_box.currentData()
         return Comparing(
             reference=placed(reference, self.viewer), candidates=tuple(placed(layer, self.viewer) for layer in chosen),
             regions=self._regions(reference), data_range=self.range_box.value() or None, crop=self.crop_box.value(),
             match=self.match_box.isChecked(), density=self.density_box.isChecked(), maps=maps,
-            naturalness=None if fitted is None else naturalness_model(fitted),
             learned=tuple(LEARNED) if self.iqa_box.isChecked() else (),
         )  # fmt: skip
+
+    def _on_niqe(self) -> None:
+        """Ask for the images that naturalness is fitted on."""
+        if self.niqe_box.currentText() == OWN_IMAGES:
+            chosen = QFileDialog.getExistingDirectory(self, "Sharp images of the same kind")
+            if chosen:
+                self.fit_niqe_on(Path(chosen))
+            else:
+                self.niqe_box.setCurrentIndex(0)
+
+    def fit_niqe_on(self, folder: Path) -> None:
+        """Measure naturalness by sharp images of the user's own."""
+        self.niqe_box.addItem(f"as images in {folder.name} look", str(folder))
+        self.niqe_box.setCurrentIndex(self.niqe_box.count() - 1)
 
     def _regions(self, reference: Image) -> tuple[Region, ...]:
         from napari_sr.widgets.compare_layers import view_region

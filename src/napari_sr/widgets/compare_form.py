@@ -32,6 +32,7 @@ from napari_sr.widgets.sections import VerticalArea, section
 from napari_sr.widgets.super_resolve_form import WARNING_STYLE, message_label
 from napari_sr.widgets.viewer_widget import ViewerWidget
 
+OWN_IMAGES = "as images in a folder look…"
 WHOLE, VIEW, SHAPES = "the whole image", "what is in view", "each shape of a Shapes layer"
 
 
@@ -134,6 +135,7 @@ class CompareForm(ViewerWidget):
         self.niqe_box.addItem("not measured", None)
         for name in ("EM", "N-body"):
             self.niqe_box.addItem(f"as {name} images look", name)
+        self.niqe_box.addItem(OWN_IMAGES, None)
         self.niqe_box.setToolTip(
             "NIQE: how natural the small patches look, whether they are true or not; needs 96 pixels a side."
         )
