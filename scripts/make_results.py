@@ -32,6 +32,8 @@ def main() -> None:
         if wanted and kind not in wanted:
             continue
         found = [n for n in model_paths() if n.startswith(f"{PREFIXES[kind]}-")]
+        if not found:  # nothing ships for this kind
+            continue
         trained = sorted(found, key=lambda n: ("wiener" not in n, n))
         scale = 2 if kind == "fluorescence" else 4
         names = [*(f"{name}-x{scale}" for name in INTERPOLATIONS), *trained]
@@ -53,7 +55,7 @@ def main() -> None:
             print(parts[-1], flush=True)
             rows = {row.name: {k: v for k, v in row.means.items() if v is not None} for row in table.rows}
             for name in trained:
-                figures = {"model": rows[name], "bicubic": rows["bicubic-x4"]}
+                figures = {"model": rows[name], "bicubic": rows[f"bicubic-x{scale}"]}
                 measured[name].append({"data": f"{title}; {table.conditions_line()}", **figures})
         for name in trained:
             model = load_model(name)
