@@ -14,11 +14,11 @@ from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.errors import SRError
-from napari_sr.evaluation.judged import FLAGGED, HALLUCINATED, Comparing, Judged
-from napari_sr.evaluation.table import short_names
+from napari_sr.evaluation.judged import HALLUCINATED, Comparing, Judged
 from napari_sr.widgets.catalogue import catalogue
-from napari_sr.widgets.compare_form import OWN_IMAGES, SHAPES, VIEW, CompareForm, is_helper
-from napari_sr.widgets.layers import METADATA_KEY, unit_text
+from napari_sr.widgets.compare_form import OWN_IMAGES, SHAPES, VIEW, CompareForm
+from napari_sr.widgets.compare_texts import likely_reference, made_up, shift_sentence, unit_of
+from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.quality_section import QualitySection
 from napari_sr.widgets.ranking_section import RankingSection
 from napari_sr.widgets.see_buttons import HINT, SeeButtons
@@ -29,7 +29,7 @@ from napari_sr.widgets.worker import Ended, Failed, Stopped
 if TYPE_CHECKING:
     import napari
 
-    from napari_sr.evaluation.judged import Region, Shift
+    from napari_sr.evaluation.judged import Region
     from napari_sr.evaluation.placed import Placed
     from napari_sr.model import ModelCard
 
@@ -262,7 +262,8 @@ class Compare(CompareForm):
         if reference in self.viewer.layers:
             selected = self.viewer.layers.selection.active
             added = add_maps(self.viewer, reference, judged.maps, unit=unit_of(asked))
-            self.viewer.layers.selection.active = selected
+            if selected in self.viewer.layers:  # not a map that was replaced
+                self.viewer.layers.selection.active = selected
             shown = f" {len(added)} maps were added, hidden: open their eyes in the list." if added else ""
         else:
             shown = " The reference is gone, so no maps were added."
@@ -277,20 +278,11 @@ class Compare(CompareForm):
         """Say what has to be known to read the figures."""
         lines = list(judged.notes)
         for shift in judged.shifts:
-            lines.append(self._shift_sentence(shift))
+            lines.append(shift_sentence(shift, self._reference))
             layer = self._layers[shift.name]
             if layer in self.viewer.layers:
                 self._to_move.append((layer, (shift.rows, shift.columns)))
         self.warning.setText("\n".join(lines))
-
-    def _shift_sentence(self, shift: Shift) -> str:
-        reference = self._reference
-        distance = np.hypot(shift.rows, shift.columns)
-        world = "" if reference is None else f" ({distance * reference.scale[-1]:.3g} {unit_text(reference)})"
-        return (
-            f"{shift.name} does not lie over the reference: it would have to move by {shift.rows:+.1f} rows and "
-            f"{shift.columns:+.1f} columns{world}. Its figures and maps are worse for it."
-        )
 
     def register(self) -> None:
         """Move the layers that were off into their place, and compare again."""
@@ -380,27 +372,3 @@ class Compare(CompareForm):
             self.say(f"{path} could not be written ({error.strerror}).", ERROR_STYLE)
             return
         self.say(f"Saved {path}.")
-
-
-def likely_reference(viewer: Any) -> Image | None:
-    """Return the layer that another one names as its truth, or the original with the smallest pixels."""
-    images = [x for x in viewer.layers if isinstance(x, Image)]
-    partners = {x.metadata.get(METADATA_KEY, {}).get("reference") for x in images}
-    named = [x for x in images if x.name in partners and not is_helper(x)]
-    originals = [x for x in images if not x.metadata.get(METADATA_KEY, {}).get("made_by")]
-    return next(iter([*named, *sorted(originals, key=lambda x: float(x.scale[-1]))]), None)
-
-
-def made_up(judged: Judged) -> str:
-    """Say how much of every picture is flagged, with a line break before each."""
-    short = short_names(list(judged.maps))
-    return "".join(
-        f"\n{short[name]}: most of the detail is not the reference's on {share:.0%} of the area."
-        for name, maps in judged.maps.items()
-        if FLAGGED in maps and (share := float(np.nanmean(maps[FLAGGED]))) >= 0
-    )
-
-
-def unit_of(asked: Comparing) -> str:
-    """Return the unit of error maps."""
-    return "log₁₀ density" if asked.density else "grey levels"

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
 from napari.utils import progress
 from qtpy.QtWidgets import QFileDialog
 
@@ -18,6 +16,7 @@ from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.folder_section import FolderSection
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.mix_row import load_mixed, partners
+from napari_sr.widgets.request import Catalogue, Request
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, SuperResolveForm
 from napari_sr.widgets.worker import Ended, Failed, Stopped
 
@@ -26,34 +25,8 @@ if TYPE_CHECKING:
 
     from napari_sr.evaluation.compare import Compared
     from napari_sr.model import Model, ModelCard
-    from napari_sr.widgets.layers import Snapshot
 
 NO_IMAGE = "Open an image, or File ▸ Open Sample ▸ Super-resolution."
-
-
-@dataclass(frozen=True)
-class _Catalogue:
-    """What the background start-up found."""
-
-    cards: tuple[ModelCard, ...]
-    devices: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Request:
-    """One run, as it was asked for; the layers may change or go meanwhile."""
-
-    source: Snapshot
-    layer: Image
-    reference_layer: Image | None
-    axes: str
-    model: str
-    mix: tuple[str, float] | None
-    settings: dict[str, Any]
-
-    def load(self) -> Model:
-        """Load the model, mixed with another if that is wanted."""
-        return load_mixed(self.model, self.mix)
 
 
 class SuperResolve(SuperResolveForm):
@@ -89,13 +62,13 @@ class SuperResolve(SuperResolveForm):
         """List models and devices in the background: importing torch takes seconds."""
         self.say("Loading the list of models …")
 
-        def look() -> Generator[_Catalogue, None, None]:
+        def look() -> Generator[Catalogue, None, None]:
             from napari_sr.inference.device import available_devices
             from napari_sr.store import list_models
 
-            yield _Catalogue(tuple(list_models()), available_devices())
+            yield Catalogue(tuple(list_models()), available_devices())
 
-        def found(catalogue: _Catalogue) -> None:
+        def found(catalogue: Catalogue) -> None:
             self.model_box.set_cards(catalogue.cards)
             self.settings.set_devices(catalogue.devices)
             self.say("" if self.layer_box.layer() else NO_IMAGE)
@@ -263,7 +236,7 @@ class SuperResolve(SuperResolveForm):
             self._activity.close()
             self._activity = None
 
-    def _request(self) -> _Request | None:
+    def _request(self) -> Request | None:
         from napari_sr.widgets.layers import check_axes, snapshot
 
         layer, card = self.layer_box.layer(), self.model_box.card()
@@ -274,7 +247,7 @@ class SuperResolve(SuperResolveForm):
         except SRError as error:
             self.say(str(error), ERROR_STYLE)
             return None
-        return _Request(
+        return Request(
             source=snapshot(layer),
             layer=layer,
             reference_layer=self.reference_box.layer(),
@@ -326,7 +299,7 @@ class SuperResolve(SuperResolveForm):
         if self._activity is not None:
             self._activity.update(value - self._activity.n)
 
-    def _add(self, request: _Request, card: ModelCard, result: Compared) -> None:
+    def _add(self, request: Request, card: ModelCard, result: Compared) -> None:
         """Add the result's layers; the source may have been removed meanwhile, its object has not."""
         from napari_sr.widgets.result_layers import add_result
 

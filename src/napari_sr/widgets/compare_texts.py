@@ -1,0 +1,47 @@
+"""What *Compare* guesses and says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_sr.evaluation.judged import FLAGGED, Comparing, Judged, Shift
+from napari_sr.evaluation.table import short_names
+from napari_sr.widgets.compare_form import is_helper
+from napari_sr.widgets.layers import METADATA_KEY, unit_text
+
+
+def shift_sentence(shift: Shift, reference: Image | None) -> str:
+    """Say how far an image is off, in pixels of the reference and in its unit."""
+    distance = np.hypot(shift.rows, shift.columns)
+    world = "" if reference is None else f" ({distance * reference.scale[-1]:.3g} {unit_text(reference)})"
+    return (
+        f"{shift.name} does not lie over the reference: it would have to move by {shift.rows:+.1f} rows and "
+        f"{shift.columns:+.1f} columns{world}. Its figures and maps are worse for it."
+    )
+
+
+def likely_reference(viewer: Any) -> Image | None:
+    """Return the layer that another one names as its truth, or the original with the smallest pixels."""
+    images = [x for x in viewer.layers if isinstance(x, Image)]
+    partners = {x.metadata.get(METADATA_KEY, {}).get("reference") for x in images}
+    named = [x for x in images if x.name in partners and not is_helper(x)]
+    originals = [x for x in images if not x.metadata.get(METADATA_KEY, {}).get("made_by")]
+    return next(iter([*named, *sorted(originals, key=lambda x: float(x.scale[-1]))]), None)
+
+
+def made_up(judged: Judged) -> str:
+    """Say how much of every picture is flagged, with a line break before each."""
+    short = short_names(list(judged.maps))
+    return "".join(
+        f"\n{short[name]}: most of the detail is not the reference's on {share:.0%} of the area."
+        for name, maps in judged.maps.items()
+        if FLAGGED in maps and (share := float(np.nanmean(maps[FLAGGED]))) >= 0
+    )
+
+
+def unit_of(asked: Comparing) -> str:
+    """Return the unit of error maps."""
+    return "log₁₀ density" if asked.density else "grey levels"
