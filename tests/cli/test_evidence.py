@@ -16,6 +16,7 @@ from napari_sr.data.io import read_image
 from napari_sr.evaluation.ranking import Answer, Session
 from napari_sr.evaluation.trust import iter_consistency, iter_uncertainty
 from napari_sr.metrics.maps import error_map
+from napari_sr.metrics.naturalness import niqe, shipped_model
 from napari_sr.metrics.sfrc import sfrc_map
 from napari_sr.metrics.structural import ssim_map
 
@@ -91,6 +92,35 @@ def test_names_without_a_partner_are_told(run, folders):
     assert "SR and HR images are matched by name; without a partner: cell1.tif (HR)" in err
 
 
+def test_files_of_the_same_name_are_told_apart_by_their_folders(run, folders):
+    for run_name in ("A", "B"):
+        (folders / run_name / "results").mkdir(parents=True)
+        sr = tifffile.imread(folders / "HR" / "cell0.tif") + (5.0 if run_name == "A" else 9.0)
+        tifffile.imwrite(folders / run_name / "results" / "img.tif", sr.astype(np.float32))
+    results = [folders / name / "results" / "img.tif" for name in ("A", "B")]
+    code, out, _ = run("evaluate", *results, folders / "HR" / "cell0.tif")
+    assert code == 0
+    assert "| A/results/img |" in out
+    assert "| B/results/img |" in out
+    code, _, err = run("evaluate", results[0], results[0], folders / "HR" / "cell0.tif")
+    assert code == 1
+    assert "give every image once" in err
+
+
+def test_the_border_is_left_out_of_every_figure(run, folders):
+    hr, sr = (next(iter(sorted((folders / name).iterdir()))) for name in ("HR", "SR"))
+    rng = np.random.default_rng(3)
+    image = np.clip(128 + 300 * gaussian_filter(rng.normal(size=(220, 230)), 2), 0, 255).astype(np.uint8)
+    noisy = image + rng.normal(0, 4, image.shape)
+    tifffile.imwrite(hr, image)
+    tifffile.imwrite(sr, noisy.astype(np.float32))
+    code, out, err = run("evaluate", sr, hr, "--niqe", "EM", "--crop", "9", "--json")
+    assert code == 0, err
+    inner = noisy.astype(np.float32)[9:-9, 9:-9]
+    found = json.loads(out)["rows"][0]["mean"]["niqe"]
+    assert found == pytest.approx(niqe(inner, shipped_model("EM"), data_range=255))
+
+
 def test_models_on_measured_lr_images(run, folders):
     code, out, err = run(
         "evaluate", folders / "HR", "-m", "nearest-x4", "--lr", folders / "LR", "--json", "--crop", "0"
@@ -136,6 +166,15 @@ def test_maps_are_those_of_their_definitions_and_keep_the_place(run, folders):
     code, _, err = run("maps", names[2], "--hr", names[0], "-o", out)
     assert code == 1
     assert "exists already" in err
+    (out / "flagged.tif").rename(out / "kept.tif")
+    for path in out.iterdir():
+        path.unlink() if path.name != "kept.tif" else None
+    # the truth as a stack of one: maps have its dimensions; an LR image of its size says nothing of frequencies
+    tifffile.imwrite(folders / "deep.tif", hr[None], imagej=True, metadata={"axes": "ZYX"})
+    code, _, err = run("maps", names[2], "--hr", folders / "deep.tif", "--lr", names[2], "-o", folders / "c")
+    assert code == 0, err
+    deep = tifffile.imread(folders / "c" / "hallucination-map.tif").squeeze()
+    np.testing.assert_allclose(deep, sfrc_map(sr, hr).unexplained, rtol=1e-4)
     tifffile.imwrite(folders / "small.tif", hr[:90, :70])
     code, _, err = run("maps", names[2], "--hr", folders / "small.tif", "-o", folders / "b")
     assert code == 1

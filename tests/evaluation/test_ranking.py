@@ -136,6 +136,10 @@ def test_mean_ranks_and_their_intervals(session):
     assert "between people on the same patch 0.50" in text
 
 
+def stack_of(name, image):
+    return Placed(name, image.data, image.axes)
+
+
 def cut(folder, *images, **settings):
     *before, last = iter_ranking(folder, *images, **settings)
     assert all(isinstance(event, Working) for event in before)
@@ -170,6 +174,14 @@ def test_chosen_places_densities_and_empty_ground(tmp_path, rng):
     made = cut(tmp_path / "b", *images, side=24, chosen=chosen, density=True)
     assert [(q.row, q.column) for q in made.questions] == [(18, 0), (176, 88)]
     np.testing.assert_allclose(made.picture(0, "a"), np.log10(hr[18:42, :24] + 0.02), rtol=1e-5)
+    stack = Placed("stack", np.stack([hr, hr + 5, hr * 2]), "ZYX")
+    deep = cut(tmp_path / "d", stack, [images[1][0], stack_of("x", stack)], side=24, chosen=chosen, plane=2)
+    assert [q.plane for q in deep.questions] == [2, 2]
+    np.testing.assert_allclose(deep.picture(0, REFERENCE), 2 * hr[18:42, :24], rtol=1e-5)
+    # images in other units are fitted when that is wanted
+    other = Placed("other", hr / 1000 + 7, "YX")
+    fitted = cut(tmp_path / "e", images[0], [images[1][0], other], side=24, chosen=chosen[:1], match=True)
+    np.testing.assert_allclose(fitted.picture(0, "other"), hr[18:42, :24], atol=2e-3)
     with pytest.raises(ImageError, match="too small for patches of 300"):
         cut(tmp_path / "c", *images, side=300)
     away = Placed("away", hr, "YX", Grid(offset=(1e4, 0.0)))

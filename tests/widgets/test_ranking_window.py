@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, Qt
-from qtpy.QtGui import QMouseEvent
+from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from scipy.ndimage import gaussian_filter
 
@@ -28,6 +28,7 @@ def session(tmp_path, rng):
 @pytest.fixture
 def window(session, qtbot):
     made = RankingWindow(session)
+    made.pause = 0
     qtbot.addWidget(made)
     made.show()
     qtbot.waitExposed(made)
@@ -118,6 +119,21 @@ def test_the_end_tells_names_only_when_asked_and_another_person_begins(qtbot, wi
     assert window.result.text() == ""
     begin(qtbot, window, "Bob")
     assert window.question == 0
+
+
+def test_a_second_click_and_a_held_key_answer_nothing(qtbot, window, session):
+    window.pause = 60_000
+    begin(qtbot, window)
+    click(qtbot, window.next_button)
+    assert session.of("Ada") == {}
+    window.pause = 0
+    held = QKeyEvent(
+        QEvent.Type.KeyPress, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier, "", autorep=True
+    )  # fmt: skip
+    QApplication.sendEvent(window.cards, held)
+    assert session.of("Ada") == {}
+    click(qtbot, window.next_button)
+    assert set(session.of("Ada")) == {0}
 
 
 def test_nothing_that_a_rater_sees_names_a_method(qtbot, window):

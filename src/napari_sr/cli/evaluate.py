@@ -67,9 +67,11 @@ def command(
     from napari_sr.evaluation.report import evaluation_report
     from napari_sr.metrics.learned import FID, LEARNED, MISSING, installed
 
-    for path in output or []:
+    for path in output or []:  # before the work
         if path.suffix.lower() not in WRITTEN:
             raise ConfigError(f"{path.name}: tables are written as {', '.join(WRITTEN)}.")
+        if not path.resolve().parent.is_dir():
+            raise ConfigError(f"{path} could not be written: there is no folder {path.resolve().parent}.")
     unknown = [name for name in iqa or [] if name not in (*LEARNED, FID)]
     if unknown:
         raise ConfigError(f"There is no figure {unknown[0]!r}; there are {', '.join((*LEARNED, FID))}.")
@@ -93,9 +95,9 @@ def command(
             if len(images) < 2:
                 raise ImageError("Give SR and HR images, or HR images with -m MODEL.")
             table, gallery = _images(images, lr, data_range=data_range, learned=tuple(iqa or ()), **common)
+    typer.echo(json.dumps(table.to_dict(), indent=2) if as_json else table.to_markdown())
     for path in output or []:
         _write(path, table, lambda: evaluation_report(table, gallery, title="Evaluation"))
-    typer.echo(json.dumps(table.to_dict(), indent=2) if as_json else table.to_markdown())
 
 
 def _models(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,9 +12,28 @@ import numpy.typing as npt
 import typer
 from rich.console import Console
 
+from napari_sr.data.geometry import Geometry
+
 if TYPE_CHECKING:
-    from napari_sr.data.geometry import Geometry
-    from napari_sr.data.io import ImageFile
+    from napari_sr.model import Model
+
+#: files that are written with the truth, and with the image that it was made of
+WITH_TRUTH = ("ssim-map", "error-map", "hallucination-map", "flagged")
+WITH_LR = ("consistency-map", "uncertainty-map")
+
+
+@dataclass(frozen=True)
+class Map:
+    """One map: name of its file, values, where they lie, and what they mean."""
+
+    name: str
+    values: npt.NDArray[Any]
+    axes: str
+    geometry: Geometry
+    meaning: str
+
+
+Events = Generator[str | Map, None, None]
 
 
 def command(
@@ -37,9 +57,9 @@ def command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Write maps that show whether a super-resolved image can be trusted, each with a line on what it can show."""
-    from napari_sr.data.io import read_image
-    from napari_sr.errors import ConfigError
+    from napari_sr.errors import ConfigError, ImageError
     from napari_sr.metrics.maps import KINDS
+    from napari_sr.store import load_model
 
     if hr is None and lr is None:
         raise ConfigError("Give the truth (--hr), or the image that it was made of (--lr), or both.")
@@ -47,38 +67,42 @@ def command(
         raise ConfigError("The uncertainty map needs the image that it was made of (--lr).")
     if error not in KINDS:
         raise ConfigError(f"There is no error map {error!r}; there are {', '.join(KINDS)}.")
+    wanted = [*(WITH_TRUTH if hr is not None else ()), *(WITH_LR[: 2 if model else 1] if lr is not None else ())]
+    existing = [path for name in wanted if (path := output / f"{name}.tif").exists()]
+    if existing and not overwrite:  # before the work
+        raise ImageError(f"{existing[0]} exists already; allow overwriting (--overwrite) or choose another folder.")
+    loaded = [load_model(name) for name in model or []]
+    density = density or any(m.intensity.kind == "log" for m in loaded)
     console = Console(soft_wrap=True)
-    opened = read_image(image, lazy=True)
-    found = _with_reference(image, hr, lr, error=error, density=density) if hr is not None else iter(())
-    made: list[tuple[str, npt.NDArray[Any], str]] = []
     with console.status("Comparing …") as status:
-        for event in _chain(found, _without(opened, lr, model or [], degradation, density=density)):
+        for event in _maps(image, hr, lr, loaded, error=error, degradation=degradation, density=density):
             if isinstance(event, str):
                 status.update(event)
-            else:
-                made.append(event)
-    for name, values, text in made:
-        path = output / f"{name}.tif"
-        _write(path, values, opened, overwrite=overwrite)
-        console.print(f"{path}\n  {text}", highlight=False, markup=False)
+                continue
+            path = output / f"{event.name}.tif"
+            _write(path, event, overwrite=overwrite)
+            console.print(f"{path}\n  {event.meaning}", highlight=False, markup=False)
 
 
-Events = Generator[str | tuple[str, npt.NDArray[Any], str], None, None]
-
-
-def _chain(*parts: Iterable[Any]) -> Iterable[Any]:
-    for part in parts:
-        yield from part
+def _maps(
+    image: Path, hr: Path | None, lr: Path | None, models: list[Model], *,
+    error: str, degradation: str | None, density: bool,
+) -> Events:  # fmt: skip
+    """Yield what is being done, and the maps."""
+    if hr is not None:
+        yield from _with_reference(image, hr, lr, error=error, density=density)
+    if lr is not None:
+        yield from _without(image, lr, models, degradation, density=density)
 
 
 def _with_reference(image: Path, hr: Path, lr: Path | None, *, error: str, density: bool) -> Events:
-    """Yield what is done, and maps with their names and meanings."""
+    from napari_sr.data.io import read_image
     from napari_sr.evaluation.comparing import iter_comparing
     from napari_sr.evaluation.files import placed_file
     from napari_sr.evaluation.judged import FLAGGED, HALLUCINATED, Comparing, Working
     from napari_sr.evaluation.meanings import HALLUCINATION
 
-    reference = placed_file(hr)
+    reference, truth = placed_file(hr), read_image(hr, lazy=True)
     candidate = placed_file(image, name="image", like=reference)
     unit = "log10(density + 0.02)" if density else "grey levels"
     meanings = {
@@ -90,7 +114,7 @@ def _with_reference(image: Path, hr: Path, lr: Path | None, *, error: str, densi
         HALLUCINATED: f"{HALLUCINATION} In {unit}.",
         FLAGGED: "1 where most of the detail is not that of the truth.",
     }  # fmt: skip
-    files = {"ssim": "ssim-map", error: "error-map", HALLUCINATED: "hallucination-map", FLAGGED: "flagged"}
+    files = dict(zip(("ssim", error, HALLUCINATED, FLAGGED), WITH_TRUTH, strict=True))
     asked = Comparing(
         reference, (candidate,), maps=("ssim", error, HALLUCINATED), density=density, metrics=("psnr",),
         lr_scale=0.0 if lr is None else placed_file(lr, like=reference).grid.step,
@@ -99,50 +123,52 @@ def _with_reference(image: Path, hr: Path, lr: Path | None, *, error: str, densi
         if isinstance(event, Working):
             yield event.text
             continue
-        for kind, values in event.maps["image"].items():
-            yield files[kind], values, meanings[kind]
+        geometry = truth.geometry if truth.geometry.steps else _finer(image, candidate.grid.step)
+        for kind, values in event.maps["image"].items():  # colours have become one number
+            yield Map(files[kind], values, truth.axes.replace("S", ""), geometry, meanings[kind])
 
 
-def _without(
-    opened: ImageFile, lr: Path | None, models: list[str], degradation: str | None, *, density: bool
-) -> Events:
-    if lr is None:
-        return
+def _finer(image: Path, factor: float) -> Geometry:
+    """Return where pixels lie that are ``factor`` times smaller than an image file's."""
+    from napari_sr.data.io import read_image
+
+    return read_image(image, lazy=True).geometry.resampled(factor)
+
+
+def _without(image: Path, lr: Path, models: list[Model], degradation: str | None, *, density: bool) -> Events:
     from napari_sr.data.io import read_image
     from napari_sr.evaluation.judged import Consistent, Uncertain
     from napari_sr.evaluation.meanings import CONSISTENCY, UNCERTAINTY
     from napari_sr.evaluation.trust import iter_consistency, iter_uncertainty
-    from napari_sr.store import load_model
 
-    below = read_image(lr, lazy=True)
-    loaded = [load_model(name) for name in models]
-    preset = degradation if degradation is not None else next((m.card.degradation for m in loaded), "")
-    scale = max(1, round(opened.data.shape[opened.axes.index("Y")] / below.data.shape[below.axes.index("Y")]))
-    density = density or any(m.intensity.kind == "log" for m in loaded)
+    above, below = read_image(image, lazy=True), read_image(lr, lazy=True)
+    preset = degradation if degradation is not None else next((m.card.degradation for m in models), "")
+    sides = (one.data.shape[one.axes.index("Y")] for one in (above, below))
+    scale = max(1, round(next(sides) / next(sides)))
     unit = "of log10(density + 0.02)" if density else "grey levels"
+    geometry = below.geometry if below.geometry.steps else _finer(image, 1 / scale)
     for event in iter_consistency(
-        opened.data, below.data, axes=below.axes, scale=scale, degradation=preset, density=density
+        above.data, below.data, axes=below.axes, scale=scale, degradation=preset, density=density
     ):
         if isinstance(event, Consistent):
-            yield "consistency-map", event.residual, f"{event.sentence(unit)} {CONSISTENCY}"
+            meaning = f"{event.sentence(unit)} {CONSISTENCY}"
+            yield Map(WITH_LR[0], event.residual, below.axes, geometry, meaning)
         else:
             yield event.stage
-    if not loaded:
+    if not models:
         return
-    for seen in iter_uncertainty(below.data, loaded, axes=below.axes):
+    for seen in iter_uncertainty(below.data, models, axes=below.axes):
         if isinstance(seen, Uncertain):
-            yield "uncertainty-map", seen.deviation, f"{seen.sentence()} {UNCERTAINTY}"
+            meaning = f"{seen.sentence('density' if density else 'grey levels')} {UNCERTAINTY}"
+            yield Map(WITH_LR[1], seen.deviation, below.axes, geometry.resampled(models[0].scale), meaning)
         else:
             yield seen.stage or f"{seen.fraction:.0%}"
 
 
-def _write(path: Path, values: npt.NDArray[Any], like: ImageFile, *, overwrite: bool) -> None:
+def _write(path: Path, made: Map, *, overwrite: bool) -> None:
     from napari_sr.data.output_files import OutputInfo, create_output
 
-    values = np.asarray(values, dtype=np.float32)
-    axes = like.axes if values.ndim == len(like.axes) else like.axes.replace("S", "")
-    ratio = values.shape[axes.index("Y")] / like.data.shape[like.axes.index("Y")]
-    geometry: Geometry = like.geometry if ratio == 1 else like.geometry.resampled(ratio)
-    info = OutputInfo(axes=axes, geometry=geometry)
+    values = np.asarray(made.values, dtype=np.float32)
+    info = OutputInfo(axes=made.axes, geometry=made.geometry)
     with create_output(path, shape=values.shape, dtype=values.dtype, info=info, overwrite=overwrite) as out:
         out[...] = values

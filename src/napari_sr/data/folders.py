@@ -32,7 +32,7 @@ def read_planes(path: Path) -> list[npt.NDArray[Any]]:
         image = read_image(file)
         data = image.data
         if image.rgb:
-            raise ImageError(f"{file.name} is a colour image; training needs single-channel images.")
+            raise ImageError(f"{file.name} is a colour image; images of a single channel are needed here.")
         for index in np.ndindex(*data.shape[:-2]):
             plane = data[index] if index else data
             # memory-mapped planes stay on disk; zarr and compressed files are read

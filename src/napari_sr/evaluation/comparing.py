@@ -81,8 +81,9 @@ def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
                     yield Working(done + event * each, f"Looking for made-up detail in {candidate.name} …")
                     continue
                 kind, values = event
-                empty = np.full((*reference.stacked, *shape), np.nan, np.float32)
-                maps[candidate.name].setdefault(kind, empty)[place][pair.inside] = values
+                if kind not in maps[candidate.name]:
+                    maps[candidate.name][kind] = np.full((*reference.stacked, *shape), np.nan, np.float32)
+                maps[candidate.name][kind][place][pair.inside] = values
             for name, region, part in _parts(asked, candidate, overlaps[candidate.name], shape):
                 regions[name] = region
                 one = pair.figures(asked.metrics, part, data_range)

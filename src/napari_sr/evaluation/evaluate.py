@@ -36,11 +36,15 @@ def full_range(target: Plane) -> float:
     return float(target.max()) - float(target.min()) or 1.0
 
 
-def common_range(targets: Sequence[Plane]) -> float:
-    """Return one data range for a set of images."""
-    if all(t.dtype == np.uint8 for t in targets):
+def common_range(targets: Sequence[Plane], view: Callable[[Plane], Plane] = np.asarray) -> float:
+    """Return one data range for a set of images as ``view`` shows them; they are read one after another."""
+    if view is np.asarray and all(t.dtype == np.uint8 for t in targets):
         return 255.0
-    return float(max(t.max() for t in targets)) - float(min(t.min() for t in targets)) or 1.0
+    low, high = np.inf, -np.inf
+    for target in targets:
+        seen = view(target)
+        low, high = min(low, float(seen.min())), max(high, float(seen.max()))
+    return high - low or 1.0
 
 
 def log_density(density: Plane) -> npt.NDArray[np.float64]:
@@ -115,7 +119,7 @@ def evaluate_images(
         If numbers or sizes differ.
     """
     view: Callable[[Plane], Plane] = log_density if density else np.asarray
-    chosen = data_range or common_range([view(t) for t in targets])
+    chosen = data_range or common_range(targets, view)
     for name, images in candidates.items():
         if len(images) != len(targets):
             raise ImageError(f"{name} has {len(images)} images, the target {len(targets)}.")
@@ -124,26 +128,29 @@ def evaluate_images(
     values: dict[str, list[dict[str, float | None]]] = {}
     of_truth: list[float | None] = []
     sets: dict[str, list[Plane]] = {}
-    for number, target in enumerate(targets):
-        pictures, nearest = {name: images[number] for name, images in candidates.items()}, None
+    for number, stored in enumerate(targets):
+        target = np.asarray(stored)
+        pictures, nearest = {name: np.asarray(images[number]) for name, images in candidates.items()}, None
         if lr_images is not None:
-            scale = _factor(lr_images[number], target)
+            lr = np.asarray(lr_images[number])
+            scale = _factor(lr, target)
             low = load_model(f"bicubic-x{scale}"), load_model(f"nearest-x{scale}")
-            bicubic, nearest = (_cut(upscale(lr_images[number], m, dtype=np.float32), target) for m in low)
+            bicubic, nearest = (_cut(upscale(lr, m, dtype=np.float32), target) for m in low)
             pictures = {low[0].card.name: bicubic} | pictures
         for name, picture in pictures.items():
             one = measure(view(picture), view(target), data_range=chosen, crop=crop, metrics=metrics)
             if density and nearest is not None:
                 one["spectrum_score"] = spectrum_score(picture, target, nearest)
             if naturalness is not None:
-                one["niqe"] = plane_niqe(view(picture), naturalness, chosen)
-            one |= {n: figure(n, view(picture), view(target), data_range=chosen) for n in learned if n != FID}
+                one["niqe"] = plane_niqe(_cropped(view(picture), crop), naturalness, chosen)
+            inner = _cropped(view(picture), crop), _cropped(view(target), crop)
+            one |= {n: figure(n, *inner, data_range=chosen) for n in learned if n != FID}
             values.setdefault(name, []).append(one)
         if naturalness is not None:
-            of_truth.append(plane_niqe(view(target), naturalness, chosen))
+            of_truth.append(plane_niqe(_cropped(view(target), crop), naturalness, chosen))
         on_pictures(number, {name: view(picture) for name, picture in pictures.items()}, view(target))
         for name, picture in pictures.items() if FID in learned else ():
-            sets.setdefault(name, []).append(view(picture))
+            sets.setdefault(name, []).append(_cropped(view(picture), crop))
     conditions = {
         "data range": f"{chosen:.4g}" + (" of log10(density + 0.02)" if density else ""),
         "border left out": f"{crop} px",
@@ -153,7 +160,7 @@ def evaluate_images(
     table = _table(values, of_truth, (*metrics, *single), conditions, scored=scored, naturalness=naturalness)
     if FID not in learned:
         return table
-    truth = [view(t) for t in targets]
+    truth = [_cropped(view(np.asarray(t)), crop) for t in targets]
     found = {name: fid(images, truth, data_range=chosen) for name, images in sets.items()}
     rows = [replace(row, means={**row.means, FID: found.get(row.name)}) for row in table.rows]
     return replace(table, rows=tuple(rows), metrics=(*table.metrics, FID))
@@ -285,14 +292,15 @@ def iter_evaluated(
         chain = make_degradation(degradation, scale)
     view: Callable[[Plane], Plane] = log_density if density else np.asarray
     cut = [t[: t.shape[0] // scale * scale, : t.shape[1] // scale * scale] for t in targets]
-    data_range = common_range([view(t) for t in cut])
+    data_range = common_range(cut, view)
     values: dict[str, list[dict[str, float | None]]] = {m.card.name: [] for m in models}
     of_truth: list[float | None] = []
-    for number, target in enumerate(cut):
+    for number, stored in enumerate(cut):
+        target = np.asarray(stored)
         if lr_images is None:
             lr = low_resolution(target, chain, np.random.default_rng(number), rounded=rounded)
         else:
-            lr = lr_images[number]
+            lr = np.asarray(lr_images[number])
         nearest = np.repeat(np.repeat(lr, scale, axis=0), scale, axis=1)
         pictures = {"LR": view(lr)}
         for model in models:

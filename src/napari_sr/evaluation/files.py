@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_sr.data.folders import matched_files, read_planes
+from napari_sr.data.disk_plane import open_planes
+from napari_sr.data.folders import matched_files
 from napari_sr.data.io import read_image
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.grids import Grid
@@ -41,16 +42,27 @@ def multiple(factor: int) -> Grid:
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:
-    """Return the files' names without ends, with their folders' where they would be the same."""
-    stems = [path.name.removesuffix(path.suffix).removesuffix(".ome") for path in paths]
-    return [
-        f"{path.resolve().parent.name}/{stem}" if stems.count(stem) > 1 else stem
-        for path, stem in zip(paths, stems, strict=True)
-    ]
+    """Return the files' names without ends, with as many of their folders as tell them apart.
+
+    Raises
+    ------
+    ImageError
+        If one file is named twice.
+    """
+    parts = [list(path.resolve().parts) for path in paths]
+    for path, part in zip(paths, parts, strict=True):
+        part[-1] = path.name.removesuffix(path.suffix).removesuffix(".ome")
+    for length in range(1, max((len(part) for part in parts), default=1) + 1):
+        names = ["/".join(part[-length:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    raise ImageError(f"{paths[0].name} and others have the same name and place: give every image once.")
 
 
 def matched_planes(path: Path, target: Path, names: tuple[str, str]) -> tuple[list[Any], list[Any], list[str]]:
     """Return the planes of a file or folder, those of the targets of the same names, and what they are called.
+
+    They stay in their files: ``np.asarray`` reads one.
 
     ``names`` are what the two are called in messages.
 
@@ -63,7 +75,7 @@ def matched_planes(path: Path, target: Path, names: tuple[str, str]) -> tuple[li
     targets: list[Any] = []
     titles: list[str] = []
     for one, other in matched_files(path, target, names):
-        mine, theirs = read_planes(one), read_planes(other)
+        mine, theirs = open_planes(one), open_planes(other)
         if len(mine) != len(theirs):
             raise ImageError(f"{one.name} has {len(mine)} images, {other.name} {len(theirs)}.")
         planes += mine

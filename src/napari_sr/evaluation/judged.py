@@ -81,7 +81,7 @@ class Comparing:
         """Return the frequency above which the LR image holds nothing, in cycles a reference pixel; 0 without one."""
         coarse = self.coarsest()
         scale = self.lr_scale or (0.0 if coarse is None else coarse.grid.step / self.reference.grid.step)
-        return 1 / (2 * scale) if scale else 0.0
+        return 1 / (2 * scale) if scale > 1.5 else 0.0
 
 
 @dataclass(frozen=True)

@@ -71,10 +71,13 @@ class Shown:
     judged: Judged
 
 
-def iter_shown(title: str, lr: Plane, hr: Plane, model: Model) -> Generator[Working | Shown, None, None]:
+def iter_shown(
+    title: str, lr: Plane, hr: Plane, model: Model, *, should_stop: Callable[[], bool] = lambda: False
+) -> Generator[Working | Shown, None, None]:
     """Super-resolve one image, and compare both with the truth; ends with :class:`Shown`."""
     yield Working(0.0, "Super-resolving …")
-    sr = upscale(np.asarray(lr), model, dtype=np.float32)
+    lr = np.asarray(lr)
+    sr = upscale(lr, model, dtype=np.float32, should_stop=should_stop)
     whole = np.asarray(hr)[: sr.shape[0], : sr.shape[1]]
     asked = Comparing(
         Placed(f"{title} HR", whole, "YX"),

@@ -15,6 +15,7 @@ from napari_sr.evaluation.grids import Grid, onto, overlap
 from napari_sr.evaluation.judged import Region, Working
 from napari_sr.evaluation.placed import Placed
 from napari_sr.evaluation.ranking import REFERENCE, Question, Session
+from napari_sr.metrics.consistency import intensity_fit
 
 #: patches with less contrast than this share of the image's are empty; how often another place is tried
 EMPTY, DRAWS = 0.25, 50
@@ -28,6 +29,8 @@ def iter_ranking(
     count: int = 10,
     side: int = 128,
     chosen: Sequence[Region] = (),
+    plane: int = 0,
+    match: bool = False,
     density: bool = False,
     seed: int = 0,
 ) -> Generator[Working | Session, None, None]:
@@ -41,8 +44,10 @@ def iter_ranking(
         The truth, and what is ranked.
     count, side
         Number of patches at random places, and their side in pixels of the reference. Empty places are avoided.
-    chosen
-        Places that were chosen instead: a patch around the middle of each.
+    chosen, plane
+        Places that were chosen instead, in one plane: a patch around the middle of each.
+    match
+        Fit scale and offset of every image to the reference, patch by patch: for images in other units.
     density
         Show log10(density + 0.02).
     seed
@@ -77,16 +82,20 @@ def iter_ranking(
             place = chosen[number]
             middle = np.array([place.rows.start + place.rows.stop, place.columns.start + place.columns.stop]) // 2
             row, column = (int(v) for v in np.clip(middle - side // 2, low, high - side))
-            question = Question(reference.name, number % reference.count(), row, column, side)
+            question = Question(reference.name, plane, row, column, side)
         else:
             question = _drawn(reference, side, low, high, rng)
         questions.append(question)
         window = _window(reference.grid, question)
         for name, image in ((REFERENCE, reference), *((c.name, c) for c in candidates)):
-            plane = image.plane(question.plane if image.count() > 1 else 0)
+            whole = image.plane(question.plane if image.count() > 1 else 0)
             # the logarithm first: splines through densities ring, down to negative ones
-            seen = log_density(plane) if density else plane
-            pictures[number, name] = np.asarray(onto(seen, image.grid, window, (side, side)), dtype=np.float32)
+            seen = log_density(whole) if density else whole
+            cut = np.asarray(onto(seen, image.grid, window, (side, side)), dtype=np.float32)
+            if match and name != REFERENCE:
+                scale, offset = intensity_fit(cut, pictures[number, REFERENCE])
+                cut = np.asarray(scale * cut + offset, dtype=np.float32)
+            pictures[number, name] = cut
     names = [c.name for c in candidates]
     yield Session.create(folder, methods=names, questions=questions, pictures=pictures, seed=seed)
 

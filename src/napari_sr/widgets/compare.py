@@ -74,7 +74,7 @@ class Compare(CompareForm):
         self.trust = TrustSection(self.viewer, start_job=self._start_with_bar, say=self.say, stopping=self.stopping)
         self.without_reference.addWidget(self.trust)
         self.ranking = RankingSection(
-            images=self._ranked, shapes=self._shape_regions, start_job=self._start_with_bar, say=self.say
+            images=self._ranked, shapes=self._ranked_shapes, start_job=self._start_with_bar, say=self.say
         )
         self.blind.addWidget(self.ranking)
         self.quality = QualitySection(self.viewer, start_job=self._start_with_bar, say=self.say, stopping=self.stopping)
@@ -244,16 +244,24 @@ class Compare(CompareForm):
             raise SRError("There is no Shapes layer. Add one, and draw rectangles around what you want to measure.")
         return shape_regions(active if isinstance(active, Shapes) else shapes[-1], reference, self.viewer)
 
-    def _ranked(self) -> tuple[Placed, tuple[Placed, ...], bool]:
+    def _ranked(self) -> tuple[Placed, tuple[Placed, ...], dict[str, bool]]:
         """Return what is ranked; raises :class:`SRError` if that is too little."""
         from napari_sr.widgets.compare_layers import placed
 
         reference, chosen = self.reference_box.layer(), self.candidates.layers()
         if reference is None or len(chosen) < 2:
             raise SRError("A ranking needs a reference and at least two ticked images.")
-        return (
-            placed(reference, self.viewer), tuple(placed(x, self.viewer) for x in chosen), self.density_box.isChecked(),
-        )  # fmt: skip
+        how = {"density": self.density_box.isChecked(), "match": self.match_box.isChecked()}
+        return placed(reference, self.viewer), tuple(placed(x, self.viewer) for x in chosen), how
+
+    def _ranked_shapes(self) -> tuple[tuple[Region, ...], int]:
+        """Return the places of the shapes, and the plane of the reference that is shown."""
+        from napari_sr.widgets.compare_layers import placed, shown_index
+
+        found, reference = self._shape_regions(), self.reference_box.layer()
+        assert reference is not None  # or there had been no places
+        stacked = placed(reference, self.viewer).stacked
+        return found, int(np.ravel_multi_index(shown_index(reference, self.viewer), stacked)) if stacked else 0
 
     def _show(self, asked: Comparing, reference: Image, judged: Judged) -> None:
         from napari_sr.widgets.compare_layers import add_maps

@@ -34,7 +34,7 @@ class FolderSection(QWidget):
     load
         Returns a function that loads the chosen model in the background, and the settings of the run; None without a
         model.
-    start_job, say
+    start_job, say, stopping
         Of the dock widget that holds this.
     """
 
@@ -45,9 +45,11 @@ class FolderSection(QWidget):
         load: Callable[[], tuple[Callable[[], Model], dict[str, Any]] | None],
         start_job: Callable[..., None],
         say: Callable[..., None],
+        stopping: Callable[[], bool],
     ) -> None:
         super().__init__()
         self.viewer, self._load, self._start, self._say = viewer, load, start_job, say
+        self._stopping, self._running = stopping, True  # until there is a model
         self.source, self.target = PathEdit("Folder of images"), PathEdit("Folder for the results")
         self.run_button = QPushButton("Run on the folder")
         self.results = QListWidget()
@@ -70,18 +72,19 @@ class FolderSection(QWidget):
 
     def set_running(self, running: bool) -> None:
         """Enable what can be pressed now."""
+        self._running = running
         self.run_button.setEnabled(not running and self.source.path() is not None)
 
     def _on_source(self) -> None:
         source, target = self.source.path(), self.target.path()
         if source is not None and (target is None or target.name == RESULTS):
             self.target.set_path(source / RESULTS)
-        self.run_button.setEnabled(source is not None)
+        self.run_button.setEnabled(source is not None and not self._running)
 
     def run(self) -> None:
         """Super-resolve every image of the folder in the background."""
         source, target, loaded = self.source.path(), self.target.path(), self._load()
-        if source is None or loaded is None:
+        if source is None or loaded is None or self._running:
             return
         output = target if target is not None else source / RESULTS
         load, settings = loaded
@@ -92,7 +95,7 @@ class FolderSection(QWidget):
         def work() -> Generator[Any, None, None]:
             from napari_sr.inference.folders import iter_upscale_folder
 
-            yield from iter_upscale_folder(source, output, load(), **settings)
+            yield from iter_upscale_folder(source, output, load(), should_stop=self._stopping, **settings)
 
         def show(event: Any) -> None:
             if hasattr(event, "source"):

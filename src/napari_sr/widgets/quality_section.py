@@ -141,7 +141,8 @@ class QualitySection(QWidget):
             from napari_sr.evaluation.quality import iter_shown
             from napari_sr.store import load_model
 
-            yield from iter_shown(checked.titles[number], checked.lr[number], checked.hr[number], load_model(model))
+            pair = checked.titles[number], checked.lr[number], checked.hr[number]
+            yield from iter_shown(*pair, load_model(model), should_stop=self._stopping)
 
         def show(event: Any) -> None:
             if hasattr(event, "judged"):

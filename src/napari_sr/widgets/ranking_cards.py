@@ -134,7 +134,8 @@ class RankingCards(QWidget):
         """Choose a picture with the arrows; with Shift, move it."""
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.done.emit()
+            if not event.isAutoRepeat():  # a key that is held answers nothing
+                self.done.emit()
             return
         step = steps.get(Qt.Key(event.key()))
         if step is None or not self.order:

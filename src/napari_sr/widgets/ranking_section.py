@@ -26,9 +26,9 @@ class RankingSection(QWidget):
     Parameters
     ----------
     images
-        Returns the reference, the candidates, and whether they are densities; raises :class:`SRError`.
+        Returns the reference, the candidates, and how they are compared; raises :class:`SRError`.
     shapes
-        Returns the places that were chosen with shapes; raises :class:`SRError`.
+        Returns the places that were chosen with shapes, and the plane that is shown; raises :class:`SRError`.
     start_job, say
         Of the dock widget that holds this.
     """
@@ -36,8 +36,8 @@ class RankingSection(QWidget):
     def __init__(
         self,
         *,
-        images: Callable[[], tuple[Placed, tuple[Placed, ...], bool]],
-        shapes: Callable[[], tuple[Region, ...]],
+        images: Callable[[], tuple[Placed, tuple[Placed, ...], dict[str, bool]]],
+        shapes: Callable[[], tuple[tuple[Region, ...], int]],
         start_job: Callable[..., None],
         say: Callable[..., None],
     ) -> None:
@@ -90,8 +90,8 @@ class RankingSection(QWidget):
     def create_in(self, parent: Path) -> None:
         """Cut the patches in the background, keep them in a new folder inside ``parent``, and open the window."""
         try:
-            reference, candidates, density = self._images()
-            chosen = self._shapes() if self.where_box.currentText() == CHOSEN else ()
+            reference, candidates, how = self._images()
+            chosen, plane = self._shapes() if self.where_box.currentText() == CHOSEN else ((), 0)
         except SRError as error:
             self._say(str(error), ERROR_STYLE)
             return
@@ -103,7 +103,15 @@ class RankingSection(QWidget):
             from napari_sr.evaluation.ranking_patches import iter_ranking
 
             yield from iter_ranking(
-                folder, reference, candidates, count=count, side=side, chosen=chosen, density=density, seed=fresh_seed()
+                folder,
+                reference,
+                candidates,
+                count=count,
+                side=side,
+                chosen=chosen,
+                plane=plane,
+                seed=fresh_seed(),
+                **how,
             )
 
         from napari_sr.evaluation.judged import Working

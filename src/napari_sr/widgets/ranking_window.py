@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QElapsedTimer, Qt
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -29,6 +29,8 @@ HOW = (
     "Put the pictures in order: the one most like the truth first. Drag them with the mouse, or choose one with the "
     "arrow keys and move it with Shift and an arrow key. Enter goes on."
 )
+#: milliseconds in which a second click or key does not answer the next patch
+PAUSE = 500
 WELCOME = (
     "You will see a patch of the true image, and beside it what several methods made of it, in an order that chance "
     "has chosen. Names are not shown. Every answer is saved at once: close the window when you like, and go on later "
@@ -49,6 +51,8 @@ class RankingWindow(QWidget):
         super().__init__()
         self.session = session
         self.rater, self.question = "", 0
+        self.pause = PAUSE
+        self._since = QElapsedTimer()
         self._shown: tuple[str, ...] = ()
         self.setWindowTitle("Blind ranking")
         self.name_edit = QLineEdit()
@@ -160,11 +164,14 @@ class RankingWindow(QWidget):
         self.progress.setValue(question)
         self.progress.setFormat(f"patch {question + 1} of {count}")
         self.back_button.setEnabled(question > 0)
+        self._since.start()
         self.pages.setCurrentIndex(1)
         self.cards.setFocus()
 
     def next(self) -> None:
-        """Save the order, and go on."""
+        """Save the order, and go on; not at once after a patch has appeared: nobody has looked at it then."""
+        if self._since.elapsed() < self.pause:
+            return
         order = tuple(self._shown[n] for n in self.cards.order)
         try:
             self.session.answer(Answer(self.rater, self.question, order))

@@ -43,7 +43,9 @@ class SuperResolve(SuperResolveForm):
         self._activity: progress | None = None
         self._paths: dict[str, str] = {}
         self._rates: dict[str, float] = {}
-        self.folder = FolderSection(self.viewer, load=self._loader, start_job=self._start_folder, say=self.say)
+        self.folder = FolderSection(
+            self.viewer, load=self._loader, start_job=self._start_folder, say=self.say, stopping=self.stopping
+        )
         self.folder_box.addWidget(self.folder)
         self.layer_box.layer_changed.connect(self._on_layer)
         self.model_box.model_changed.connect(self._on_model)
