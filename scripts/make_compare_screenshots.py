@@ -1,10 +1,12 @@
 """Compare in a real viewer with real clicks, and take the screenshots of it in docs/images.
 
-xvfb-run -a -s "-screen 0 1700x1050x24" python scripts/make_compare_screenshots.py
+xvfb-run -a -s "-screen 0 1700x1050x24" python scripts/make_compare_screenshots.py [folders]
 """
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +14,15 @@ from typing import Any
 
 import napari
 import numpy as np
+import tifffile
 from make_screenshots import OUT, click, shoot, wait
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
+
+from napari_sr.data.samples import load_sample
+from napari_sr.degradations import low_resolution, make_degradation
 
 
 def super_resolve(viewer: napari.Viewer, name: str, models: tuple[str, ...]) -> None:
@@ -127,11 +133,59 @@ def save(window: Any, name: str) -> None:
     window.grab().save(str(OUT / f"{name}.png"))
 
 
+def folders(viewer: napari.Viewer) -> None:
+    """A folder that is super-resolved, and a model measured on pairs: three parts of the EM phantom."""
+    viewer.layers.clear()
+    hr = load_sample("em-phantom").hr
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)  # so that short paths are shown
+        for name in ("measured", "truth"):
+            Path(name).mkdir()
+        for number, part in enumerate((hr[:240, :240], hr[:240, -240:], hr[-240:, :240])):
+            lr = low_resolution(part, make_degradation("em", 4), np.random.default_rng(number))
+            tifffile.imwrite(f"truth/cell {number + 1}.tif", part)
+            tifffile.imwrite(f"measured/cell {number + 1}.tif", lr.astype(np.uint8))
+        _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
+        wait(lambda: widget._job is None and widget.model_box.card() is not None)
+        widget.model_box.select("em-dfcan-x4")
+        widget.folder_part.expand(animate=False)
+        widget.folder.source.set_path(Path("measured"))
+        click(widget.folder.run_button)
+        wait(lambda: widget._job is None)
+        widget.folder._show(widget.folder.results.item(1))
+        shoot(viewer, "folders-super-resolve")
+        viewer.window.remove_dock_widget("all")
+        viewer.layers.clear()
+        _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
+        for section in (dock.reference_section, dock.see_section):
+            section.collapse(animate=False)
+        dock.folders_section.expand(animate=False)
+        wait(lambda: dock.quality.model_box.count() > 0)
+        dock.quality.lr_path.set_path(Path("measured"))
+        dock.quality.hr_path.set_path(Path("truth"))
+        dock.quality.model_box.select("em-dfcan-x4")
+        click(dock.quality.check_button)
+        wait(lambda: dock._job is None)
+        dock.quality._show(dock.quality.pairs.item(0))
+        wait(lambda: dock._job is None)
+        viewer.layers["SSIM map · SR"].visible = True
+        viewer.reset_view()
+        shoot(viewer, "folders-compare")
+        viewer.window.remove_dock_widget("all")
+        os.chdir(before)
+
+
 def main() -> None:
     viewer = napari.Viewer(show=True)
     viewer.window._qt_window.resize(1500, 950)
+    if sys.argv[1:] == ["folders"]:
+        folders(viewer)
+        viewer.close()
+        return
     tour(viewer, "em-phantom", "compare-em", ("em-wgan-x4", "em-wgan-pixel-x4", "em-wiener-x4"))
     tour(viewer, "nbody", "compare-nbody", ("nbody-wgan-x4", "nbody-dfcan-x4", "nbody-wiener-x4"))
+    folders(viewer)
     viewer.close()
 
 
