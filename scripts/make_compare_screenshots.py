@@ -62,16 +62,26 @@ def tour(viewer: napari.Viewer, sample: str, prefix: str, models: tuple[str, ...
     click(dock.swipe_button)
     shoot(viewer, f"{prefix}-swipe")
     click(dock.swipe_button)
+    click(dock.magnifier_button)
+    middle = (np.array(viewer.layers.extent.world[0]) + viewer.layers.extent.world[1]) / 2
+    dock.see.tool.look_at(middle[-2:])
+    wait(seconds=0.3)
+    save(dock.see.tool, f"{prefix}-magnifier")
+    click(dock.magnifier_button)
     click(dock.side_button)
     wait(seconds=0.5)
     shoot(viewer, f"{prefix}-side-by-side")
     click(dock.side_button)
     click(dock.plots_button)
-    for kind, name in ((0, "spectra"), (1, "ratio"), (2, "frc"), (4, "histogram")):
+    low, high = (np.array(v)[-2:] for v in viewer.layers.extent.world)
+    line = np.array([low + 0.4 * (high - low), low + 0.6 * (high - low)])
+    shapes = viewer.add_shapes([line], shape_type="line", edge_color="cyan", edge_width=float(high[0] - low[0]) / 300)
+    for kind, name in ((3, "profile"), (0, "spectra"), (1, "ratio"), (2, "frc"), (4, "histogram")):
         dock._plots.kind_box.setCurrentIndex(kind)
         wait(lambda: not dock._plots._latest.busy)
         shoot(viewer, f"{prefix}-{name}")
     dock._plots_dock.hide()
+    viewer.layers.remove(shapes)
     dock.reference_section.collapse(animate=False)
     dock.see_section.collapse(animate=False)
     dock.trust_section.expand(animate=False)
@@ -108,6 +118,7 @@ def rank(dock: Any, prefix: str) -> None:
         cells = window.cards.cells()
         drag(window.cards, cells[-1].center(), cells[1].center(), lambda: save(window, f"{prefix}-ranking"))
         for _ in range(3):
+            wait(seconds=0.6)  # a click right after a patch has appeared is not an answer
             click(window.next_button)
         click(window.show_button)
         print(window.result.text(), flush=True)

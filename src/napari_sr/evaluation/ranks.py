@@ -112,10 +112,11 @@ def summary(session: Session) -> str:
     for row in mean_ranks(answers, session.methods):
         interval = "–" if row.interval is None else f"{row.interval[0]:.2f} to {row.interval[1]:.2f}"
         lines.append(f"| {row.method} | {row.mean:.2f} | {interval} |")
+    given = "1 answer" if len(answers) == 1 else f"{len(answers)} answers"
     people = "1 person" if raters == 1 else f"{raters} people"
     lines += [
         "",
-        f"{len(answers)} answers of {people}. {agreement_sentence(agreement(answers, session.methods))}".strip(),
+        f"{given} of {people}. {agreement_sentence(agreement(answers, session.methods))}".strip(),
     ]
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QCloseEvent, QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_sr.evaluation.table import short_names
 from napari_sr.widgets.compare_layers import GEOMETRY, grid_of, pixels
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.pictures import Picture, finer, picture
@@ -165,9 +166,10 @@ class Magnifier(QWidget):
         self.viewer, self.layers = viewer, layers
         row = QHBoxLayout(self)
         self.pictures: list[QLabel] = []
+        short = short_names([layer.name for layer in layers])
         for layer in layers:
             column = QVBoxLayout()
-            label, name = QLabel(), QLabel(layer.name)
+            label, name = QLabel(), QLabel(short[layer.name])
             label.setFixedSize(LOOKED_AT * ENLARGED, LOOKED_AT * ENLARGED)
             name.setFixedWidth(LOOKED_AT * ENLARGED)
             name.setToolTip(layer.name)
