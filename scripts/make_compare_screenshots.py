@@ -75,7 +75,9 @@ def tour(viewer: napari.Viewer, sample: str, prefix: str, models: tuple[str, ...
     click(dock.plots_button)
     low, high = (np.array(v)[-2:] for v in viewer.layers.extent.world)
     line = np.array([low + 0.4 * (high - low), low + 0.6 * (high - low)])
-    shapes = viewer.add_shapes([line], shape_type="line", edge_color="cyan", edge_width=float(high[0] - low[0]) / 300)
+    shapes = viewer.add_shapes(
+        [line], shape_type="line", edge_color="cyan", edge_width=float(high[0] - low[0]) / 300, units=lr.units
+    )
     for kind, name in ((3, "profile"), (0, "spectra"), (1, "ratio"), (2, "frc"), (4, "histogram")):
         dock._plots.kind_box.setCurrentIndex(kind)
         wait(lambda: not dock._plots._latest.busy)

@@ -14,6 +14,7 @@ import yaml
 from matplotlib.figure import Figure
 
 from napari_sr.card_text import card_sections
+from napari_sr.evaluation.evaluate import log_density
 from napari_sr.evaluation.html import figure_html, page, pictures_html, table_html
 from napari_sr.evaluation.table import Table
 from napari_sr.model import ModelCard
@@ -61,7 +62,7 @@ def write_report(
 
 def _example(example: Example, *, log: bool) -> str:
     def shown(image: Plane) -> Plane:
-        return np.log10(np.maximum(image, 0) + 2e-2) if log else np.asarray(image, np.float64)
+        return log_density(image) if log else np.asarray(image, np.float64)
 
     low, high = (float(v) for v in np.percentile(shown(example.hr), (0.5, 99.5)))
     images = {"LR": example.lr, "bicubic": example.bicubic, "this model": example.sr, "truth (HR)": example.hr}
