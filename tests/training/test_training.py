@@ -9,9 +9,11 @@ from stopping import StopAt
 from napari_sr import upscale
 from napari_sr.errors import Cancelled, ConfigError, ModelError, TrainingError
 from napari_sr.losses import LOSSES
-from napari_sr.model import load, save
+from napari_sr.model import Model, load, save
+from napari_sr.networks import create_network
 from napari_sr.store import load_model
 from napari_sr.training import Source, TrainConfig, fit
+from napari_sr.training.card import make_card
 from napari_sr.training.config import TrainConfig as Config
 
 SMALL = {
@@ -153,6 +155,33 @@ def test_fine_tuning_at_another_scale_takes_over_what_fits_and_says_so(network, 
     if network == "dfcan":  # the filter of the new scale is fitted, not left as it was made
         (taps,) = [value for key, value in new.items() if key.endswith("taps")]
         assert taps.abs().sum() > 0.1
+
+
+def test_a_colour_model_is_trained_on_as_its_grey_self_and_says_so(images, tmp_path):
+    """One channel in is the same image in all three; one out is the mean of the three."""
+    hyper = {**SMALL, "in_channels": 3, "out_channels": 3, "head": "linear"}
+    colour = create_network("dfcan", scale=2, **hyper).eval()
+    torch.nn.init.normal_(colour.last.conv.weight, std=0.1)  # begins with zeros, which hide the rest
+    card = make_card(config(images, hyper_parameters=hyper), colour, planes=1, steps=1, minutes=0.0)
+    path = tmp_path / "colour.safetensors"
+    save(Model(network=colour, card=replace(card, name="colour")), path)
+    events = []
+    tuned = config(images, start_from=str(path), steps=1, validate_every=1, learning_rate=1e-9)
+    grey = load(fit(tuned, tmp_path / "run", device="cpu", on_event=events.append))
+    (note,) = [e.note for e in events if "channels" in e.note]
+    assert "turns 3 channels into 3" in note
+    assert (grey.card.in_channels, grey.card.out_channels) == (1, 1)
+    assert grey.card.metrics[0]["start"]["name"] == "colour"
+    lr = torch.rand(1, 1, 20, 20)
+    with torch.no_grad():
+        expected = load(path).network(lr.repeat(1, 3, 1, 1)).mean(1, keepdim=True)
+        torch.testing.assert_close(grey.network(lr), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("field", ["in_channels", "out_channels"])
+def test_more_than_one_channel_is_refused_from_scratch(field, images, tmp_path):
+    with pytest.raises(ConfigError, match=field):
+        fit(config(images, hyper_parameters={**SMALL, field: 3}), tmp_path / "run", device="cpu")
 
 
 def test_a_loss_that_explodes_is_said(images, tmp_path):

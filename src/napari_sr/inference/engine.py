@@ -81,9 +81,10 @@ def iter_upscale(
     if in_dtype.kind not in "buif":
         raise ImageError(f"Images of type {in_dtype} cannot be super-resolved; convert to a real number type.")
     layout = Layout(axes or guess_axes(shape, rgb=looks_rgb(shape, in_dtype)), shape)
-    if model.card.in_channels != 1:
+    if (channels := (model.card.in_channels, model.card.out_channels)) != (1, 1):
         raise ConfigError(
-            f"{model.card.name} takes {model.card.in_channels} channels at once; only single-channel models run here"
+            f"{model.card.name} turns {channels[0]} channels into {channels[1]}; only models of one channel run here. "
+            "Trained further on your images (Train), it becomes one."
         )
     out_dtype = output_dtype(in_dtype, dtype)
     out_shape = layout.upscaled_shape(model.scale)

@@ -21,6 +21,7 @@ from napari_sr.training.history import read_history
 from napari_sr.training.images import WholeImages
 from napari_sr.training.report import Example, write_report
 from napari_sr.training.reporting import Reporter
+from napari_sr.training.start import starting_network
 
 Plane = npt.NDArray[Any]
 #: validation images that are measured at the end, and the side of their centres in HR pixels
@@ -49,9 +50,18 @@ def finish(path: Path, whole: WholeImages, reporter: Reporter) -> None:
     pairs = validation_pairs(whole)
     models = [model]
     if config.start_from:
-        start = load_model(config.start_from)
+        start = load_model(config.start_from).card
         if start.scale == config.scale:  # another one's images have another size
-            models.append(replace(start, card=replace(start.card, name=f"{start.card.name} (start)")))
+            network = starting_network(config).network.eval()
+            models.append(
+                Model(
+                    network=network,
+                    card=replace(
+                        start, name=f"{start.name} (start)", hyper_parameters=network.hyper_parameters,
+                        in_channels=network.in_channels, out_channels=network.out_channels,
+                    ),
+                )
+            )  # fmt: skip
     smallest = min(min(p.hr.shape) for p in pairs)
     try:
         table = evaluate_models(

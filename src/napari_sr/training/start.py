@@ -1,10 +1,12 @@
-"""What a run starts from: new weights, those of a model, or those of a model of another scale."""
+"""What a run starts from: new weights, those of a model, or those of a model of another scale or channel count."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from torch import Size, Tensor
 
 from napari_sr.data.patches import Plane2D
 from napari_sr.degradations import Chain
@@ -44,12 +46,12 @@ class Start:
 
 
 def starting_network(config: TrainConfig) -> Start:
-    """Return the network of ``start_from``, adapted to the scale if need be, or a new one with seeded weights.
+    """Return the network of ``start_from``, adapted to scale and one channel if need be, or a new one, seeded.
 
     Raises
     ------
     ConfigError
-        If the network cannot be built, or has nothing to train.
+        If the network cannot be built, has nothing to train, or has more than one channel.
     TrainingError
         If the model has another intensity transform.
     """
@@ -57,6 +59,9 @@ def starting_network(config: TrainConfig) -> Start:
         network = create_network(config.network, **{"scale": config.scale, **dict(config.hyper_parameters)})
         if not network.trainable:
             raise ConfigError(f"network: {config.network} has no weights to train.")
+        for field in ("in_channels", "out_channels"):
+            if (count := getattr(network, field)) != 1:
+                raise ConfigError(f"{field}: images are trained on one channel at a time, not {count}.")
         return Start(network, [], _filters(network))
     model = load_model(config.start_from)
     if Intensity.from_dict(config.intensity) != model.intensity:
@@ -65,27 +70,56 @@ def starting_network(config: TrainConfig) -> Start:
         )
     earlier = dict(model.card.training)
     history = [*earlier.pop("earlier", []), earlier]
-    if model.scale == config.scale:
+    if model.scale == config.scale and _channels(model.network) == (1, 1):
         return Start(model.network.train(), history, [])
     return _adapted(model, config.scale, history)
 
 
+def _channels(network: SRNetwork) -> tuple[int, int]:
+    return network.in_channels, network.out_channels
+
+
 def _adapted(model: Model, scale: int, history: list[dict[str, Any]]) -> Start:
-    """Take over every weight that has a place of its size at another scale; the rest begins anew."""
-    name = model.card.name
-    network = create_network(model.card.network, **{**model.network.hyper_parameters, "scale": scale})
+    """Take over every weight that has a place at another scale or for one channel; the rest begins anew."""
+    name, (taken, given) = model.card.name, _channels(model.network)
+    settings = {**model.network.hyper_parameters, "scale": scale, "in_channels": 1, "out_channels": 1}
+    network = create_network(model.card.network, **settings)
     old, new = model.network.state_dict(), network.state_dict()
+    if (taken, given) != (1, 1):
+        old = {key: _one_channel(value, new[key].shape) if key in new else value for key, value in old.items()}
     kept = {key: value for key, value in old.items() if key in new and new[key].shape == value.shape}
     network.load_state_dict({**new, **kept})
     fresh = sorted(set(new) - set(kept))
-    note = f"{name} upscales by {model.scale}; for ×{scale} {len(kept)} of {len(new)} groups of weights were taken over"
-    note += f", and these begin anew: {', '.join(fresh)}." if fresh else "."
+    notes = []
+    if (taken, given) != (1, 1):
+        notes.append(
+            f"{name} turns {taken} channels into {given}; for one, its first layer sees the same image in all of them, "
+            "and its last one gives their mean."
+        )
+    if model.scale != scale:
+        taken_over = f"{len(kept)} of {len(new)} groups of weights were taken over"
+        notes.append(
+            f"{name} upscales by {model.scale}; for ×{scale} {taken_over}"
+            + (f", and these begin anew: {', '.join(fresh)}." if fresh else ".")
+        )
     filters = [
         module
         for prefix, module in network.named_modules()
         if isinstance(module, WienerFilter) and any(key.startswith(prefix) for key in fresh)
     ]
-    return Start(network.train(), history, filters, note)
+    return Start(network.train(), history, filters, " ".join(notes))
+
+
+def _one_channel(weight: Tensor, shape: Size) -> Tensor:
+    """Return the weights (out, in, …) of a first or last layer for one channel in or out: sum, or mean.
+
+    A grey image in all channels of a network, and the mean of what it makes of it, is what the new one computes.
+    """
+    if weight.ndim > 1 and weight.shape[1] > shape[1] == 1:
+        weight = weight.sum(1, keepdim=True)
+    if weight.ndim > 0 and weight.shape[0] > shape[0] == 1:
+        weight = weight.mean(0, keepdim=True)
+    return weight
 
 
 def _filters(network: SRNetwork) -> list[WienerFilter]:
