@@ -8,6 +8,7 @@ from stopping import StopAt
 
 from napari_sr.errors import Cancelled, ConfigError, TrainingError
 from napari_sr.losses import perceptual
+from napari_sr.losses.adversarial import gradient_penalty
 from napari_sr.model import load
 from napari_sr.training import RECIPES, Source, TrainConfig, fit, recipe_config
 from napari_sr.training.adversarial import AdversarialTraining
@@ -68,6 +69,52 @@ def test_every_recipe_trains_stops_and_goes_on_bit_for_bit(recipe, images, tmp_p
     torch.testing.assert_close(halves["optimizer_states"], whole["optimizer_states"], rtol=0, atol=0)
     again = TrainConfig.read(tmp_path / "whole" / "config.yaml")
     assert again == config
+
+
+def validated(events):
+    return [e.val_psnr for e in events if e.val_psnr is not None]
+
+
+@pytest.mark.parametrize("recipe", list(RECIPES))
+def test_mixed_precision_learns_the_same(recipe, images, tmp_path, small_vgg):
+    """bf16 keeps 8 bits of each product, and weights and steps stay whole."""
+    full, mixed = [], []
+    fit(small(recipe, images), tmp_path / "full", device="cpu", on_event=full.append)
+    path = fit(small(recipe, images, precision="bf16"), tmp_path / "mixed", device="cpu", on_event=mixed.append)
+    np.testing.assert_allclose(validated(mixed), validated(full), atol=0.1)
+    assert validated(mixed) != validated(full)  # it was another arithmetic
+    assert all(p.dtype == torch.float32 for p in load(path).network.parameters())
+
+
+def test_the_gradient_penalty_is_taken_in_single_precision():
+    seen = []
+
+    class Watching(torch.nn.Conv2d):
+        def forward(self, image):
+            seen.append((image.dtype, torch.is_autocast_enabled("cpu")))
+            return super().forward(image).mean(dim=(1, 2, 3))
+
+    image = torch.rand(2, 1, 8, 8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        gradient_penalty(Watching(1, 1, 3), image.bfloat16(), image, torch.rand(2))
+    assert seen == [(torch.float32, False)]
+
+
+def test_a_processor_takes_bf16_for_fp16_and_says_so(images, tmp_path):
+    events = []
+    fit(small("rcan", images, precision="fp16", steps=1, validate_every=1), tmp_path / "run", device="cpu",
+        on_event=events.append)  # fmt: skip
+    assert "Processors do not train in fp16; bf16 is taken." in {e.note for e in events}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("recipe", ["dfcan", "wgan-gp"])
+def test_mixed_precision_on_cuda_learns_the_same(recipe, precision, images, tmp_path):
+    full, mixed = [], []
+    fit(small(recipe, images), tmp_path / "full", device="cuda", on_event=full.append)
+    fit(small(recipe, images, precision=precision), tmp_path / "mixed", device="cuda", on_event=mixed.append)
+    np.testing.assert_allclose(validated(mixed), validated(full), atol=0.1)
 
 
 def test_settings_of_a_recipe_are_complete_and_changed_one_by_one(images):

@@ -34,6 +34,7 @@ from napari_sr.training.images import (
     split_planes,
 )
 from napari_sr.training.module import NonFiniteLoss, SRModule
+from napari_sr.training.precision import lightning_precision, possible_precision
 from napari_sr.training.progress import TrainProgress
 from napari_sr.training.regression import Regression
 from napari_sr.training.reporting import Reporter, is_main_process, quiet_lightning
@@ -41,7 +42,6 @@ from napari_sr.training.start import start_filters, starting_network
 
 #: how often a run goes back to its last checkpoint when the loss stops being a number
 ROLLBACKS = 2
-LIGHTNING_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 def fit(
@@ -120,6 +120,8 @@ def fit(
         raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
     for name, rows, columns in measured_shifts(task.patches.planes, config.scale):
         reporter.say(0, f"{name}: LR and HR are shifted by {rows:+.1f}, {columns:+.1f} HR pixels (rows, columns).")
+    if possible_precision(config.precision, device) != config.precision:
+        reporter.say(0, "Processors do not train in fp16; bf16 is taken.")
     machine = {"accelerator": device, "devices": devices, "num_nodes": num_nodes}
     start = copy.deepcopy(task.network.state_dict())
     # by how much earlier rollbacks have lowered the rate
@@ -241,7 +243,8 @@ def train(
     with quiet_lightning():
         trainer = L.Trainer(
             **machine, strategy=shared if world > 1 else "auto", use_distributed_sampler=False,
-            precision=LIGHTNING_PRECISION[config.precision], max_steps=config.steps, logger=False,
+            precision=lightning_precision(config.precision, machine["accelerator"]), logger=False,
+            max_steps=config.steps,
             callbacks=[best, last, reporter], enable_progress_bar=False, enable_model_summary=False,
             val_check_interval=min(config.validate_every, config.steps), check_val_every_n_epoch=None,
             num_sanity_val_steps=0, default_root_dir=folder,

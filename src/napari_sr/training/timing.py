@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from napari_sr.training.adversarial import AdversarialTraining
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.fit import LIGHTNING_PRECISION
+from napari_sr.training.precision import lightning_precision
 from napari_sr.training.regression import Regression
 from napari_sr.training.reporting import quiet_lightning
 from napari_sr.training.start import starting_network
@@ -96,7 +96,7 @@ def seconds_per_step(
     noise = _Noise(lr_patch=config.lr_patch, scale=config.scale, length=config.batch_size * 10_000)
     with quiet_lightning(), tempfile.TemporaryDirectory() as folder:
         trainer = L.Trainer(
-            accelerator=device, devices=1, precision=LIGHTNING_PRECISION[config.precision], max_steps=10_000,
+            accelerator=device, devices=1, precision=lightning_precision(config.precision, device), max_steps=10_000,
             logger=False, callbacks=[clock], enable_progress_bar=False, enable_model_summary=False,
             enable_checkpointing=False, limit_val_batches=0, default_root_dir=folder,
         )  # fmt: skip
