@@ -11,7 +11,7 @@ import numpy as np
 from finish_models import HERE
 
 from napari_sr.data.folders import read_planes
-from napari_sr.evaluation.evaluate import common_range, log_density
+from napari_sr.evaluation.figures import common_range, log_density
 from napari_sr.metrics.naturalness import FOLDER, fit_naturalness
 
 

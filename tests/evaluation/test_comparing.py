@@ -8,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.comparing import iter_comparing
-from napari_sr.evaluation.evaluate import log_density
+from napari_sr.evaluation.figures import log_density
 from napari_sr.evaluation.grids import Grid, measured_shift, onto, overlap
 from napari_sr.evaluation.judged import Comparing, Judged, Region, Working
 from napari_sr.evaluation.placed import Placed

@@ -64,7 +64,7 @@ def run_job(sample: Sample, models: tuple[str, ...], folder: Path) -> tuple[Tabl
     from napari_sr.data.geometry import Geometry
     from napari_sr.data.output_files import OutputInfo, create_output
     from napari_sr.evaluation import evaluate_models
-    from napari_sr.evaluation.evaluate import full_range, log_density
+    from napari_sr.evaluation.figures import full_range, log_density
     from napari_sr.inference import Finished, iter_upscale
     from napari_sr.metrics.maps import error_map
     from napari_sr.metrics.structural import ssim_map
@@ -104,7 +104,7 @@ def figure(sample: Sample, images: Mapping[str, object], models: tuple[str, ...]
     import numpy as np
     from matplotlib.figure import Figure
 
-    from napari_sr.evaluation.evaluate import log_density
+    from napari_sr.evaluation.figures import log_density
 
     names = ["LR", *models, "HR", f"{models[0]}_ssim-map", f"{models[0]}_error-map"]
     drawing = Figure(figsize=(3.1 * len(names), 3.5), layout="constrained")

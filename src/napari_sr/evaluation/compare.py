@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError, SRError
-from napari_sr.evaluation.evaluate import log_density
+from napari_sr.evaluation.figures import log_density
 from napari_sr.inference import Finished, Progress, iter_upscale
 from napari_sr.inference.axes import Layout
 from napari_sr.metrics.maps import error_map

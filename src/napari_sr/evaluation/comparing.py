@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
-from napari_sr.evaluation.evaluate import log_density, mean_row, plane_niqe
+from napari_sr.evaluation.figures import log_density, mean_row, plane_niqe
 from napari_sr.evaluation.grids import Overlap, onto, overlap, reliable_shift
 from napari_sr.evaluation.judged import FLAGGED, HALLUCINATED, Comparing, Judged, Region, Shift, Working
 from napari_sr.evaluation.placed import Placed

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
-from napari_sr.evaluation.evaluate import log_density
+from napari_sr.evaluation.figures import log_density
 from napari_sr.evaluation.grids import Grid, onto, overlap
 from napari_sr.evaluation.judged import Region, Working
 from napari_sr.evaluation.placed import Placed

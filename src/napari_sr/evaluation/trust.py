@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import ConfigError, ImageError
-from napari_sr.evaluation.evaluate import log_density
+from napari_sr.evaluation.figures import log_density
 from napari_sr.evaluation.judged import Consistent, Uncertain
 from napari_sr.inference import Finished, Progress, iter_upscale
 from napari_sr.inference.axes import Layout

@@ -14,7 +14,7 @@ import yaml
 from matplotlib.figure import Figure
 
 from napari_sr.card_text import card_sections
-from napari_sr.evaluation.evaluate import log_density
+from napari_sr.evaluation.figures import log_density
 from napari_sr.evaluation.html import figure_html, page, pictures_html, table_html
 from napari_sr.evaluation.table import Table
 from napari_sr.model import ModelCard

@@ -228,7 +228,7 @@ def planes(asked: Comparing, number: int, *, log: bool) -> tuple[Any, Any, dict[
     what is returned is the first row and column that is left.
     """
     from napari_sr.evaluation.comparing import brought, common_part
-    from napari_sr.evaluation.evaluate import log_density
+    from napari_sr.evaluation.figures import log_density
 
     view: Callable[[Any], Any] = log_density if asked.density and log else np.asarray
     part = common_part(asked)

@@ -1,0 +1,164 @@
+"""Figures of pictures beside their truth, gathered image by image into a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_sr.errors import ImageError
+from napari_sr.evaluation.table import Row, Table
+from napari_sr.metrics import METRICS
+from napari_sr.metrics.learned import FID, fid
+from napari_sr.metrics.learned import learned as learned_figure
+from napari_sr.metrics.naturalness import PATCH, NaturalModel, niqe
+from napari_sr.metrics.spectral import spectrum_score
+
+Plane = npt.NDArray[Any]
+Figures = dict[str, float | None]
+LOG_OFFSET = 2e-2
+TRUTH = "truth (HR)"
+
+
+def full_range(target: Plane) -> float:
+    """Return 255 for 8-bit images, otherwise the range of the target's own values."""
+    if target.dtype == np.uint8:
+        return 255.0
+    return float(target.max()) - float(target.min()) or 1.0
+
+
+def common_range(targets: Sequence[Plane], view: Callable[[Plane], Plane] = np.asarray) -> float:
+    """Return one data range for a set of images as ``view`` shows them; they are read one after another."""
+    if view is np.asarray and all(t.dtype == np.uint8 for t in targets):
+        return 255.0
+    low, high = np.inf, -np.inf
+    for target in targets:
+        seen = view(target)
+        low, high = min(low, float(seen.min())), max(high, float(seen.max()))
+    return high - low or 1.0
+
+
+def log_density(density: Plane) -> npt.NDArray[np.float64]:
+    """Return log10(density + 0.02), the field on which N-body images are compared."""
+    return np.asarray(np.log10(np.maximum(np.asarray(density, np.float64), 0) + LOG_OFFSET))
+
+
+def cropped(image: Plane, border: int) -> Plane:
+    """Return a plane without ``border`` pixels on every side."""
+    return image[border : image.shape[0] - border, border : image.shape[1] - border] if border else image
+
+
+def plane_niqe(image: Plane, model: NaturalModel, data_range: float) -> float | None:
+    """Return NIQE, or None of an image that is smaller than one of its patches."""
+    return niqe(image, model, data_range=data_range) if min(image.shape) >= PATCH else None
+
+
+def mean_row(name: str, values: Sequence[Figures], metrics: Sequence[str]) -> Row:
+    """Return means and standard deviations over the images; None where a metric is not defined for any."""
+    means: Figures = {}
+    deviations: Figures = {}
+    for metric in metrics:
+        defined = [v for v in (one[metric] for one in values) if v is not None]
+        means[metric] = float(np.mean(defined)) if defined else None
+        deviations[metric] = float(np.std(defined)) if defined and np.all(np.isfinite(defined)) else None
+    return Row(name, means, deviations)
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What is measured how, and the figures so far.
+
+    Attributes
+    ----------
+    metrics
+        Names in :data:`napari_sr.metrics.METRICS`.
+    data_range
+        Of the images as they are compared.
+    crop
+        Border that is left out of every figure but the spectrum score, which needs the whole field.
+    density
+        Densities: everything is taken on log10(density + 0.02), but the spectrum score.
+    scored
+        Densities have a spectrum score, against nearest-neighbour interpolation.
+    naturalness
+        Also measure NIQE with this model, of the targets too.
+    learned
+        Names in :data:`napari_sr.metrics.learned.LEARNED`, or ``fid`` for the whole set.
+    """
+
+    metrics: Sequence[str]
+    data_range: float
+    crop: int
+    density: bool = False
+    scored: bool = False
+    naturalness: NaturalModel | None = None
+    learned: Sequence[str] = ()
+    _values: dict[str, list[Figures]] = field(default_factory=dict, init=False)
+    #: kept only for FID, which is of whole sets; those of the targets under TRUTH
+    _sets: dict[str, list[Plane]] = field(default_factory=dict, init=False)
+    _of_truth: list[float | None] = field(default_factory=list, init=False)
+
+    def view(self, image: Plane) -> Plane:
+        """Return an image as it is compared."""
+        return log_density(image) if self.density else np.asarray(image)
+
+    def add(self, target: Plane, pictures: Mapping[str, Plane], nearest: Plane | None = None) -> dict[str, Plane]:
+        """Measure the pictures of one image, and return them as they are compared.
+
+        ``nearest`` is the LR image in large pixels. Raises :class:`ImageError` if sizes do not fit.
+        """
+        truth = self._inner(target)
+        seen = {name: self.view(picture) for name, picture in pictures.items()}
+        for name, picture in seen.items():
+            if picture.shape != target.shape:
+                raise ImageError(f"The images differ in shape: {picture.shape} and {target.shape}.")
+            inner = cropped(picture, self.crop)
+            one: Figures = {m: METRICS[m].function(inner, truth, data_range=self.data_range) for m in self.metrics}
+            if self.scored and nearest is not None:
+                one["spectrum_score"] = spectrum_score(pictures[name], target, nearest)
+            if self.naturalness is not None:
+                one["niqe"] = plane_niqe(inner, self.naturalness, self.data_range)
+            single = [n for n in self.learned if n != FID]
+            one |= {n: learned_figure(n, inner, truth, data_range=self.data_range) for n in single}
+            self._values.setdefault(name, []).append(one)
+            if FID in self.learned:
+                self._sets.setdefault(name, []).append(inner)
+        if self.naturalness is not None:
+            self._of_truth.append(plane_niqe(truth, self.naturalness, self.data_range))
+        if FID in self.learned:
+            self._sets.setdefault(TRUTH, []).append(truth)
+        return seen
+
+    def _inner(self, target: Plane) -> Plane:
+        if min(target.shape) <= 2 * self.crop:
+            raise ImageError(f"A border of {self.crop} pixels leaves nothing of an image of {target.shape}.")
+        return cropped(self.view(target), self.crop)
+
+    def table(self, **conditions: str) -> Table:
+        """Return the table of everything so far, under these conditions, the data range, and the border."""
+        conditions |= {
+            "data range": f"{self.data_range:.4g}" + (" of log10(density + 0.02)" if self.density else ""),
+            "border left out": f"{self.crop} px",
+        }
+        columns = (
+            *self.metrics,
+            *(n for n in self.learned if n != FID),
+            *(("spectrum_score",) if self.scored else ()),
+            *(("niqe",) if self.naturalness is not None else ()),
+        )
+        values = dict(self._values)
+        count = len(next(iter(values.values()), []))
+        if self.naturalness is not None:
+            nothing: Figures = dict.fromkeys(columns)
+            values[TRUTH] = [nothing | {"niqe": value} for value in self._of_truth]
+        # the truth is not one of those that can be best
+        rows = [replace(mean_row(n, v, columns), region="truth" if n == TRUTH else "") for n, v in values.items()]
+        if FID in self.learned:
+            truth = self._sets[TRUTH]
+            found = {n: fid(s, truth, data_range=self.data_range) for n, s in self._sets.items() if n != TRUTH}
+            rows = [replace(row, means={**row.means, FID: found.get(row.name)}) for row in rows]
+            columns = (*columns, FID)
+        return Table(tuple(rows), columns, count, conditions, values)
