@@ -33,12 +33,14 @@ TESTS = {
         "FlyEM, test sections (9 × 520²)": HERE / "data/em_flyem_medulla/flyem_test.tif",
         "AxonDeepSeg SEM, test animals (4 images)": HERE / "data/sem_axondeepseg_MIT/test",
     },
+    # non-commercial: measured on, never trained on for a model that ships
+    "ssTEM": {"fly nerve cord, test stack (10 × 1024²)": HERE / "data/em_vnc_sstem_NC/vnc_stack2_test_00-09.tif"},
     "N-body": {"simulated test box (48 × 256²)": HERE / "nbody/test_box5.npz"},
-    "fluorescence": {"focal adhesions, last two frames of the same cell (2 × 512²)": HERE / "fluo/test.tif"},
+    "fluorescence": {"focal adhesions, mean of the last four frames of the same cell (504²)": HERE / "fluo/test.tif"},
 }
 #: how the models' names begin, and what makes their LR images
-PREFIXES = {"EM": "em", "N-body": "nbody", "fluorescence": "fluo"}
-PRESETS = {"EM": "em", "N-body": "nbody", "fluorescence": "fluorescence"}
+PREFIXES = {"EM": "em", "ssTEM": "em", "N-body": "nbody", "fluorescence": "fluo"}
+PRESETS = {"EM": "em", "ssTEM": "em", "N-body": "nbody", "fluorescence": "fluorescence"}
 EM_DATA = (
     "FlyEM project team, Janelia Research Campus, HHMI: neuroproof_examples (CC BY), Parag et al. 2015, "
     "doi:10.1371/journal.pone.0125825; data_axondeepseg_sem (MIT), Copyright (c) 2020 ivadomed, "
@@ -101,9 +103,21 @@ TEXTS = {
     ),
     "fluo-dfcan-x2": (
         "DFCAN ×2 for noisy fluorescence (demonstration)",
-        "Joint denoising and super-resolution. A demonstration: trained on one movie of one cell, whose frames are "
-        "noisy themselves, with simulated blur and noise. Train a model of your own for your microscope.",
+        "Joint denoising and super-resolution. A demonstration: trained on one movie of one cell (means of four "
+        "frames), with simulated blur and noise. Train a model of your own for your microscope.",
         DFCAN,
+    ),
+    "nbody-rcan-x4": (
+        "RCAN ×4 for N-body densities",
+        "Residual channel attention network with 16 features, 10 groups of 20 blocks, trained on block means of the "
+        "logarithm of dark-matter density slices.",
+        "Zhang et al. 2018, arXiv:1807.02758",
+    ),
+    "fluo-wiener-x2": (
+        "Wiener filter ×2 for noisy fluorescence (demonstration)",
+        "The best linear filter for the images of fluo-dfcan-x2: it deblurs as far as their noise allows, and nothing "
+        "is learnt about structure.",
+        "Wiener 1949",
     ),
     "em-wiener-x4": (
         "Wiener filter ×4 for electron microscopy",
@@ -166,7 +180,7 @@ def main() -> None:
             continue
         kind = next(k for k, prefix in PREFIXES.items() if name.startswith(f"{prefix}-"))
         if "wiener" in name:
-            finish(wiener(name, HERE / f"{name.split('-')[0]}-dfcan-x4.1.yaml"), kind)
+            finish(wiener(name, HERE / f"{name.replace('wiener', 'dfcan')}.1.yaml"), kind)
         elif (run := runs / name / f"{name}.safetensors").exists():
             finish(load(run), kind)
         else:
