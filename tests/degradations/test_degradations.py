@@ -94,7 +94,7 @@ def test_kernels_are_the_published_ones(rng):
 
 
 def test_jpeg_costs_what_its_quality_says(rng):
-    from napari_sr.degradations.second_order import jpeg
+    from napari_sr.degradations.compression import jpeg
 
     image = gaussian_filter(rng.random((64, 64)), 3)
     image = (image - image.min()) / np.ptp(image)

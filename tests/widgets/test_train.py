@@ -182,6 +182,23 @@ def test_fine_tuning_takes_everything_from_the_model(viewer, dock, qtbot):
     assert "before" in dock.status.text()
 
 
+def test_a_degradation_of_ones_own_is_on_the_card_and_comes_back_with_the_model(viewer, dock, qtbot):
+    shorten(dock, steps=2, validate_every=2)
+    dock.preset_box.setCurrentIndex(dock.preset_box.findData("own"))
+    dock.preset_box.own.sigma.setValue(1.3)
+    dock.name_edit.setText("my-microscope")
+    click(qtbot, dock.train_button)
+    finish(dock, qtbot)
+    assert "my-microscope is in your list" in dock.status.text()
+    text = "gaussian(sigma=1.3) + area + shot(photons=100, read=2)"
+    assert load_model("my-microscope").card.degradation == text
+    dock.preset_box.choose("em")
+    qtbot.waitUntil(lambda: dock.start_box.findText("my-microscope") >= 0, timeout=MINUTE)
+    dock.start_box.setCurrentIndex(dock.start_box.findText("my-microscope"))
+    assert dock.preset_box.text() == text
+    assert dock.preset_box.own.isVisibleTo(dock)
+
+
 def test_measured_pairs_of_layers(viewer, dock, qtbot, images):
     lr = images.reshape(3, 100, 2, 80, 2).mean(axis=(2, 4)).astype(np.uint8)
     viewer.add_image(lr, name="measured", scale=(50, 8, 8), units=("nm", "nm", "nm"))

@@ -12,7 +12,12 @@ def command(
     hr: Annotated[Path, typer.Argument(help="HR image.", show_default=False)],
     output: Annotated[Path, typer.Option("-o", "--output", help="LR image to write.")],
     preset: Annotated[
-        str, typer.Option("-p", "--preset", help="em, nbody, area, point-scanning, fluorescence.")
+        str,
+        typer.Option(
+            "-p",
+            "--preset",
+            help="em, nbody, area, point-scanning, fluorescence, second-order; or steps such as 'gaussian(2) + area'.",
+        ),
     ] = "em",
     scale: Annotated[int, typer.Option("-s", "--scale", min=1, help="Reduction along each axis.")] = 4,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,

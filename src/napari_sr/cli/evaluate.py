@@ -31,7 +31,10 @@ def command(
     ] = None,
     model: Annotated[list[str] | None, typer.Option("-m", "--model", help="Model to test; repeatable.")] = None,
     degradation: Annotated[
-        str | None, typer.Option(help="Preset for the LR images. Default: the first model's own.")
+        str | None,
+        typer.Option(
+            help="Preset, or steps such as 'gaussian(2) + area', for the LR images. Default: the first model's own."
+        ),
     ] = None,
     rounded: Annotated[
         bool,

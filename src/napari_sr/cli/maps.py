@@ -51,7 +51,8 @@ def command(
     ] = None,
     error: Annotated[str, typer.Option(help="absolute, signed or root-squared.")] = "absolute",
     degradation: Annotated[
-        str | None, typer.Option(help="Preset for the consistency map. Default: the model's; else a blur is fitted.")
+        str | None,
+        typer.Option(help="Preset or steps for the consistency map. Default: the model's; else a blur is fitted."),
     ] = None,
     density: Annotated[bool, typer.Option("--density", help="Densities: compare log10(x + 0.02).")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,

@@ -22,7 +22,10 @@ def command(
     name: Annotated[str, typer.Option(help="Name of the model (for images).")] = "my-model",
     scale: Annotated[int | None, typer.Option(help="Upscaling factor (for images). Default: 4.")] = None,
     degradation: Annotated[
-        str | None, typer.Option(help="Preset that makes LR from HR (for images). Default: em.")
+        str | None,
+        typer.Option(
+            help="Preset, or steps such as 'gaussian(2) + area', that makes LR from HR (for images). Default: em."
+        ),
     ] = None,
     start_from: Annotated[str, typer.Option(help="Model to fine-tune (for images).")] = "",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,

@@ -43,7 +43,7 @@ class Chain:
     Attributes
     ----------
     name
-        Preset name, kept on model cards.
+        Name of the preset, or the composition; kept on model cards.
     scale
         Factor between the grids of input and output.
     steps
@@ -62,7 +62,7 @@ class Chain:
 
     def bound_to(self, hr: npt.NDArray[np.generic]) -> Chain:
         """Return the chain with everything that it takes from a whole image taken from ``hr``."""
-        if not self.random:
+        if not any(isinstance(s, Bindable) for s in self.steps):
             return self
         step = max(1, math.isqrt(hr.size // 1_000_000))  # a regular sample is enough for percentiles
         sample = hr[::step, ::step].astype(np.float32)
@@ -85,10 +85,20 @@ PRESETS: Registry[Callable[[int], Chain]] = Registry(kind="degradation", package
 
 
 def make_degradation(name: str, scale: int) -> Chain:
-    """Build the preset ``name`` for an integer ``scale`` of at least 1."""
+    """Build a preset, or a composition as in :mod:`napari_sr.degradations.composed`, for a ``scale`` of at least 1.
+
+    Raises :class:`ConfigError` if there is no such preset and no such composition.
+    """
     if scale < 1:
         raise ConfigError(f"scale must be at least 1, not {scale}")
-    return PRESETS[name](scale)
+    if name in PRESETS:
+        return PRESETS[name](scale)
+    from napari_sr.degradations.composed import EXAMPLE, STEPS, compose  # it needs the steps, and they this module
+
+    if name.replace("-", "").isalnum() and name not in STEPS:
+        known = ", ".join(PRESETS)
+        raise ConfigError(f"There is no degradation called {name!r}. Known: {known}; or compose one: {EXAMPLE}.")
+    return compose(name, scale)
 
 
 def low_resolution(
@@ -113,7 +123,7 @@ def degrade(hr: npt.NDArray[np.generic], name: str, scale: int, *, seed: int | N
     hr
         2-D image, any real dtype.
     name
-        Preset in :data:`PRESETS`.
+        Preset in :data:`PRESETS`, or a composition such as ``gaussian(sigma=2) + area``.
     scale
         Upscaling factor that the LR image will need.
     seed

@@ -10,6 +10,32 @@ import numpy as np
 from napari_sr.degradations import FloatImage
 
 
+def _limits(image: FloatImage) -> tuple[float, float]:
+    """Return the darkest and brightest value of an image, but for a few pixels."""
+    low, high = (float(v) for v in np.percentile(image, (0.1, 99.9)))
+    return low, high
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """Noise of one strength everywhere: ``share`` of the image's range (0.1th to 99.9th percentile).
+
+    ``limits`` are those of the image it is applied to if None.
+    """
+
+    noise: ClassVar[bool] = True
+    share: float
+    limits: tuple[float, float] | None = None
+
+    def bound_to(self, image: FloatImage) -> GaussianNoise:
+        """Return this step with the limits of a whole image."""
+        return self if self.limits else replace(self, limits=_limits(image))
+
+    def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
+        low, high = self.bound_to(image).limits or (0.0, 1.0)
+        return np.asarray(image + rng.normal(0, self.share * (high - low), image.shape), dtype=np.float32)
+
+
 @dataclass(frozen=True)
 class ShotAndReadNoise:
     """Poisson noise of the photons and Gaussian noise of the camera.
@@ -31,10 +57,7 @@ class ShotAndReadNoise:
 
     def bound_to(self, image: FloatImage) -> ShotAndReadNoise:
         """Return this step with the limits of a whole image, so that its patches get the image's noise."""
-        if self.limits is not None:
-            return self
-        low, high = (float(v) for v in np.percentile(image, (0.1, 99.9)))
-        return replace(self, limits=(low, high))
+        return self if self.limits else replace(self, limits=_limits(image))
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         low, high = self.bound_to(image).limits or (0.0, 1.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from napari_sr.degradations import FloatImage
 
@@ -39,6 +40,22 @@ class BilinearDown:
         low, high = (self.scale - 1) // 2, self.scale // 2
         rows = (image[low :: self.scale] + image[high :: self.scale]) / 2
         return np.asarray((rows[:, low :: self.scale] + rows[:, high :: self.scale]) / 2)
+
+
+@dataclass(frozen=True)
+class BicubicDown:
+    """Bicubic reduction with anti-aliasing: the cubic kernel (a = -0.5) is as many times wider as pixels get larger.
+
+    Pillow's, which is that of ``torch.nn.functional.interpolate(mode="bicubic", antialias=True)`` and, but for
+    the borders, of MATLAB's ``imresize``.
+    """
+
+    scale: int
+
+    def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
+        height, width = image.shape
+        whole = Image.fromarray(np.asarray(image, np.float32))
+        return np.asarray(whole.resize((width // self.scale, height // self.scale), Image.Resampling.BICUBIC))
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from skimage.transform import resize, resize_local_mean
 
 from napari_sr.degradations import FloatImage
 from napari_sr.degradations.blur import KernelBlur, gaussian_kernel, sinc_kernel
+from napari_sr.degradations.compression import jpeg
 
 #: largest side of a blur kernel
 KERNEL = 21
@@ -128,13 +127,6 @@ def resized(x: FloatImage, size: tuple[int, int], rng: np.random.Generator) -> F
     if kind == 0:
         return np.asarray(resize_local_mean(x, size))
     return np.asarray(resize(x, size, order=1 if kind == 1 else 3, mode="symmetric", anti_aliasing=False))
-
-
-def jpeg(x: FloatImage, quality: int) -> FloatImage:
-    """Return ``x``, from 0 to 1, as it comes out of a JPEG file; what lies outside is cut off."""
-    buffer = io.BytesIO()
-    Image.fromarray(np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8)).save(buffer, format="jpeg", quality=quality)
-    return np.asarray(Image.open(buffer), dtype=np.float64) / 255
 
 
 def _final_sinc(x: FloatImage, rng: np.random.Generator) -> FloatImage:

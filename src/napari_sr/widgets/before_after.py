@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,20 +13,29 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from napari_sr.errors import SRError
 from napari_sr.widgets.latest import Latest
 
+if TYPE_CHECKING:
+    import napari
+
 #: side of the patch in HR pixels, and of a picture on the screen
 PATCH, SHOWN = 160, 140
 Pictures = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 
 class BeforeAfter(QWidget):
-    """Two pictures: a patch of the HR image, and what the degradation makes of it."""
+    """Two pictures: a patch of the HR image, and what the degradation makes of it.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    after
+        Title of the second one.
+    """
+
+    def __init__(self, after: str = "what the model will see") -> None:
         super().__init__()
         self.before, self.after = QLabel(), QLabel()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        for label, title in ((self.before, "high resolution"), (self.after, "what the model will see")):
+        for label, title in ((self.before, "high resolution"), (self.after, after)):
             column = QVBoxLayout()
             caption = QLabel(title)
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -37,21 +46,20 @@ class BeforeAfter(QWidget):
             row.addLayout(column)
         self._latest = Latest(self, self._show, self._fail)
 
-    def show_patch(self, hr: Any, preset: str, scale: int, limits: tuple[float, float], log: bool) -> None:
-        """Show the middle of ``hr`` (its last plane) and its degraded self.
+    def show_layer(self, layer: napari.layers.Image, degradation: str, scale: int) -> None:
+        """Show the middle of an image layer (of its last plane) and its degraded self, in the layer's contrast.
 
         Parameters
         ----------
-        hr
-            Array whose last two axes are rows and columns.
-        preset, scale
-            As in :func:`napari_sr.degradations.degrade`.
-        limits
-            Image values shown black and white.
-        log
-            Show log10(density + 0.02).
+        layer
+            Without colours.
+        degradation, scale
+            As in :func:`napari_sr.degradations.degrade`. Densities are shown by their logarithm.
         """
-        self._latest.ask(lambda: _pictures(hr, preset, scale, limits, log))
+        data = layer.data[0] if layer.multiscale else layer.data
+        low, high = (float(v) for v in layer.contrast_limits)
+        log = degradation == "nbody"
+        self._latest.ask(lambda: _pictures(data, degradation, scale, (low, high), log))
 
     def clear(self) -> None:
         """Show nothing."""

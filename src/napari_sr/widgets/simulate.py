@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QVBoxLayout
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
 
+from napari_sr.widgets.before_after import BeforeAfter
+from napari_sr.widgets.degradation_box import DegradationBox
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.viewer_widget import ViewerWidget
 from napari_sr.widgets.worker import Ended, Failed, Stopped
@@ -20,20 +22,14 @@ class SimulateLowResolution(ViewerWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__(napari_viewer)
-        from napari_sr.degradations import PRESETS
-
         self.layer_box = LayerBox(self.viewer, follow=True)
-        self.preset_box = QComboBox()
-        for name in PRESETS:
-            self.preset_box.addItem(PRESETS.entry(name).title, name)
-        self.preset_box.setCurrentIndex(self.preset_box.findData("em"))
-        self.preset_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.preset_box.setMinimumContentsLength(18)
-        self.preset_box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.preset_box = DegradationBox()
+        self.preset_box.fill()
         self.scale_box = QSpinBox()
         self.scale_box.setRange(2, 8)
         self.scale_box.setValue(4)
         self.scale_box.setPrefix("÷ ")
+        self.before_after = BeforeAfter("as it will be")
         self.run_button = QPushButton("Simulate")
         self.cancel_button = QPushButton("Cancel")
         self.status = QLabel()
@@ -45,11 +41,13 @@ class SimulateLowResolution(ViewerWidget):
         explanation.setWordWrap(True)
         form = QFormLayout()
         form.addRow("Image", self.layer_box)
-        form.addRow("As from", self.preset_box)
         form.addRow("Reduce", self.scale_box)
+        form.addRow("As from", self.preset_box)
         layout = QVBoxLayout(self)
         layout.addWidget(explanation)
         layout.addLayout(form)
+        layout.addWidget(self.preset_box.own)
+        layout.addWidget(self.before_after)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, 1)
         buttons.addWidget(self.cancel_button, 1)
@@ -58,8 +56,24 @@ class SimulateLowResolution(ViewerWidget):
         layout.addStretch(1)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
-        self.layer_box.layer_changed.connect(self.refresh)
+        self.layer_box.layer_changed.connect(self._on_choice)
+        self.preset_box.changed.connect(self._on_choice)
+        self.scale_box.valueChanged.connect(self._on_choice)
+        self._on_choice()
+
+    def _on_choice(self) -> None:
+        """Show what the settings do to the middle of the image."""
+        layer = self.layer_box.layer()
+        visible = layer is not None and not layer.rgb
+        self.before_after.setVisible(visible)
+        if layer is not None and visible:
+            self.before_after.show_layer(layer, self.preset_box.text(), self.scale_box.value())
         self.refresh()
+
+    def shut_down(self) -> None:
+        """Stop everything: the controls will be gone."""
+        super().shut_down()
+        self.before_after.shut_down()
 
     def refresh(self) -> None:
         """Enable what can be pressed now."""
@@ -74,7 +88,7 @@ class SimulateLowResolution(ViewerWidget):
         from napari_sr.widgets.layers import METADATA_KEY, resampled_arguments, snapshot
 
         source = snapshot(layer)
-        preset, scale = str(self.preset_box.currentData()), self.scale_box.value()
+        preset, scale = self.preset_box.text(), self.scale_box.value()
 
         def work() -> Generator[Any, None, None]:
             from napari_sr.inference import simulate

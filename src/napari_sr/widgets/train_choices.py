@@ -55,8 +55,8 @@ class TrainChoices(TrainForm):
             box.layer_changed.connect(self._on_images)
         self.hr_path.changed.connect(self._on_hr_path)
         self.lr_path.changed.connect(self._on_images)
-        for combo in (self.where_box, self.preset_box):
-            combo.currentIndexChanged.connect(self._on_images)
+        self.where_box.currentIndexChanged.connect(self._on_images)
+        self.preset_box.changed.connect(self._on_images)
         self.scale_box.valueChanged.connect(self._on_images)
         self.recipe_box.currentIndexChanged.connect(self._on_recipe)
         self.length_box.currentIndexChanged.connect(self._on_recipe)
@@ -98,15 +98,12 @@ class TrainChoices(TrainForm):
 
     def _fill(self) -> None:
         """Fill the lists that do not change, and make room for the curves."""
-        from napari_sr.degradations import PRESETS
         from napari_sr.training.recipes import LENGTHS, RECIPES
         from napari_sr.widgets.curve_view import CurveView
 
         for box in (self.preset_box, self.recipe_box, self.length_box):
             box.blockSignals(True)
-        for name in PRESETS:
-            self.preset_box.addItem(PRESETS.entry(name).title, name)
-        self.preset_box.setCurrentIndex(self.preset_box.findData("em"))
+        self.preset_box.fill()
         for name in RECIPES:
             self.recipe_box.addItem(RECIPES.entry(name).title, name)
         self.recipe_box.setCurrentIndex(self.recipe_box.findData("wgan-pixel"))
@@ -175,7 +172,7 @@ class TrainChoices(TrainForm):
         hr, lr = self.hr_box.layer(), self.lr_box.layer()
         if self._on_layers and hr is not None:
             if self.sender() is self.hr_box and hr.metadata.get(METADATA_KEY, {}).get("kind") == "N-body":
-                self.preset_box.setCurrentIndex(self.preset_box.findData("nbody"))
+                self.preset_box.choose("nbody")
             if lr is not None:
                 self.scale_box.setValue(max(2, min(8, round(hr.data.shape[-1] / lr.data.shape[-1]))))
         self._show_patch()
@@ -205,21 +202,14 @@ class TrainChoices(TrainForm):
         visible = layer is not None and not layer.rgb and not self._has_lr()
         self.before_after.setVisible(visible)
         if layer is not None and visible:
-            data = layer.data[0] if layer.multiscale else layer.data
-            low, high = (float(v) for v in layer.contrast_limits)
-            log = self.preset_box.currentData() == "nbody"
-            self.before_after.show_patch(
-                data, str(self.preset_box.currentData()), self.scale_box.value(), (low, high), log
-            )
+            self.before_after.show_layer(layer, self.preset_box.text(), self.scale_box.value())
 
     def _on_start(self) -> None:
         """A model to go on from was chosen: it brings its scale, its degradation and its network."""
         card = self._start_card()
         if card is not None:
             self.scale_box.setValue(card.scale)
-            row = self.preset_box.findData(card.degradation)
-            if row >= 0:
-                self.preset_box.setCurrentIndex(row)
+            self.preset_box.choose(card.degradation)
             if card.network == "dfcan":
                 self.recipe_box.setCurrentIndex(self.recipe_box.findData("dfcan"))
             elif self.recipe_box.currentData() == "dfcan":
@@ -259,7 +249,8 @@ class TrainChoices(TrainForm):
         for section in (self.data_section, self.recipe_section):
             section.content().setEnabled(not running)
         self.scale_box.setEnabled(not self._has_lr())
-        self.preset_box.setEnabled(not self._has_lr())
+        for choice in (self.preset_box, self.preset_box.own):
+            choice.setEnabled(not self._has_lr())
 
     def _on_hr_path(self) -> None:
         """A path was chosen or typed: of a zarr store of pairs, both images are meant."""
@@ -295,7 +286,7 @@ class TrainChoices(TrainForm):
         return Request(
             folder=folder, recipe=str(self.recipe_box.currentData()), name=self.name_edit.text().strip(),
             start_from="" if card is None else str(start[1]) if isinstance(start, tuple) else card.name,
-            scale=self.scale_box.value(), degradation="" if lr is not None else str(self.preset_box.currentData()),
+            scale=self.scale_box.value(), degradation="" if lr is not None else self.preset_box.text(),
             hr=hr, lr=lr, changes={**self._changes(), "card": self._card_entries(card)},
         )  # fmt: skip
 

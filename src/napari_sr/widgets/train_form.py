@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_sr.widgets.before_after import BeforeAfter
+from napari_sr.widgets.degradation_box import DegradationBox
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.path_edit import PathEdit
 from napari_sr.widgets.sections import VerticalArea, section
@@ -62,7 +63,7 @@ class TrainForm(ViewerWidget):
         self.lr_box = LayerBox(self.viewer, optional=MADE)
         self.hr_path = PathEdit("High-resolution images: a file or a folder")
         self.lr_path = PathEdit(MADE)
-        self.preset_box = _combo()
+        self.preset_box = DegradationBox()
         self.scale_box = QSpinBox()
         self.scale_box.setRange(2, 8)
         self.scale_box.setValue(4)
@@ -95,6 +96,7 @@ class TrainForm(ViewerWidget):
         layout.addLayout(form)
         layout.addWidget(self.pages)
         layout.addLayout(below)
+        layout.addWidget(self.preset_box.own)
         layout.addWidget(self.before_after)
         return layout
 
