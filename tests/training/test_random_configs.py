@@ -7,6 +7,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from napari_sr.degradations import make_degradation
 from napari_sr.errors import SRError
 from napari_sr.losses import LOSSES
 from napari_sr.losses.adversarial import ADVERSARIAL_LOSSES
@@ -44,7 +45,7 @@ hyper_parameters = few(
     {
         "num_blocks": counts, "num_features": counts, "num_groups": counts, "reduction": counts, "growth": counts,
         "head": st.sampled_from(["linear", "tanh", "sigmoid", "nix"]),
-        "skip": st.sampled_from(["bicubic", "none", "nix"]), "in_channels": counts,
+        "skip": st.sampled_from(["bicubic", "none", "nix"]), "in_channels": st.sampled_from([*[1] * 12, 3, 0]),
     }
 )  # fmt: skip
 rivals = few(
@@ -57,15 +58,14 @@ rivals = few(
 configs = few(
     {
         "network": one_of(NETWORKS, "nix"), "hyper_parameters": hyper_parameters,
-        "scale": st.sampled_from([2, 3, 4, 8, 5, 0]),
-"loss": one_of(LOSSES, "nix"),
+        "scale": st.sampled_from([2, 3, 4, 8, 5, 0]), "loss": one_of(LOSSES, "nix"),
         "extra_losses": st.dictionaries(one_of(LOSSES, "nix"), shares, max_size=2),
         "optimizer": one_of(OPTIMIZERS, "nix"),
         "schedule": one_of(SCHEDULES, "nix"), "lr_patch": counts, "batch_size": counts, "steps": counts,
         "validate_every": counts, "learning_rate": rates, "ema": shares, "rounded": shares, "patience": counts,
         "betas": st.tuples(shares, shares), "precision": st.sampled_from([*["fp32", "bf16", "fp16"] * 5, "fp8"]),
         "adversarial": st.none() | rivals, "seed": counts,
-        "degradation": st.sampled_from([*["em", "area"] * 9, "", "nix"]), "nonsense": counts,
+        "degradation": st.sampled_from([*["em", "area", "gaussian(2) + bicubic"] * 6, "", "nix"]), "nonsense": counts,
     },
     train=st.just(["images"]), name=st.sampled_from([*["x", "ü"] * 10, "", "a/b"]),
 )  # fmt: skip
@@ -88,6 +88,8 @@ def test_a_configuration_builds_or_names_its_field(values):
 def build(values):
     """As ``fit`` does, but without images, and with networks that take no memory."""
     config = TrainConfig.from_dict(values)
+    if config.degradation:
+        make_degradation(config.degradation, config.scale)
     with torch.device("meta"):
         network = starting_network(config).network
         module = (Regression if config.adversarial is None else AdversarialTraining)(network=network, config=config)

@@ -17,6 +17,7 @@ from napari_sr.data.folders import image_files, matched_files
 from napari_sr.data.patches import Plane, Plane2D
 from napari_sr.degradations import Chain
 from napari_sr.errors import TrainingError
+from napari_sr.evaluation.grids import reliable_shift
 from napari_sr.intensity import Intensity
 from napari_sr.networks.interpolation import Bicubic
 from napari_sr.training.config import Source
@@ -82,8 +83,6 @@ def measured_shifts(planes: Sequence[Plane2D], scale: int, *, limit: int = 16) -
     limit
         Number of pairs that are looked at, spread over all.
     """
-    from skimage.registration import phase_cross_correlation
-
     pairs = [p for p in planes if p.lr is not None]
     bicubic = Bicubic(scale=scale)
     found = []
@@ -95,12 +94,9 @@ def measured_shifts(planes: Sequence[Plane2D], scale: int, *, limit: int = 16) -
         hr = np.asarray(plane.hr[: upscaled.shape[0], : upscaled.shape[1]], dtype=np.float32)
         if not (np.isfinite(hr).all() and np.isfinite(upscaled).all()):
             continue
-        # not whitened: the fine frequencies, which the LR image lacks, would drown those that tell
-        shift, _, _ = phase_cross_correlation(
-            hr - hr.mean(), upscaled - upscaled.mean(), upsample_factor=10, normalization=None
-        )
-        if max(abs(float(n)) for n in shift) > SHIFTED:
-            found.append((plane.name, float(shift[0]), float(shift[1])))
+        shift = reliable_shift(upscaled, hr)
+        if shift is not None and max(abs(n) for n in shift) > SHIFTED:
+            found.append((plane.name, *shift))
     return found
 
 
