@@ -60,10 +60,10 @@ def train(viewer: napari.Viewer, widget: object, recipe: str, start: str, steps:
     click(widget.train_button)
     wait(lambda: widget._step >= 2, 300)
     if recipe == "wgan-gp":
-        before = widget._stage.place()
+        before = widget._watch.stage.place()
         middle = np.asarray(viewer.layers[BOX].data[0]).mean(axis=0) * np.asarray(viewer.layers[BOX].scale)
         drag(viewer, middle, middle * [0.95, 0.5])
-        print("the box went from", before, "to", widget._stage.place(), flush=True)
+        print("the box went from", before, "to", widget._watch.stage.place(), flush=True)
         shoot(viewer, "train-moved")
     wait(lambda: widget._step >= 0.6 * steps, 3000)
     shoot(viewer, f"train-{recipe}-running")

@@ -256,8 +256,8 @@ def test_sliders_of_other_units_and_steps(make_napari_viewer, qtbot, images):
     shorten(widget, steps=2, validate_every=2)
     widget.name_edit.setText("units")
     click(qtbot, widget.train_button)
-    qtbot.waitUntil(lambda: widget._stage is not None, timeout=MINUTE)
-    assert widget._stage.place().plane == 2
+    qtbot.waitUntil(lambda: widget._watch is not None, timeout=MINUTE)
+    assert widget._watch.stage.place().plane == 2
     finish(widget, qtbot)
     assert "units is in your list" in widget.status.text()
 
@@ -318,10 +318,10 @@ def test_the_box_is_moved_and_the_pictures_follow(viewer, dock, qtbot, images):
     # as a drag by the mouse does: the vertices, then the event
     box._data_view.shift(0, np.array([-1000.0, 3.2]))
     box.events.data(value=box.data, action="changed", data_indices=(0,), vertex_indices=((),))
-    assert dock._stage.place().row == 0  # not out of the image
+    assert dock._watch.stage.place().row == 0  # not out of the image
     corners = np.asarray(box.data[0])
     assert (np.abs(corners.min(axis=0) % 2 - 1.5) < 1e-6).all()  # on the grid of LR pixels
-    column = dock._stage.place().column
+    column = dock._watch.stage.place().column
 
     def follows():
         wanted = images[2, : 2 * SIDE, 2 * column : 2 * (column + SIDE)]

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
@@ -17,7 +16,6 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 from napari_sr.errors import SRError
 from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.close_guard import CloseGuard
-from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.super_resolve import duration
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE
 from napari_sr.widgets.train_choices import TrainChoices
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
     from napari_sr.training.progress import TrainProgress
     from napari_sr.training.runs import Run
+    from napari_sr.widgets.train_watch import Watch
 
 NO_IMAGE = "Open high-resolution images, or File ▸ Open Sample ▸ Super-resolution ▸ N-body training stack."
 NO_FOLDER = "Choose a folder of high-resolution images."
@@ -49,7 +48,7 @@ class Train(TrainChoices):
         self._started: Started | None = None
         self._report: Path | None = None
         self._step = 0
-        self._stage: Any = None
+        self._watch: Watch | None = None
         self.train_button.clicked.connect(self.train)
         self.pause_button.clicked.connect(self.pause)
         self.stop_button.clicked.connect(self.stop)
@@ -164,8 +163,8 @@ class Train(TrainChoices):
     def _place(self) -> Any:
         from napari_sr.training.preview import Place
 
-        stage = self._stage
-        return stage.place() if stage is not None else Place(0, 0, 0)
+        watch = self._watch  # this is not the GUI thread: it may be gone in the next line
+        return watch.stage.place() if watch is not None else Place(0, 0, 0)
 
     def _show(self, event: Any) -> None:
         if isinstance(event, Started):
@@ -175,66 +174,26 @@ class Train(TrainChoices):
             self.say(event.sentence)
             catalogue().changed.emit(event.name)
         elif hasattr(event, "sr"):
-            if self._stage is not None:
-                self._stage.show(event)
+            if self._watch is not None:
+                self._watch.stage.show(event)
         else:
             self._advance(event)
 
     def _on_started(self, event: Started) -> None:
-        """Open the stage: the box on the image, and the curves."""
-        from napari_sr.training.images import kept_part, kept_planes
-        from napari_sr.widgets.train_stage import TrainStage, show_plane
+        """Show the box on the image, and the curves."""
+        from napari_sr.widgets.train_watch import open_watch
 
         self._started = event
-        config = event.config
-        layer = self._layer
-        if event.plane is not None or layer is None:
-            name = f"{config.name}: validation image"
-            for old in [x for x in self.viewer.layers if x.name == name and x.metadata.get(METADATA_KEY)]:
-                self.viewer.layers.remove(old)
-            layer = self.viewer.add_image(event.plane, name=name, metadata={METADATA_KEY: {"made_by": "training"}})
-        shape = layer.data.shape
-        corner = [n // config.scale // 2 - self._patch_side() // 2 for n in shape[-2:]]
-        count = int(np.prod(shape[:-2])) if len(shape) > 2 else 1
-        self._kept: Any = (
-            (lambda place: True) if event.plane is not None else (lambda place: place.plane in kept_planes(count))
-        )
-        if count == 1 and self._is_single(event):
-            axis, _, start = kept_part(shape[-2:], scale=config.scale, lr_patch=config.lr_patch)
-            corner[axis] = (start + shape[-2:][axis] // config.scale) // 2 - self._patch_side() // 2
-            self._kept = lambda place: (place.row, place.column)[axis] >= start
-        elif count > 1:  # the last plane is always kept
-            show_plane(self.viewer, layer, [n - 1 for n in shape[:-2]])
         self._close_stage()
-        self._stage = TrainStage(
-            self.viewer, layer, scale=config.scale, start=(max(0, corner[0]), max(0, corner[1])), on_move=self._on_move
-        )
+        self._watch = open_watch(self.viewer, event, self._layer, on_move=self._on_move)
         self._curves.show()
         self._curves.start(event.history)
         self.refresh()
         self._on_move()
 
-    @staticmethod
-    def _is_single(event: Started) -> bool:
-        """Return True if a run has a single image, which is split."""
-        source = Path(event.config.train[0].path)
-        if event.plane is None:
-            return True
-        from napari_sr.data.disk_plane import open_planes
-        from napari_sr.data.folders import image_files
-
-        files = image_files(source)
-        return len(files) == 1 and len(open_planes(files[0])) == 1
-
     def _on_move(self) -> None:
-        if self._stage is None:
-            return
-        kept = self._kept(self._stage.place())
-        self.patch_label.setText(
-            "The pictures are of the box, a part that is kept aside: the model is not trained on it."
-            if kept
-            else "The pictures are of the box. The model is trained on this part: elsewhere it may do worse."
-        )
+        if self._watch is not None:  # it says where it is while it is made, too
+            self.patch_label.setText(self._watch.sentence())
 
     def _advance(self, event: TrainProgress) -> None:
         if event.note:
@@ -288,9 +247,9 @@ class Train(TrainChoices):
         self._relist()
 
     def _close_stage(self) -> None:
-        if self._stage is not None:
-            self._stage.close()
-            self._stage = None
+        if self._watch is not None:
+            self._watch.stage.close()
+            self._watch = None
 
     # -- afterwards -------------------------------------------------------------------------------
 
