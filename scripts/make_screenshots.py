@@ -109,6 +109,18 @@ def main() -> None:
     click(widget.run_button)
     wait(lambda: widget._job is None)
     shoot(viewer, "nbody")
+
+    viewer.layers.clear()
+    viewer.open_sample("napari-sr", "em-phantom")
+    hr = next(layer for layer in viewer.layers if layer.name.endswith("HR"))
+    viewer.layers.selection.active = hr
+    for layer in viewer.layers:
+        layer.visible = layer is hr
+    viewer.window.remove_dock_widget(widget)
+    _, simulate = viewer.window.add_plugin_dock_widget("napari-sr", "Simulate low resolution")
+    simulate.preset_box.choose("elliptic(sigma=3, across=1.5, angle=30) + area + shot(photons=100, read=2)")
+    wait(lambda: not simulate.before_after._latest.busy)
+    shoot(viewer, "simulate")
     viewer.close()
 
 
