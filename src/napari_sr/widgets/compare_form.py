@@ -28,7 +28,7 @@ from napari_sr.metrics.maps import KINDS
 from napari_sr.widgets.figure_table import FigureTable
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.layers import METADATA_KEY
-from napari_sr.widgets.sections import VerticalArea, section
+from napari_sr.widgets.sections import VerticalArea, form_of, section
 from napari_sr.widgets.super_resolve_form import WARNING_STYLE, message_label
 from napari_sr.widgets.viewer_widget import ViewerWidget
 
@@ -178,13 +178,13 @@ class CompareForm(ViewerWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Reference", self.reference_box)
-        form.addRow("Compare", self.candidates)
-        form.addRow("Measure in", self.where_box)
-        form.addRow("Add", _row(self.ssim_box, self.error_box, self.kind_box))
-        form.addRow("", self.hallucination_box)
+        form = form_of(
+            ("Reference", self.reference_box),
+            ("Compare", self.candidates),
+            ("Measure in", self.where_box),
+            ("Add", _row(self.ssim_box, self.error_box, self.kind_box)),
+            ("", self.hallucination_box),
+        )
         more = QFormLayout()
         more.addRow("Border left out", self.crop_box)
         more.addRow("Data range", self.range_box)
@@ -202,10 +202,8 @@ class CompareForm(ViewerWidget):
         with_reference.addWidget(self.table)
         with_reference.addWidget(self.conditions)
         with_reference.addLayout(_row(self.copy_button, self.save_button, self.plots_button))
-        by_eye, pair = QVBoxLayout(), QFormLayout()
-        pair.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        pair.addRow("Left", self.left_box)
-        pair.addRow("Right", self.right_box)
+        by_eye = QVBoxLayout()
+        pair = form_of(("Left", self.left_box), ("Right", self.right_box))
         by_eye.addLayout(pair)
         by_eye.addLayout(_row(self.swipe_button, self.side_button, self.magnifier_button))
         by_eye.addWidget(self.keys)

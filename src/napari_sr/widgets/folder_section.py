@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.layers import METADATA_KEY, resampled_arguments
 from napari_sr.widgets.path_edit import PathEdit
+from napari_sr.widgets.sections import form_of
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE
 
 if TYPE_CHECKING:
@@ -56,10 +57,7 @@ class FolderSection(QWidget):
         self.results.setMaximumHeight(160)
         self.results.setToolTip("Click a result to see it over its image.")
         self.results.hide()
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Images", self.source)
-        form.addRow("Results", self.target)
+        form = form_of(("Images", self.source), ("Results", self.target))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)

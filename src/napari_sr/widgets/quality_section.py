@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.widgets.compare_layers import add_maps
 from napari_sr.widgets.figure_table import FigureTable
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.model_box import ModelBox
 from napari_sr.widgets.path_edit import PathEdit
+from napari_sr.widgets.sections import form_of
 from napari_sr.widgets.super_resolve_form import message_label
 
 if TYPE_CHECKING:
@@ -55,11 +56,7 @@ class QualitySection(QWidget):
         self.pairs.hide()
         what = message_label()
         what.setText(WHAT)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("LR", self.lr_path)
-        form.addRow("HR", self.hr_path)
-        form.addRow("Model", self.model_box)
+        form = form_of(("LR", self.lr_path), ("HR", self.hr_path), ("Model", self.model_box))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(what)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
 from napari_sr.evaluation.judged import Region
 from napari_sr.evaluation.placed import Placed
+from napari_sr.widgets.sections import form_of
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, message_label
 
 RANDOM, CHOSEN = "at random", "in the middle of each shape"
@@ -56,11 +57,7 @@ class RankingSection(QWidget):
         self.new_button.setToolTip("Choose a folder; the ranking is kept in a folder of its own inside.")
         what = message_label()
         what.setText(WHAT)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Patches", self.count_box)
-        form.addRow("Side", self.side_box)
-        form.addRow("Where", self.where_box)
+        form = form_of(("Patches", self.count_box), ("Side", self.side_box), ("Where", self.where_box))
         buttons = QHBoxLayout()
         buttons.addWidget(self.new_button, 1)
         buttons.addWidget(self.open_button, 1)

@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel
 
 from napari_sr.errors import SRError
-from napari_sr.widgets.super_resolve import duration
+from napari_sr.widgets.duration import duration
 from napari_sr.widgets.worker import Ended, Failed, Job, Stopped
 
 if TYPE_CHECKING:

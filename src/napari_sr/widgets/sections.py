@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
-from qtpy.QtWidgets import QFrame, QLayout, QScrollArea, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFormLayout, QFrame, QLayout, QScrollArea, QSizePolicy, QWidget
 from superqt import QCollapsible
 
 #: Qt's own largest size
@@ -59,6 +59,15 @@ class Section(QCollapsible):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         return False  # the original limits the height when the content is resized
+
+
+def form_of(*pairs: tuple[str, QWidget | QLayout]) -> QFormLayout:
+    """Return a form of titles and fields; the fields take the width there is."""
+    form = QFormLayout()
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    for title, field in pairs:
+        form.addRow(title, field)
+    return form
 
 
 def section(title: str, layout: QLayout, *, expanded: bool = True) -> Section:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
 
 from napari_sr.widgets.before_after import BeforeAfter
 from napari_sr.widgets.degradation_box import DegradationBox
 from napari_sr.widgets.layer_box import LayerBox
+from napari_sr.widgets.sections import form_of
 from napari_sr.widgets.viewer_widget import ViewerWidget
 from napari_sr.widgets.worker import Ended, Failed, Stopped
 
@@ -39,10 +40,7 @@ class SimulateLowResolution(ViewerWidget):
             "and compare with the truth."
         )
         explanation.setWordWrap(True)
-        form = QFormLayout()
-        form.addRow("Image", self.layer_box)
-        form.addRow("Reduce", self.scale_box)
-        form.addRow("As from", self.preset_box)
+        form = form_of(("Image", self.layer_box), ("Reduce", self.scale_box), ("As from", self.preset_box))
         layout = QVBoxLayout(self)
         layout.addWidget(explanation)
         layout.addLayout(form)

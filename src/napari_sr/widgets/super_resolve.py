@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.catalogue import catalogue
+from napari_sr.widgets.duration import duration
 from napari_sr.widgets.folder_section import FolderSection
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.mix_row import load_mixed, partners
@@ -360,11 +361,3 @@ class SuperResolve(SuperResolveForm):
             self.say(f"Preview of {side} × {side} pixels in {report.seconds:.2g} s.")
 
         self._start(work, show)
-
-
-def duration(seconds: float) -> str:
-    """Return a time for people: ``40 s``, ``3 min``, ``2 h 5 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

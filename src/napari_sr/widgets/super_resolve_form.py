@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QProgressBar, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QProgressBar, QPushButton, QVBoxLayout
 
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.mix_row import MixRow
 from napari_sr.widgets.model_box import ModelBox
-from napari_sr.widgets.sections import section
+from napari_sr.widgets.sections import form_of, section
 from napari_sr.widgets.settings_panel import SettingsPanel
 from napari_sr.widgets.viewer_widget import ViewerWidget
 
@@ -55,14 +55,14 @@ class SuperResolveForm(ViewerWidget):
         model_row = QHBoxLayout()
         model_row.addWidget(self.model_box, 1)
         model_row.addWidget(self.card_button)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Image", self.layer_box)
-        form.addRow("Axes", self.axes_edit)
-        form.addRow("Model", model_row)
-        form.addRow("Mix with", self.mix_row)
-        form.addRow("", self.open_button)
-        form.addRow("Reference", self.reference_box)
+        form = form_of(
+            ("Image", self.layer_box),
+            ("Axes", self.axes_edit),
+            ("Model", model_row),
+            ("Mix with", self.mix_row),
+            ("", self.open_button),
+            ("Reference", self.reference_box),
+        )
         buttons = QHBoxLayout()
         for button in (self.preview_button, self.run_button, self.cancel_button):
             buttons.addWidget(button, 1)

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 from napari_sr.errors import SRError
 from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.close_guard import CloseGuard
-from napari_sr.widgets.super_resolve import duration
+from napari_sr.widgets.duration import duration
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE
 from napari_sr.widgets.train_choices import TrainChoices
 from napari_sr.widgets.train_job import Started, Trained, iter_run, iter_training

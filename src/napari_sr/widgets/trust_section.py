@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 from napari.utils.colormaps import ensure_colormap
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
 from napari_sr.evaluation.judged import Consistent, Uncertain
@@ -19,6 +19,7 @@ from napari_sr.widgets.also_box import AlsoBox
 from napari_sr.widgets.compare_layers import view_region
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.layers import METADATA_KEY, Snapshot, snapshot, spatial_factors
+from napari_sr.widgets.sections import form_of
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, message_label
 
 if TYPE_CHECKING:
@@ -105,10 +106,7 @@ class TrustSection(QWidget):
         self.view_box.setChecked(True)
         self.also_box = AlsoBox()
         self.meaning = message_label()
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Picture", self.layer_box)
-        form.addRow("Ask also", self.also_box)
+        form = form_of(("Picture", self.layer_box), ("Ask also", self.also_box))
         buttons = QHBoxLayout()
         buttons.addWidget(self.consistency_button, 1)
         buttons.addWidget(self.uncertainty_button, 1)
