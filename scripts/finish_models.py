@@ -23,7 +23,7 @@ from napari_sr.intensity import Intensity
 from napari_sr.model import Model, ModelCard, load, save
 from napari_sr.store import shipped_folder
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.fit import load_sources
+from napari_sr.training.images import load_sources
 from napari_sr.training.wiener import fit_wiener
 
 HERE = Path(__file__).parent / "models"

@@ -85,6 +85,8 @@ class Intensity:
             raise ConfigError(f"intensity.kind: {self.kind!r} is not known")
         if self.kind != "range" and not self.low < self.high:
             raise ConfigError(f"intensity.low ({self.low}) must be below intensity.high ({self.high})")
+        if self.kind == "percentile" and not (self.low >= 0 and self.high <= 100):
+            raise ConfigError(f"intensity.low and high are percentiles, from 0 to 100, not {self.low} and {self.high}")
         if not self.lower < self.upper:
             raise ConfigError("intensity.lower must be below intensity.upper")
 

@@ -23,7 +23,7 @@ from napari_sr.model import load
 from napari_sr.training import Source, TrainConfig, fit, recipe_config
 from napari_sr.training.curves import curve, draw_curves, smoothed, thinned
 from napari_sr.training.history import COLUMNS, History, read_history
-from napari_sr.training.images import kept_part, kept_planes, split_planes
+from napari_sr.training.images import kept_part, split_planes, stack_split
 from napari_sr.training.preview import PatchPreview, Place
 from napari_sr.training.progress import TrainProgress
 from napari_sr.training.recipes import LENGTHS, RECIPES, length_changes
@@ -271,9 +271,11 @@ def test_half_of_the_patches_are_not_rounded(rng):
 
 
 def test_what_is_kept_aside_is_what_the_window_says(rng):
-    planes = [Plane2D(rng.random((20, 20)), name=str(n)) for n in range(23)]
-    _, validation = split_planes(planes, scale=2, lr_patch=4)
-    assert {int(p.name) for p in validation} == kept_planes(23)
+    planes = [Plane2D(np.full((20, 20), n), name="stack") for n in range(23)]
+    train, validation = split_planes(planes, scale=2, lr_patch=4)
+    trained, kept = stack_split(23)
+    assert [p.hr[0, 0] for p in train] == list(range(trained))
+    assert [p.hr[0, 0] for p in validation] == list(range(kept, 23))
     one = Plane2D(rng.random((40, 120)))
     axis, trained, start = kept_part((40, 120), scale=2, lr_patch=8)
     (train,), (kept,) = split_planes([one], scale=2, lr_patch=8)
@@ -298,20 +300,42 @@ def test_a_picture_is_the_part_of_what_the_whole_image_gives(rng):
     assert small_image(identity, Place(0, 0, 0)).sr.shape == (20, 20)
 
 
-def test_a_run_that_goes_on_elsewhere_is_not_offered(images):
-    import os
-    import time
-
+def test_a_run_that_is_at_work_is_not_offered_and_not_disturbed(images):
     with pytest.raises(Cancelled):
         fit(small(images), runs_folder() / "one", device="cpu", **StopAt(5).arguments)
     assert len(unfinished_runs()) == 1
-    history = runs_folder() / "one" / "history.csv"
-    os.utime(history, (time.time() + 5, time.time() + 5))  # it has just reported, and not yet saved
-    assert unfinished_runs() == []
-    hour = time.time() - 3600  # it was killed
-    os.utime(history, (hour, hour))
-    os.utime(runs_folder() / "one" / "last.ckpt", (hour - 9, hour - 9))
-    assert len(unfinished_runs()) == 1
+    command = [sys.executable, "-c", HOLD, str(runs_folder() / "one")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        assert unfinished_runs() == []
+        with pytest.raises(TrainingError, match="Another training is at work"):
+            fit(small(images), runs_folder() / "one", device="cpu", resume=True)
+        other.kill()
+    assert len(unfinished_runs()) == 1  # the system takes the lock of a process that was killed
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from napari_sr.training.runs import at_work
+with at_work(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_run_that_failed_is_offered(images, monkeypatch):
+    from napari_sr.training.module import SRModule
+
+    original = SRModule.content_loss
+
+    def content_loss(self, *arguments):
+        return original(self, *arguments) * (torch.nan if self.global_step >= 5 else 1)
+
+    monkeypatch.setattr(SRModule, "content_loss", content_loss)
+    with pytest.raises(TrainingError, match="third time"):
+        fit(small(images), runs_folder() / "one", device="cpu")
+    assert [run.folder.name for run in unfinished_runs()] == ["one"]
 
 
 def test_a_model_that_cannot_be_measured_is_not_lost(images, tmp_path, monkeypatch):

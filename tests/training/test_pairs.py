@@ -223,6 +223,23 @@ def test_validation_is_whole_images(rng):
     assert len(validation) == 3
 
 
+@pytest.mark.parametrize(("count", "trained", "kept"), [(2, 1, 1), (9, 8, 8), (10, 8, 9), (40, 35, 36)])
+def test_of_a_stack_the_last_planes_are_kept_and_not_their_neighbour(count, trained, kept, rng):
+    """Planes of a stack resemble those beside them: a validation among them would tell nothing."""
+    planes = [Plane2D(np.full((20, 20), n), name="stack.tif") for n in range(count)]
+    train, validation = split_planes(planes, scale=2, lr_patch=4)
+    assert [int(p.hr[0, 0]) for p in train] == list(range(trained))
+    assert [int(p.hr[0, 0]) for p in validation] == list(range(kept, count))
+
+
+def test_all_planes_of_a_file_are_on_one_side(rng):
+    planes = [Plane2D(np.zeros((20, 20)), name=f"{file}.tif") for file in range(12) for _ in range(3)]
+    train, validation = split_planes(planes, scale=2, lr_patch=4)
+    assert {p.name for p in validation} == {"1.tif", "11.tif"}
+    assert len(validation) == 6
+    assert len(train) == 30
+
+
 @pytest.mark.parametrize("shape", [(100, 60), (60, 100)])
 def test_a_single_image_is_split_one_patch_apart(shape):
     rows, columns = np.indices(shape)

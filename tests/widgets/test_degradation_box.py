@@ -83,10 +83,11 @@ def test_steps_that_the_form_does_not_have_are_an_entry_of_their_own(box):
     box.choose(text)
     assert box.text() == box.currentText() == text
     assert box.own.text() == before
-    box.choose("a model of another program")
-    assert box.text() == "a model of another program"
-    box.choose("")
-    assert box.text() == "a model of another program"
+    count = box.count()
+    for nonsense in ("a model of another program", "gaussian(sigma='abc') + area", "sinc + sinc", ""):
+        box.choose(nonsense)
+        assert box.text() == text
+    assert box.count() == count
 
 
 def test_every_change_is_told_once(box, qtbot):
@@ -118,3 +119,14 @@ def test_a_degradation_of_ones_own_is_simulated_and_seen_before(make_napari_view
     text = "gaussian(sigma=1.5) + area + shot(photons=100, read=2)"
     np.testing.assert_allclose(lr.data, np.clip(np.rint(degrade(hr, text, 4)), 0, 65_535), atol=1)
     assert lr.metadata[METADATA_KEY]["degradation"] == text
+
+
+def test_the_preview_has_the_noise_of_the_whole_image(rng):
+    """A dark patch of a bright image gets the noise that the bright image has."""
+    from napari_sr.widgets.before_after import _pictures
+
+    whole = np.full((600, 600), 200.0, np.float32)
+    whole[200:400, 200:400] = 100 + np.float32(0.01) * rng.random((200, 200), dtype=np.float32)
+    text = "area + noise(sigma=10)"
+    _, after = _pictures(whole, text, 4, (0.0, 255.0), False)
+    assert after.std() == pytest.approx(10, rel=0.1)  # a tenth of the range from 100 to 200, in grey levels of 255

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from napari_sr.training import Source, TrainConfig
 
 
 def command(
@@ -17,9 +24,14 @@ def command(
         Path | None, typer.Option(help="Measured LR images of the same names (for images); otherwise they are made.")
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="dfcan, wgan-gp, wgan-pixel, rcan, regression, srgan, esrgan (for images).")
-    ] = "dfcan",
-    name: Annotated[str, typer.Option(help="Name of the model (for images).")] = "my-model",
+        str | None,
+        typer.Option(
+            help="dfcan, wgan-gp, wgan-pixel, rcan, regression, srgan, esrgan (for images). Default: dfcan, or what "
+            "fits the model to fine-tune."
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model (for images). Default: my-model.")] = None,
+    network: Annotated[str | None, typer.Option(help="Network of the recipe 'regression' (for images).")] = None,
     scale: Annotated[int | None, typer.Option(help="Upscaling factor (for images). Default: 4.")] = None,
     degradation: Annotated[
         str | None,
@@ -27,7 +39,7 @@ def command(
             help="Preset, or steps such as 'gaussian(2) + area', that makes LR from HR (for images). Default: em."
         ),
     ] = None,
-    start_from: Annotated[str, typer.Option(help="Model to fine-tune (for images).")] = "",
+    start_from: Annotated[str | None, typer.Option(help="Model to fine-tune (for images).")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
     lr_patch: Annotated[int | None, typer.Option(help="Patch side in LR pixels.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Patches a step.")] = None,
@@ -46,8 +58,8 @@ def command(
     from dataclasses import replace
 
     from napari_sr.errors import ConfigError
-    from napari_sr.store import load_model, user_folder
-    from napari_sr.training import Source, TrainConfig, fit, recipe_config
+    from napari_sr.store import user_folder
+    from napari_sr.training import Source, TrainConfig, fit
     from napari_sr.training.progress import TrainProgress
     from napari_sr.training.reporting import is_main_process
 
@@ -57,19 +69,19 @@ def command(
     }  # fmt: skip
     changes: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
     if source.suffix.lower() in (".yaml", ".yml"):
+        for_images = {
+            "--lr": lr, "--recipe": recipe, "--name": name, "--network": network, "--scale": scale,
+            "--degradation": degradation, "--start-from": start_from,
+        }  # fmt: skip
+        if useless := [option for option, value in for_images.items() if value is not None]:
+            raise ConfigError(f"{', '.join(useless)}: {source.name} says that already; change it there.")
         config = replace(TrainConfig.read(source), **changes)
     else:
-        if start_from:  # a model keeps its scale, its degradation, and above all its intensity transform
-            card = load_model(start_from).card
-            changes = {
-                "scale": card.scale, "degradation": card.degradation or "em", "intensity": dict(card.intensity),
-                "network": card.network, "hyper_parameters": {}, "start_from": start_from, **changes,
-            }  # fmt: skip
         changes |= {k: v for k, v in {"scale": scale, "degradation": degradation}.items() if v is not None}
         if lr is not None:
             changes["degradation"] = ""
         images = Source(str(source), lr="" if lr is None else str(lr))
-        config = recipe_config(recipe, name=name, train=(images,), **changes)
+        config = _config_for(images, name or "my-model", recipe, network, start_from, changes)
     target = user_folder() / f"{config.name}.safetensors"
     if install and target.exists() and not overwrite:  # said before the hours of training, not after them
         raise ConfigError(
@@ -89,10 +101,11 @@ def command(
         line += "".join(f"  {name.replace('_', ' ')} {value:.4g}" for name, value in event.losses.items())
         console.print(line, highlight=False)
 
-    path = fit(
-        config, output, resume=resume, overwrite=overwrite, device=device, devices=devices, num_nodes=num_nodes,
-        on_event=show,
-    )  # fmt: skip
+    with interruptible() as stopped:
+        path = fit(
+            config, output, resume=resume, overwrite=overwrite, device=device, devices=devices, num_nodes=num_nodes,
+            on_event=show, should_stop=stopped.is_set,
+        )  # fmt: skip
     if not is_main_process():
         return
     console.print(f"Model: {path}", highlight=False)
@@ -100,3 +113,49 @@ def command(
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)
         console.print(f"Added to your models as {path.stem}.", highlight=False)
+
+
+def _config_for(
+    images: Source, name: str, recipe: str | None, network: str | None, start_from: str | None, changes: dict[str, Any]
+) -> TrainConfig:
+    """Return the configuration for images and a few options."""
+    from napari_sr.errors import ConfigError
+    from napari_sr.store import load_model
+    from napari_sr.training import recipe_config
+
+    if start_from:  # a model keeps its scale, its degradation, and above all its intensity transform
+        if network is not None:
+            raise ConfigError("--network: a model that is trained further keeps its own.")
+        card = load_model(start_from).card
+        recipe = recipe or ("dfcan" if card.network == "dfcan" else "wgan-pixel")
+        changes = {
+            "scale": card.scale, "degradation": card.degradation or "em", "intensity": dict(card.intensity),
+            "network": card.network, "hyper_parameters": {}, "start_from": start_from, **changes,
+        }  # fmt: skip
+    elif network is not None:
+        if recipe not in (None, "regression"):
+            raise ConfigError(f"--network: the recipe {recipe} has its own; another one goes with --recipe regression.")
+        recipe = "regression"
+        changes = {"network": network, **changes}
+    return recipe_config(recipe or "dfcan", name=name, train=(images,), **changes)
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Make the first Ctrl-C set an event, so that the run is saved; a second one ends the program at once."""
+    stopped = threading.Event()
+
+    def ask(number: int, frame: Any) -> None:
+        if stopped.is_set():
+            signal.default_int_handler(number, frame)
+        stopped.set()
+        typer.echo("Stopping after this step … (Ctrl-C again to stop at once)", err=True)
+
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be received
+        yield stopped
+        return
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)

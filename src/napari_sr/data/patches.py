@@ -88,6 +88,11 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         Of the sampling; 8-fold symmetry.
     rounded
         Share of the patches whose LR side, if its HR image is of integers, is rounded to integers.
+
+    Attributes
+    ----------
+    left_out
+        Number of images that are smaller than a patch.
     """
 
     def __init__(
@@ -106,6 +111,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         self.scale = scale
         need = lr_patch * self.scale
         self.planes = [p for p in planes if min(p.hr.shape) >= need]
+        self.left_out = len(planes) - len(self.planes)
         if not self.planes:
             sizes = sorted({p.hr.shape for p in planes})[:3]
             raise TrainingError(

@@ -65,7 +65,7 @@ class Chain:
         if not any(isinstance(s, Bindable) for s in self.steps):
             return self
         step = max(1, math.isqrt(hr.size // 1_000_000))  # a regular sample is enough for percentiles
-        sample = hr[::step, ::step].astype(np.float32)
+        sample = np.asarray(hr[::step, ::step]).astype(np.float32)
         steps = tuple(s.bound_to(sample) if isinstance(s, Bindable) else s for s in self.steps)
         return replace(self, steps=steps)
 
@@ -106,13 +106,16 @@ def low_resolution(
 ) -> FloatImage:
     """Return the LR image, float32, of a 2-D ``hr`` whose sides are first cropped to multiples of the scale.
 
-    The LR image of an integer image is ``rounded``, as it is when it is stored. Without that, almost all of a
-    blur could be undone, and what was learnt so turns the rounding of real images into patterns.
+    The LR image of an integer image is ``rounded`` and cut to the type's limits, as when it is stored. Without that,
+    almost all of a blur could be undone, and what was learnt so turns the rounding of real images into patterns.
     """
     s = chain.scale
     cut = hr[: hr.shape[0] // s * s, : hr.shape[1] // s * s]
     lr = np.asarray(chain.bound_to(cut)(np.asarray(cut, dtype=np.float32), rng), dtype=np.float32)
-    return np.rint(lr) if rounded and hr.dtype.kind in "ui" else lr
+    if not (rounded and hr.dtype.kind in "ui"):
+        return lr
+    limits = np.iinfo(str(hr.dtype))
+    return np.clip(np.rint(lr), limits.min, limits.max)
 
 
 def degrade(hr: npt.NDArray[np.generic], name: str, scale: int, *, seed: int | None = 0) -> FloatImage:

@@ -23,8 +23,8 @@ from napari_sr.degradations.resample import BicubicDown, BilinearDown, BlockMean
 from napari_sr.errors import ConfigError
 from napari_sr.registry import Registry
 
-#: side of the kernel of a sinc filter
-SINC_SIZE = 21
+#: radius of the kernel of a sinc filter, in periods of its cutoff: its rings have died down by then
+SINC_PERIODS = 4
 EXAMPLE = "gaussian(sigma=2) + area + shot(photons=80, read=2)"
 
 
@@ -69,8 +69,9 @@ def elliptic(scale: int, sigma: float, across: float, angle: float = 0) -> Part:
 @STEPS.register("sinc", title="Sharp low-pass, which leaves rings")
 def sinc(scale: int, cutoff: float) -> Part:
     """Remove everything finer than ``cutoff``, in cycles a pixel."""
-    kernel = sinc_kernel(SINC_SIZE, 2 * math.pi * _checked("cutoff", cutoff, 0.02, 0.5))
-    return Part(KernelBlur(kernel), reach=SINC_SIZE // 2)
+    cutoff = _checked("cutoff", cutoff, 0.02, 0.5)
+    reach = math.ceil(SINC_PERIODS / cutoff)
+    return Part(KernelBlur(sinc_kernel(2 * reach + 1, 2 * math.pi * cutoff)), reach=reach)
 
 
 @STEPS.register("area", title="mean over each larger pixel (a camera)")
@@ -139,7 +140,7 @@ def _step(term: ast.expr, wrong: ConfigError) -> tuple[str, dict[str, float]]:
     try:
         values = [ast.literal_eval(a) for a in call.args]
         named = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
-    except ValueError:
+    except (ValueError, TypeError):
         raise wrong from None
     try:
         bound = signature.bind(1, *values, **named)

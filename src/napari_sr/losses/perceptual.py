@@ -12,6 +12,8 @@ from napari_sr.errors import ConfigError
 from napari_sr.losses import LOSSES
 
 ADDRESS = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+#: instead of a file: no weights are fetched, to measure how long a step takes
+RANDOM = "random"
 #: channels of the convolutions of VGG19's five blocks
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -25,7 +27,8 @@ def vgg19(layer: str, weights: str = "") -> nn.Sequential:
     layer
         ``conv<block>_<number>``, e.g. ``conv3_4``.
     weights
-        File of torchvision's VGG19 weights; torch.hub's cache, filled on first use, if empty.
+        File of torchvision's VGG19 weights; torch.hub's cache, filled on first use, if empty. :data:`RANDOM` for
+        random ones, which take as long and tell nothing.
 
     Raises
     ------
@@ -43,12 +46,19 @@ def vgg19(layer: str, weights: str = "") -> nn.Sequential:
             width = channels
             if f"conv{block}_{number}" == layer:
                 network = nn.Sequential(*layers)
+                if weights == RANDOM:
+                    return network.eval().requires_grad_(False)
                 state = read_weights(weights)
                 network.load_state_dict({k: state[f"features.{k}"] for k in network.state_dict()})
                 return network.eval().requires_grad_(False)
             layers.append(nn.ReLU())
         layers.append(nn.MaxPool2d(2))
     raise AssertionError("every name was built above")
+
+
+def cached() -> Path:
+    """Return where the weights lie once they were fetched."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / ADDRESS.rsplit("/", 1)[1]
 
 
 def read_weights(file: str) -> dict[str, Tensor]:
@@ -70,7 +80,7 @@ def read_weights(file: str) -> dict[str, Tensor]:
         raise ConfigError(
             f"This loss compares features of VGG19, whose weights (548 MB) could not be fetched from {ADDRESS} "
             f"({error}). "
-            "Fetch the file on another computer and give its path as the option 'weights', or choose a loss without it."
+            f"Fetch the file on another computer and put it into {cached().parent}, or choose a method without it."
         ) from None
 
 

@@ -58,6 +58,8 @@ class Critic(nn.Module, ABC):
 
     #: smallest side of a patch that it can judge
     min_patch: ClassVar[int] = 1
+    #: fewest patches at a time: batch norm needs two
+    min_batch: ClassVar[int] = 1
 
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ class VGGDiscriminator(Critic):
     """
 
     min_patch = 32
+    min_batch = 2
 
     def __init__(self, *, in_channels: int = 1, num_features: int = 64) -> None:
         super().__init__()

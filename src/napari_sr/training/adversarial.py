@@ -41,6 +41,9 @@ class AdversarialTraining(SRModule):
                 f"{config.lr_patch} × {config.scale} are {hr_patch}."
             )
 
+        if config.batch_size < self.critic.min_batch:
+            raise TrainingError(f"batch_size: {self.settings.critic} needs at least {self.critic.min_batch} at a time.")
+
     def is_generator_step(self, step: int) -> bool:
         """Return True if ``step`` moves the generator."""
         after = step - self.settings.pixel_steps
@@ -83,7 +86,7 @@ class AdversarialTraining(SRModule):
     def _generator_loss(self, lr: Tensor, hr: Tensor, step: int) -> Tensor:
         sr = self.network(images_last(lr))
         with torch.no_grad():
-            self.log("train_loss", self.loss(sr, hr))  # the pixel loss alone, as in validation
+            self.log("train_loss", self.loss(sr, hr), sync_dist=True)  # the pixel loss alone, as in validation
         if step < self.settings.pixel_steps:
             loss: Tensor = self.loss(sr, hr)
         else:
@@ -91,17 +94,17 @@ class AdversarialTraining(SRModule):
             fooled = self.adversarial_loss.generator(self.critic(hr), self.critic(sr))
             self.critic.requires_grad_(True)
             loss = self.content_loss(sr, hr, self.settings.pixel_weight) + self.settings.weight * fooled
-            self.log("adversarial_loss", fooled)
+            self.log("adversarial_loss", fooled, sync_dist=True)
         return loss
 
     def _critic_loss(self, lr: Tensor, hr: Tensor, step: int) -> Tensor:
         with torch.no_grad():
             sr = self.network(images_last(lr))
         loss = self.adversarial_loss.critic(self.critic(hr), self.critic(sr))
-        self.log("critic_loss", loss)
+        self.log("critic_loss", loss, sync_dist=True)
         if self.settings.gradient_penalty:
             penalty = gradient_penalty(self.critic, hr, sr, self._epsilon(len(hr), step).to(hr.device))
-            self.log("gradient_penalty", penalty)
+            self.log("gradient_penalty", penalty, sync_dist=True)
             loss = loss + self.settings.gradient_penalty * penalty
         return loss
 

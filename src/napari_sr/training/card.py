@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import napari_sr
+from napari_sr.degradations import make_degradation
 from napari_sr.model import ModelCard
 from napari_sr.networks import SRNetwork
 from napari_sr.training.config import TrainConfig
@@ -33,11 +33,13 @@ def make_card(
     planes: int,
     steps: int,
     minutes: float,
-    history: Sequence[Mapping[str, Any]] = (),
+    start: ModelCard | None = None,
+    device: str = "",
 ) -> ModelCard:
     """Return the card of a trained network with all that training knows.
 
-    ``steps`` were done, fewer than asked for if the run ended early; ``history`` is of the runs before it.
+    ``steps`` were done, fewer than asked for if the run ended early. What the model of ``start`` was trained on is in
+    the new one, too: it keeps its runs, its kind, its licence and the attribution of its images.
     """
     training = {
         "data": [Path(s.path).name for s in config.train],
@@ -55,12 +57,17 @@ def make_card(
         ),
         "seed": config.seed,
         "minutes": round(minutes, 1),
-        "device": platform.machine(),
+        "precision": config.precision,
+        "ema": config.ema,
+        "device": device or platform.machine(),
         "napari_sr": napari_sr.__version__,
         "torch": torch.__version__,
     }
-    if history:
-        training["earlier"] = [dict(run) for run in history]
+    inherited: dict[str, Any] = {}
+    if start is not None:
+        before = dict(start.training)
+        training["earlier"] = [*before.pop("earlier", []), before]
+        inherited = {name: getattr(start, name) for name in ("kind", "licence", "attribution", "citation")}
     return ModelCard(
         **{
             "name": config.name,
@@ -71,8 +78,9 @@ def make_card(
             "out_channels": network.out_channels,
             "intensity": dict(config.intensity),
             "trained_patch": config.lr_patch,
-            "degradation": config.degradation,
+            "degradation": make_degradation(config.degradation, config.scale).name if config.degradation else "",
             "training": training,
+            **inherited,
             **dict(config.card),
         }
     )

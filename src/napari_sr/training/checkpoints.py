@@ -1,11 +1,39 @@
-"""Checkpoints that survive a move of their folder."""
+"""Checkpoints that are whole at any moment, and survive a move of their folder."""
 
 from __future__ import annotations
 
+import io
+import os
 from pathlib import Path
 from typing import Any
 
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes a checkpoint beside the old one and puts it in its place when it is complete.
+
+    Lightning writes to the system's temporary folder and moves the file from there. On another file system that is a
+    copy over the old checkpoint, and a process that is killed meanwhile leaves neither.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f"{target.name}.part")
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        try:
+            with part.open("wb") as file:
+                file.write(content.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, target)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
 
 
 class Keeper(ModelCheckpoint):

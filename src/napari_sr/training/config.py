@@ -13,7 +13,9 @@ import yaml
 
 from napari_sr.errors import ConfigError
 from napari_sr.intensity import Intensity
+from napari_sr.model import ModelCard
 from napari_sr.store import INTERPOLATION_NAMES
+from napari_sr.training.checks import check_kinds, with_numbers
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 
@@ -35,6 +37,11 @@ class Source:
     path: str
     weight: float = 1.0
     lr: str = ""
+
+    def __post_init__(self) -> None:
+        check_kinds(self)
+        if self.weight <= 0:
+            raise ConfigError(f"weight of {self.path} must be more than 0")
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class Adversarial:
     pixel_steps: int = 0
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         if self.n_critic < 1 or self.pixel_steps < 0:
             raise ConfigError("n_critic must be at least 1, pixel_steps at least 0")
         for name in ("gradient_penalty", "weight", "pixel_weight"):
@@ -177,12 +185,16 @@ class TrainConfig:
     card: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         if not self.train:
             raise ConfigError("train: no image to train on was given")
         positive = ("scale", "lr_patch", "batch_size", "steps", "validate_every")
         for name in positive:
-            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 1):
+            if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be a whole number of at least 1")
+        for name in ("patience", "seed"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must not be negative")
         check_rate("learning_rate", self.learning_rate)
         if not 0 <= self.ema < 1:
             raise ConfigError("ema must lie between 0 and 1")
@@ -195,6 +207,10 @@ class TrainConfig:
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError("betas must lie between 0 and 1")
         check_name(self.name)
+        if unknown := sorted(set(self.card) - {f.name for f in fields(ModelCard)}):
+            raise ConfigError(f"card: a model card has no entries called {', '.join(unknown)}")
+        if unused := sorted(set(self.extra_options) - set(self.extra_losses)):
+            raise ConfigError(f"extra_options: {', '.join(unused)} is not among extra_losses")
         if not self.degradation and not all(s.lr for s in (*self.train, *self.validation)):
             raise ConfigError("degradation: there is none, but not every source has LR images of its own (lr)")
         Intensity.from_dict(self.intensity)
@@ -213,14 +229,18 @@ class TrainConfig:
         unknown = sorted(set(values) - {f.name for f in fields(cls)})
         if unknown:
             raise ConfigError(f"unknown field in the training configuration: {', '.join(unknown)}")
-        read = dict(values)
+        read = with_numbers(values, cls)
         try:
             for name in ("train", "validation"):
+                if not isinstance(read.get(name) or (), list | tuple):
+                    raise ConfigError(f"{name} must be a list of images, not {read[name]!r}")
                 read[name] = tuple(Source(s) if isinstance(s, str) else Source(**s) for s in read.get(name) or ())
             if "betas" in read:
                 read["betas"] = tuple(read["betas"])
             if read.get("adversarial") is not None:
-                read["adversarial"] = Adversarial(**read["adversarial"])
+                if not isinstance(read["adversarial"], Mapping):
+                    raise ConfigError(f"adversarial must be names with values, not {read['adversarial']!r}")
+                read["adversarial"] = Adversarial(**with_numbers(read["adversarial"], Adversarial))
             return cls(**read)
         except TypeError as error:
             raise ConfigError(f"training configuration: {error}") from None

@@ -13,6 +13,8 @@ from napari_sr.training.progress import RIVAL_LOSSES, TrainProgress
 
 #: weight of the past in smoothed curves
 SMOOTHING = 0.9
+#: of what belongs to the axis on the right
+RIGHT = "tab:purple"
 #: points of a curve that are drawn
 POINTS = 600
 TITLES = {"adversarial_loss": "adversarial", "critic_loss": "critic", "gradient_penalty": "gradient penalty"}
@@ -76,6 +78,15 @@ def draw_curves(figure: Figure, history: Sequence[TrainProgress], *, log: bool =
     axes[1].plot(*curve(history, lambda p: p.val_psnr), "o-", color="tab:green", markersize=3, label="model")
     axes[1].plot(*curve(history, lambda p: p.val_bicubic), "--", color="tab:gray", label="bicubic")
     axes[1].set_title("validation PSNR [dB]")
+    similar = curve(history, lambda p: p.val_ssim)
+    if similar[0]:
+        right = axes[1].twinx()
+        right.plot(*similar, ":", color=RIGHT, linewidth=1.2)
+        right.plot(*curve(history, lambda p: p.val_bicubic_ssim), ":", color="tab:gray", linewidth=1.2)
+        right.tick_params(colors=RIGHT, labelsize=7)
+        right.spines[["top", "left", "bottom"]].set_visible(False)
+        right.spines["right"].set_color(RIGHT)
+        axes[1].plot([], [], ":", color=RIGHT, label="SSIM (right)")
     for name in rivals:
         steps, values = thinned(curve(history, lambda p, name=name: p.losses.get(name)))  # type: ignore[misc]
         axes[3 if name == "gradient_penalty" else 2].plot(steps, smoothed(values), label=TITLES[name])

@@ -53,9 +53,22 @@ def load_sources(sources: Sequence[Source], scale: int, check_stop: Callable[[],
             for lr_file, hr_file in matched_files(Path(source.lr), Path(source.path)):
                 check_stop()
                 pairs += pair_planes(open_planes(lr_file), open_planes(hr_file), scale, hr_file.name)
+        for number, plane in enumerate(pairs):
+            check_stop()
+            _check_finite(plane, number)
         total = sum(plane.hr.size for plane in pairs)
         planes += [replace(plane, weight=source.weight / total) for plane in pairs]
     return planes
+
+
+def _check_finite(plane: Plane2D, number: int) -> None:
+    """Raise :class:`TrainingError` for pixels that nothing can be learnt from."""
+    for image in (plane.hr, plane.lr):
+        if image is not None and image.dtype.kind == "f" and not np.isfinite(np.asarray(image)).all():
+            raise TrainingError(
+                f"{plane.name}, plane {number}: there are pixels that are not finite (NaN or infinite). "
+                "Replace them, or leave the image out."
+            )
 
 
 def pair_planes(lr: Sequence[Plane], hr: Sequence[Plane], scale: int, name: str) -> list[Plane2D]:
@@ -71,7 +84,9 @@ def pair_planes(lr: Sequence[Plane], hr: Sequence[Plane], scale: int, name: str)
     return [Plane2D(high, lr=low, name=name) for low, high in zip(lr, hr, strict=True)]
 
 
-def measured_shifts(planes: Sequence[Plane2D], scale: int, *, limit: int = 16) -> list[tuple[str, float, float]]:
+def measured_shifts(
+    planes: Sequence[Plane2D], scale: int, *, limit: int = 16, check_stop: Callable[[], None] = lambda: None
+) -> list[tuple[str, float, float]]:
     """Return (name, rows, columns) of measured pairs that are shifted, in HR pixels, by phase correlation.
 
     Parameters
@@ -82,12 +97,15 @@ def measured_shifts(planes: Sequence[Plane2D], scale: int, *, limit: int = 16) -
         HR pixels to an LR pixel.
     limit
         Number of pairs that are looked at, spread over all.
+    check_stop
+        Called between pairs, and may raise.
     """
     pairs = [p for p in planes if p.lr is not None]
     bicubic = Bicubic(scale=scale)
     found = []
     for plane in pairs[:: -(-len(pairs) // limit) if pairs else 1]:
         assert plane.lr is not None
+        check_stop()
         side = 1024 // scale
         lr = np.array(plane.lr[:side, :side], dtype=np.float32)  # a copy: mapped files are read-only
         upscaled = bicubic(torch.from_numpy(lr)[None, None])[0, 0].numpy()
@@ -101,22 +119,26 @@ def measured_shifts(planes: Sequence[Plane2D], scale: int, *, limit: int = 16) -
 
 
 def split_planes(planes: list[Plane2D], *, scale: int, lr_patch: int) -> tuple[list[Plane2D], list[Plane2D]]:
-    """Keep every tenth image, and at least one, for validation: whole images, never neighbouring patches.
+    """Keep a tenth, and at least one, of the images for validation: whole images, never neighbouring patches.
 
-    A single plane is cut in two along its longer side, with the width of a patch in between.
+    Of several files every tenth is kept. The planes of one stack lie one upon another, so that its last ones are kept,
+    and one in between is left out. A single plane is cut in two along its longer side, with the width of a patch in
+    between.
     """
     if len(planes) == 1:
         return split_plane(planes[0], scale=scale, lr_patch=lr_patch)
-    kept = kept_planes(len(planes))
-    return (
-        [p for i, p in enumerate(planes) if i not in kept],
-        [p for i, p in enumerate(planes) if i in kept],
-    )
+    files = list(dict.fromkeys(p.name for p in planes))
+    if len(files) == 1:
+        trained, kept = stack_split(len(planes))
+        return planes[:trained], planes[kept:]
+    names = {files[i] for i in range(len(files) - 1, -1, -10)}
+    return [p for p in planes if p.name not in names], [p for p in planes if p.name in names]
 
 
-def kept_planes(count: int) -> set[int]:
-    """Return which of several images are kept for validation."""
-    return set(range(count - 1, -1, -10))
+def stack_split(count: int) -> tuple[int, int]:
+    """Return the end of the planes that are trained on, and the first of those that are kept."""
+    kept = count - max(1, count // 10)
+    return kept - (count >= 10), kept
 
 
 def kept_part(shape: tuple[int, ...], *, scale: int, lr_patch: int) -> tuple[int, int, int]:

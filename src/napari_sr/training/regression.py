@@ -16,11 +16,12 @@ class Regression(SRModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
         lr, hr = batch
         loss = self.checked(self.content_loss(self.network(images_last(lr)), hr))
-        self.log("train_loss", loss)
+        self.log("train_loss", loss, sync_dist=True)
         return loss
 
-    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
-        self.average()
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        self.average()  # not at the end of the batch, when the state may be saved already
 
     def configure_optimizers(self) -> Any:
         config = self.config

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -44,12 +45,18 @@ REPORTS = 400
 LONGEST_REPORT = 20
 #: and others when that takes longer than this
 REPORT_SECONDS = 1.0
+#: seconds after which a run is saved that has not come to a validation
+SAVE_SECONDS = 300.0
 #: seconds between pictures of the network's progress; and at least so many times as long as one takes
 SHOW_SECONDS, SHOW_SHARE = 8.0, 20
 #: what a validation measures
 VALIDATED = ("val_loss", "val_psnr", "val_bicubic", "val_ssim", "val_bicubic_ssim")
 #: weight of the past in the smoothed PSNR that early stopping looks at
 SMOOTHING = 0.6
+
+
+class StoppedInValidation(Exception):
+    """The run was asked to stop while it was validated; its state was saved."""
 
 
 class Reporter(Callback):
@@ -63,6 +70,13 @@ class Reporter(Callback):
         The caller's. The time that ``should_stop`` takes is a pause, and not counted.
     on_network
         Called now and then, and after every validation, with the network as it is: for pictures of the progress.
+
+    Attributes
+    ----------
+    checkpoint
+        Where the state is saved between validations; nowhere if None.
+    stopped
+        The run was asked to stop, and its state was saved.
     """
 
     def __init__(
@@ -82,6 +96,7 @@ class Reporter(Callback):
         self.start = time.monotonic()
         self.paused = 0.0
         self.stopped = False
+        self.checkpoint: Path | None = None
         self.smoothed: float | None = None
         self.best = -np.inf
         self.without = 0
@@ -89,6 +104,7 @@ class Reporter(Callback):
         self.steps = 0  # that were done
         self._began: tuple[int, float] | None = None  # step and time of the first batch of this part
         self._reported = self._shown = 0.0
+        self._saved = time.monotonic()
 
     def seconds(self) -> float:
         """Return how long the run has lasted, without pauses."""
@@ -154,9 +170,16 @@ class Reporter(Callback):
         took = time.monotonic() - before
         self._shown = time.monotonic() + max(SHOW_SECONDS, SHOW_SHARE * took)
 
-    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
+    def on_train_batch_start(self, trainer: L.Trainer, *args: Any, **kwargs: Any) -> None:
         if self._began is None:
-            self._began = (args[0].global_step, self.seconds())
+            self._began = (trainer.global_step, self.seconds())
+
+    @staticmethod
+    def _any(trainer: L.Trainer, answer: bool) -> bool:
+        """Return True if any of the processes says so."""
+        if trainer.world_size > 1:
+            return bool(trainer.strategy.reduce_boolean_decision(answer, all=False))
+        return answer
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any, **kwargs: Any) -> None:
         now = time.monotonic()
@@ -165,12 +188,22 @@ class Reporter(Callback):
             self._report(trainer, validated=False)
         if now > self._shown:
             self._show(pl_module)
-        stop = self.stop_asked()
-        if trainer.world_size > 1:
-            stop = trainer.strategy.reduce_boolean_decision(bool(stop), all=False)
-        if stop:
+        due = time.monotonic() - self._saved > SAVE_SECONDS
+        if self.checkpoint is not None and self._any(trainer, due):
+            trainer.save_checkpoint(self.checkpoint)
+            self._saved = time.monotonic()
+        if self._any(trainer, self.stop_asked()):
             self.stopped = True
             trainer.should_stop = True
+            trainer.limit_val_batches = 0  # Lightning would validate once more, which takes long with large networks
+
+    def on_validation_batch_end(self, trainer: L.Trainer, *args: Any, **kwargs: Any) -> None:
+        # several processes have to go on together
+        if trainer.world_size == 1 and trainer.state.fn == "fit" and self.stop_asked():
+            if self.checkpoint is not None:
+                trainer.save_checkpoint(self.checkpoint)
+            self.stopped = True
+            raise StoppedInValidation
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.state.fn != "fit" or trainer.sanity_checking:
@@ -178,6 +211,7 @@ class Reporter(Callback):
         psnr = float(trainer.callback_metrics["val_psnr"])
         if not np.isfinite(psnr):  # before the checkpoint is written, which would keep the broken weights
             raise NonFiniteLoss(trainer.global_step)
+        self._saved = time.monotonic()  # Lightning saves after every validation
         self._report(trainer, validated=True, note=self._collapse(trainer, psnr))
         self._show(pl_module)
         if self.config.patience and self._no_better(psnr):

@@ -6,21 +6,21 @@ import csv
 import os
 import shlex
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+from filelock import FileLock, Timeout
 
 from napari_sr.errors import SRError
 from napari_sr.store import user_folder
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.history import FILE, read_history
+from napari_sr.training.history import read_history
 
 #: environment variable that moves the folder of the runs
 ENVIRONMENT = "NAPARI_SR_RUNS"
-#: seconds without a report after which a run was killed
-SILENCE = 60.0
+#: file that tells other processes that a run is at work
+LOCK = ".at-work"
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,18 @@ def is_finished(folder: Path, name: str) -> bool:
     return (folder / "report.html").exists() or (user_folder() / f"{name}.safetensors").exists()
 
 
-def is_running(folder: Path) -> bool:
-    """Return True if a process, this one or another, seems to be at work in ``folder``.
+def at_work(folder: Path) -> FileLock:
+    """Return what a process holds while it trains in ``folder``; the system takes it back when the process ends."""
+    return FileLock(folder / LOCK)
 
-    A run that was stopped wrote its checkpoint last; one that was killed has not reported for a while.
-    """
-    history, checkpoint = (folder / name for name in (FILE, "last.ckpt"))
-    if not history.exists():
-        return False
-    reported = history.stat().st_mtime
-    return reported > checkpoint.stat().st_mtime and time.time() - reported < SILENCE
+
+def is_running(folder: Path) -> bool:
+    """Return True if a process, this one or another, is training in ``folder``."""
+    try:
+        with at_work(folder).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
 def unfinished_runs() -> list[Run]:

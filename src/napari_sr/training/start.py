@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Size, Tensor
 
@@ -12,7 +11,7 @@ from napari_sr.data.patches import Plane2D
 from napari_sr.degradations import Chain
 from napari_sr.errors import ConfigError, TrainingError
 from napari_sr.intensity import Intensity
-from napari_sr.model import Model
+from napari_sr.model import Model, ModelCard
 from napari_sr.networks import SRNetwork, create_network
 from napari_sr.networks.wiener import WienerFilter
 from napari_sr.store import load_model
@@ -31,8 +30,8 @@ class Start:
     ----------
     network
         With its weights.
-    history
-        Of the model that it comes from: its runs.
+    card
+        Of the model that it comes from; None for new weights.
     fresh_filters
         Linear filters in it that have no weights yet.
     note
@@ -40,7 +39,7 @@ class Start:
     """
 
     network: SRNetwork
-    history: list[dict[str, Any]]
+    card: ModelCard | None
     fresh_filters: list[WienerFilter]
     note: str = ""
 
@@ -62,24 +61,22 @@ def starting_network(config: TrainConfig) -> Start:
         for field in ("in_channels", "out_channels"):
             if (count := getattr(network, field)) != 1:
                 raise ConfigError(f"{field}: images are trained on one channel at a time, not {count}.")
-        return Start(network, [], _filters(network))
+        return Start(network, None, _filters(network))
     model = load_model(config.start_from)
     if Intensity.from_dict(config.intensity) != model.intensity:
         raise TrainingError(
             f"intensity: {model.card.name} was trained with {model.card.intensity}; fine-tuning needs the same."
         )
-    earlier = dict(model.card.training)
-    history = [*earlier.pop("earlier", []), earlier]
     if model.scale == config.scale and _channels(model.network) == (1, 1):
-        return Start(model.network.train(), history, [])
-    return _adapted(model, config.scale, history)
+        return Start(model.network.train(), model.card, [])
+    return _adapted(model, config.scale)
 
 
 def _channels(network: SRNetwork) -> tuple[int, int]:
     return network.in_channels, network.out_channels
 
 
-def _adapted(model: Model, scale: int, history: list[dict[str, Any]]) -> Start:
+def _adapted(model: Model, scale: int) -> Start:
     """Take over every weight that has a place at another scale or for one channel; the rest begins anew."""
     name, (taken, given) = model.card.name, _channels(model.network)
     settings = {**model.network.hyper_parameters, "scale": scale, "in_channels": 1, "out_channels": 1}
@@ -94,7 +91,7 @@ def _adapted(model: Model, scale: int, history: list[dict[str, Any]]) -> Start:
     if (taken, given) != (1, 1):
         notes.append(
             f"{name} turns {taken} channels into {given}; for one, its first layer sees the same image in all of them, "
-            "and its last one gives their mean."
+            "and the channels of its last one are averaged."
         )
     if model.scale != scale:
         taken_over = f"{len(kept)} of {len(new)} groups of weights were taken over"
@@ -107,7 +104,7 @@ def _adapted(model: Model, scale: int, history: list[dict[str, Any]]) -> Start:
         for prefix, module in network.named_modules()
         if isinstance(module, WienerFilter) and any(key.startswith(prefix) for key in fresh)
     ]
-    return Start(network.train(), history, filters, " ".join(notes))
+    return Start(network.train(), model.card, filters, " ".join(notes))
 
 
 def _one_channel(weight: Tensor, shape: Size) -> Tensor:

@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from napari_sr.losses.perceptual import RANDOM
 from napari_sr.training.adversarial import AdversarialTraining
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.precision import lightning_precision
@@ -84,6 +85,7 @@ def seconds_per_step(
     float or None
         None if it was stopped before a step was complete.
     """
+    config = _without_downloads(config)
     config = replace(config, schedule="constant")  # others end with the run, and measuring may take more steps
     rival = config.adversarial
     if rival is not None:  # what takes long is the phase with the critic
@@ -102,6 +104,18 @@ def seconds_per_step(
         )  # fmt: skip
         trainer.fit(module, DataLoader(noise, batch_size=config.batch_size, num_workers=0))
     return clock.seconds_per_step()
+
+
+def _without_downloads(config: TrainConfig) -> TrainConfig:
+    """Return the configuration with random weights in the losses that compare features: they take as long."""
+    of_features = {"perceptual", "texture"}
+    options = {
+        n: {**config.extra_options.get(n, {}), "weights": RANDOM} for n in of_features & set(config.extra_losses)
+    }
+    changed = replace(config, extra_options={**config.extra_options, **options})
+    if config.loss in of_features:
+        changed = replace(changed, loss_options={**config.loss_options, "weights": RANDOM})
+    return changed
 
 
 def expected_seconds(config: TrainConfig, per_step: float) -> float:

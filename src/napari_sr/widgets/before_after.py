@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: side of the patch in HR pixels, and of a picture on the screen
 PATCH, SHOWN = 160, 140
+#: side of the part of a file that is read, in pixels
+LARGEST = 2048
 Pictures = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 
@@ -61,6 +64,22 @@ class BeforeAfter(QWidget):
         log = degradation == "nbody"
         self._latest.ask(lambda: _pictures(data, degradation, scale, (low, high), log))
 
+    def show_file(self, path: Path, degradation: str, scale: int) -> None:
+        """Show the middle of the first image of a file or folder and its degraded self."""
+
+        def pictures() -> Pictures:
+            from napari_sr.data.disk_plane import open_planes
+            from napari_sr.data.folders import image_files
+
+            plane = open_planes(image_files(path)[0])[0]
+            # as much as the pictures show, and what its noise and its contrast depend on
+            sides = [slice(max(0, (n - LARGEST) // 2), max(0, (n - LARGEST) // 2) + LARGEST) for n in plane.shape]
+            part = np.asarray(plane[sides[0], sides[1]])
+            low, high = (float(v) for v in np.nanpercentile(part, (0.1, 99.9)))
+            return _pictures(part, degradation, scale, (low, high), degradation == "nbody")
+
+        self._latest.ask(pictures)
+
     def clear(self) -> None:
         """Show nothing."""
         self._latest.forget()
@@ -82,16 +101,17 @@ class BeforeAfter(QWidget):
 
 def _pictures(hr: Any, preset: str, scale: int, limits: tuple[float, float], log: bool) -> Pictures:
     """Return both patches as grey values."""
-    from napari_sr.degradations import degrade
+    from napari_sr.degradations import low_resolution, make_degradation
 
     height, width = hr.shape[-2:]
     side = min(height, width, PATCH) // scale * scale
     if side < scale:
         raise SRError("The image is too small to be reduced.")
     y, x = (height - side) // 2, (width - side) // 2
-    plane = hr[(*(n - 1 for n in hr.shape[:-2]), slice(y, y + side), slice(x, x + side))]
-    patch = np.asarray(plane)
-    lr = degrade(patch, preset, scale)
+    plane = hr[(*(n - 1 for n in hr.shape[:-2]),)] if hr.ndim > 2 else hr
+    patch = np.asarray(plane[y : y + side, x : x + side])
+    # noise is as strong as in the whole image, whatever the patch shows
+    lr = low_resolution(patch, make_degradation(preset, scale).bound_to(plane), np.random.default_rng(0))
     return _grey(patch, limits, log), _grey(lr, limits, log)
 
 

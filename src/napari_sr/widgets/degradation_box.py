@@ -45,8 +45,13 @@ class DegradationBox(QComboBox):
         return self.own.text() if data == OWN else str(data or "")
 
     def choose(self, text: str) -> None:
-        """Choose a preset or a composition, whichever ``text`` is; an empty one changes nothing."""
-        if not text:
+        """Choose a preset or a composition, whichever ``text`` is; one that cannot be made changes nothing."""
+        from napari_sr.degradations import make_degradation
+        from napari_sr.errors import ConfigError
+
+        try:
+            make_degradation(text, 1)
+        except ConfigError:  # of another program, or none at all
             return
         if self.findData(text) < 0:
             if self.own.show_text(text):
@@ -122,17 +127,13 @@ class OwnDegradation(QWidget):
         return " + ".join(steps)
 
     def show_text(self, text: str) -> bool:
-        """Show a composition; return False, and change nothing, if it has other steps than the form."""
+        """Show a composition that can be made; return False, and change nothing, if its steps are not the form's."""
         from napari_sr.degradations.composed import canonical, parse
-        from napari_sr.errors import ConfigError
 
         before = self.text()
-        try:
-            self._show(parse(text))
-            if canonical(self.text()) == canonical(text):
-                return True
-        except ConfigError:
-            return False
+        self._show(parse(text))
+        if canonical(self.text()) == canonical(text):
+            return True
         self._show(parse(before))
         return False
 

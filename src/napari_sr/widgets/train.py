@@ -101,10 +101,10 @@ class Train(TrainChoices):
                     f"You have a model called {name} already. Choose another name, e.g. {self._free_name(name)}."
                 )
             hr, lr = self._sources()
+            request = self._request(runs_folder() / name, hr, lr)
         except SRError as error:
             self.say(str(error), ERROR_STYLE)
             return
-        request = self._request(runs_folder() / name, hr, lr)
         self._begin(
             lambda: iter_training(request, should_stop=self._should_stop, place=self._place, patch=self._patch_side())
         )

@@ -198,11 +198,14 @@ class TrainChoices(TrainForm):
         field.tooltip = "" if fitted == default else f"The recipe has {default}; the images are too small for that."
 
     def _show_patch(self) -> None:
-        layer = self.hr_box.layer() if self._on_layers else None
-        visible = layer is not None and not layer.rgb and not self._has_lr()
+        layer, path = self.hr_box.layer(), self.hr_path.path()
+        chosen = (layer is not None and not layer.rgb) if self._on_layers else (path is not None and path.exists())
+        visible = chosen and not self._has_lr()
         self.before_after.setVisible(visible)
-        if layer is not None and visible:
+        if visible and self._on_layers and layer is not None:
             self.before_after.show_layer(layer, self.preset_box.text(), self.scale_box.value())
+        elif visible and path is not None:
+            self.before_after.show_file(path, self.preset_box.text(), self.scale_box.value())
 
     def _on_start(self) -> None:
         """A model to go on from was chosen: it brings its scale, its degradation and its network."""
@@ -231,11 +234,17 @@ class TrainChoices(TrainForm):
         defaults = recipe_config(
             recipe, name="x", train=(Source("x"),), **length_changes(recipe, str(self.length_box.currentData()))
         )
-        if self._form is not None:
+        kept: dict[str, Any] = {}
+        if self._form is not None:  # what the user has set stays, but for what a length says
+            by_length = ("steps", "validate_every") if self.sender() is self.length_box else ()
+            kept = {n: v for n, v in self._form.touched().items() if n not in by_length}
+            if kept.get("lr_patch") == self._fitted_patch:
+                del kept["lr_patch"]
             self.advanced.removeWidget(self._form.native)
             self._form.native.deleteLater()
         self._form = ConfigForm(defaults)
         self._fitted_patch = defaults.lr_patch
+        self._form.keep(kept)
         self._fit_patch()
         self._form.changed.connect(self.run_length.ask)
         self.advanced.addWidget(self._form.native)

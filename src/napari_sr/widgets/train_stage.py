@@ -103,7 +103,7 @@ class TrainStage:
 
     def _stepped(self, event: Any = None) -> None:
         shape = self.layer.data.shape[:-2]
-        if shape:
+        if shape and self.layer in self.viewer.layers:  # else the user has removed it: the sliders are of other layers
             point = np.asarray(self.viewer.dims.point)[-self.layer.ndim :] * unit_factors(self.viewer, self.layer)
             index = np.round(self.layer.world_to_data(point)).astype(int)[:-2]
             index = np.clip(index, 0, np.array(shape) - 1)

@@ -48,29 +48,30 @@ def open_watch(viewer: Any, started: Started, layer: Image | None, *, on_move: C
     on_move
         Called when the box has moved.
     """
-    from napari_sr.training.images import kept_part, kept_planes
+    from napari_sr.training.images import kept_part, stack_split
 
     config = started.config
     if started.plane is not None or layer is None:
         layer = _validation_layer(viewer, config.name, started.plane)
     shape = layer.data.shape
-    corner = [n // config.scale // 2 - SIDE // 2 for n in shape[-2:]]
+    lengths = [n // config.scale for n in shape[-2:]]
+    corner = [n // 2 - SIDE // 2 for n in lengths]
     count = int(np.prod(shape[:-2])) if len(shape) > 2 else 1
     # a single image is split; of several, whole ones are kept
     split = kept_part(shape[-2:], scale=config.scale, lr_patch=config.lr_patch) if _is_single(started, count) else None
     if split is not None:
         axis, _, begin = split
-        corner[axis] = (begin + shape[-2:][axis] // config.scale) // 2 - SIDE // 2
-    elif count > 1:  # the last plane is always kept
+        corner[axis] = (begin + lengths[axis]) // 2 - SIDE // 2
+    elif count > 1 and layer in viewer.layers:  # the last plane is always kept
         show_plane(viewer, layer, [n - 1 for n in shape[:-2]])
 
     def kept(place: Place) -> bool:
         if split is not None:
-            axis, _, begin = split
-            return (place.row, place.column)[axis] >= begin
-        return started.plane is not None or place.plane in kept_planes(count)
+            axis, trained, _ = split
+            return (place.row, place.column)[axis] >= trained
+        return started.plane is not None or place.plane >= stack_split(count)[0]
 
-    corner = [max(0, n) for n in corner]
+    corner = [max(0, min(n, length - SIDE)) for n, length in zip(corner, lengths, strict=True)]
     return Watch(TrainStage(viewer, layer, scale=config.scale, start=(corner[0], corner[1]), on_move=on_move), kept)
 
 

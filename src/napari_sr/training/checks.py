@@ -1,0 +1,53 @@
+"""Whether the values of a configuration are of the kind that its fields want."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+from napari_sr.errors import ConfigError
+
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def check_kinds(owner: Any) -> None:
+    """Raise :class:`ConfigError` that names the first field of a dataclass whose value is of another kind."""
+    hints = get_type_hints(type(owner))
+    for field in fields(owner):
+        name, kind, value = field.name, hints[field.name], getattr(owner, field.name)
+        if kind in KINDS and not _is(value, kind):
+            raise ConfigError(f"{name} must be {KINDS[kind]}, not {value!r}")
+        if kind == tuple[float, float] and not (len(value) == 2 and all(_is(v, float) for v in value)):
+            raise ConfigError(f"{name} must be two numbers, not {value!r}")
+        if kind == Mapping[str, float] or kind == Mapping[str, Any]:
+            if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+                raise ConfigError(f"{name} must be names with values, not {value!r}")
+            if kind == Mapping[str, float]:
+                _check_weights(name, value)
+
+
+def _check_weights(name: str, weights: Mapping[str, Any]) -> None:
+    for key, weight in weights.items():
+        if not _is(weight, float) or weight < 0:
+            raise ConfigError(f"{name}: the weight of {key} must be a number that is not negative, not {weight!r}")
+
+
+def _is(value: Any, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def with_numbers(values: Mapping[str, Any], owner: type) -> dict[str, Any]:
+    """Return plain values with numbers where YAML has read text: ``1e-4`` is none to it without a point."""
+    hints = get_type_hints(owner)
+    read = dict(values)
+    for name, value in read.items():
+        if isinstance(value, str) and hints.get(name) is float:
+            try:
+                read[name] = float(value)
+            except ValueError:
+                raise ConfigError(f"{name} must be a number, not {value!r}") from None
+    return read
