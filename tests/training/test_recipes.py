@@ -7,7 +7,6 @@ from small_models import SMALL
 from stopping import StopAt
 
 from napari_sr.errors import Cancelled, ConfigError, TrainingError
-from napari_sr.losses import perceptual
 from napari_sr.losses.adversarial import gradient_penalty
 from napari_sr.model import load
 from napari_sr.training import RECIPES, Source, TrainConfig, fit, recipe_config
@@ -24,25 +23,6 @@ def images(tmp_path, rng):
     stack = gaussian_filter(rng.normal(size=(4, 72, 72)), (0, 2, 2))
     np.save(tmp_path / "hr.npy", (stack * 500 + 1000).astype(np.uint16))
     return tmp_path / "hr.npy"
-
-
-@pytest.fixture
-def small_vgg(monkeypatch):
-    """VGG19 of one channel a block, with random weights."""
-    monkeypatch.setattr(perceptual, "BLOCKS", ((2, 2), (2, 2), (2, 4), (2, 4), (2, 4)))
-
-    def read(file):
-        torch.manual_seed(3)
-        state, width, number = {}, 3, 0
-        for channels, count in perceptual.BLOCKS:
-            for _ in range(count):
-                state[f"features.{number}.weight"] = torch.randn(channels, width, 3, 3) / 3
-                state[f"features.{number}.bias"] = torch.zeros(channels)
-                width, number = channels, number + 2
-            number += 1
-        return state
-
-    monkeypatch.setattr(perceptual, "read_weights", read)
 
 
 def small(recipe, images, **changes):

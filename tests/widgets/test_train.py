@@ -17,6 +17,7 @@ from napari_sr.data.ome_zarr import create_image
 from napari_sr.store import list_models, load_model
 from napari_sr.training import TrainConfig
 from napari_sr.training.history import read_history
+from napari_sr.training.images import kept_part
 from napari_sr.training.runs import runs_folder, unfinished_runs
 from napari_sr.widgets.train_stage import BOX, CAPTIONS, NAMES, SIDE
 
@@ -340,6 +341,81 @@ def test_the_box_is_moved_and_the_pictures_follow(viewer, dock, qtbot, images):
     click(qtbot, dock.stop_button)
     finish(dock, qtbot)
     assert CAPTIONS in viewer.layers
+
+
+def test_the_layer_may_be_removed_while_it_is_trained_on(viewer, dock, qtbot):
+    shorten(dock, steps=4000, validate_every=2000)
+    dock.name_edit.setText("mine")
+    click(qtbot, dock.train_button)
+    qtbot.waitUntil(lambda: NAMES["hr"] in viewer.layers, timeout=MINUTE)
+    viewer.layers.remove("cells")
+    assert "cells" not in [dock.hr_box.itemText(i) for i in range(dock.hr_box.count())]
+    viewer.layers.clear()
+    step = dock._step
+    qtbot.waitUntil(lambda: dock._step > step + 1, timeout=MINUTE)
+    click(qtbot, dock.stop_button)
+    finish(dock, qtbot)
+    assert "You can resume it" in dock.status.text()
+
+
+@pytest.mark.parametrize("shape", [(200, 160), (240, 240), (100, 400)])
+def test_the_box_begins_where_nothing_is_trained_on(shape, viewer, qtbot, rng):
+    viewer.add_image(rng.integers(0, 255, shape).astype(np.uint8), name="single")
+    dock = open_dock(viewer, qtbot)
+    shorten(dock, steps=4000, validate_every=2000)
+    dock.name_edit.setText("mine")
+    click(qtbot, dock.train_button)
+    qtbot.waitUntil(lambda: dock._watch is not None, timeout=MINUTE)
+    place = dock._watch.stage.place()
+    axis, trained, _ = kept_part(shape, scale=2, lr_patch=16)
+    assert (place.row, place.column)[axis] >= trained
+    assert place.row + SIDE <= shape[0] // 2
+    assert place.column + SIDE <= shape[1] // 2
+    assert "kept aside" in dock.patch_label.text()
+    click(qtbot, dock.stop_button)
+    finish(dock, qtbot)
+
+
+def test_what_was_set_under_advanced_stays(dock):
+    dock._form["learning_rate"].value = 1e-5
+    dock._form["batch_size"].value = 1
+    dock._form["steps"].value = 77
+    dock.recipe_box.setCurrentIndex(dock.recipe_box.findData("dfcan"))
+    assert [dock._form[name].value for name in ("learning_rate", "batch_size", "steps")] == [1e-5, 1, 77]
+    dock.length_box.setCurrentIndex(dock.length_box.findData("good"))  # a length says how many steps
+    assert [dock._form[name].value for name in ("learning_rate", "batch_size", "steps")] == [1e-5, 1, 5000]
+    assert dock._changes()["learning_rate"] == 1e-5
+
+
+def test_every_field_of_a_configuration_can_be_set(viewer, dock, qtbot):
+    dock.recipe_box.setCurrentIndex(dock.recipe_box.findData("regression"))
+    shorten(dock, steps=2, validate_every=2)
+    dock._form["network"].value = "rcan"
+    dock._form["hyper_parameters"].value = "{num_groups: 1, num_blocks: 1, num_features: 4, reduction: 2}"
+    dock._form["extra_losses"].value = "{gradient: 0.1}"
+    dock._form["betas"].value = "[0.8, 0.99]"
+    dock.name_edit.setText("own")
+    click(qtbot, dock.train_button)
+    finish(dock, qtbot)
+    assert "own is in your list" in dock.status.text()
+    card = load_model("own").card
+    assert (card.network, card.hyper_parameters["num_features"]) == ("rcan", 4)
+    assert "gradient" in card.training["loss"]
+    assert "(0.8, 0.99)" in card.training["optimizer"]
+    dock._form["betas"].value = "fast"
+    dock.name_edit.setText("wrong")
+    click(qtbot, dock.train_button)
+    assert "moments of the optimiser (betas): write it as [0.9, 0.999]" in dock.status.text()
+
+
+def test_the_degradation_of_files_is_shown_too(dock, qtbot, tmp_path, images):
+    np.save(tmp_path / "image.npy", images[0])
+    dock.where_box.setCurrentIndex(1)
+    assert not dock.before_after.isVisibleTo(dock)
+    dock.hr_path.edit.setText(str(tmp_path / "image.npy"))
+    assert dock.before_after.isVisibleTo(dock)
+    qtbot.waitUntil(lambda: not dock.before_after._latest.busy, timeout=MINUTE)
+    assert not dock.before_after.after.pixmap().isNull()
 
 
 def test_the_length_is_measured_and_said(viewer, dock, qtbot):

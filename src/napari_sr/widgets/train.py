@@ -79,9 +79,10 @@ class Train(TrainChoices):
         self.export_button.setEnabled(self._started is not None)
         self.report_button.setEnabled(self._report is not None)
         if self._ready and not running:
-            if not images:
+            hints = (NO_IMAGE, NO_FOLDER)
+            if not images and self.status.text() in ("", *hints):  # what a run came to is not talked over
                 self.say(NO_IMAGE if self._on_layers else NO_FOLDER)
-            elif self.status.text() in (NO_IMAGE, NO_FOLDER):
+            elif images and self.status.text() in hints:
                 self.say("")
 
     # -- a run ------------------------------------------------------------------------------------

@@ -1,0 +1,119 @@
+"""The training command: what it takes over from a model, what it refuses, and Ctrl-C."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from small_models import SMALL
+
+from napari_sr.model import load, read_card
+from napari_sr.training import Source, fit, recipe_config
+
+TINY = ("--steps", "2", "--lr-patch", "10", "--batch-size", "1", "--device", "cpu")
+
+
+@pytest.fixture
+def images(tmp_path, rng):
+    np.save(tmp_path / "hr.npy", rng.integers(0, 255, (3, 64, 64)).astype(np.uint8))
+    return tmp_path / "hr.npy"
+
+
+@pytest.mark.parametrize(("network", "recipe"), [("wgan", "wgan-pixel"), ("dfcan", "dfcan")])
+def test_fine_tuning_takes_recipe_and_attribution_of_the_model(network, recipe, run, images, tmp_path):
+    hyper = {**SMALL[network], **({"skip": "bicubic"} if network == "dfcan" else {})}
+    card = {"attribution": "somebody", "licence": "CC BY", "citation": "a paper", "kind": "EM"}
+    start = recipe_config(
+        recipe, name="start", train=(Source(str(images)),), scale=2, degradation="area", steps=1, lr_patch=10,
+        batch_size=1, hyper_parameters=hyper, card=card,
+    )  # fmt: skip
+    path = fit(start, tmp_path / "start", device="cpu")
+    code, _, out = run("train", images, "-o", tmp_path / "tuned", "--name", "tuned", "--start-from", path, *TINY)
+    assert code == 0, out
+    tuned = read_card(tmp_path / "tuned" / "tuned.safetensors")
+    assert tuned.training["recipe"] == recipe
+    assert tuned.degradation == "area"
+    assert {name: getattr(tuned, name) for name in card} == card
+    code, _, out = run("train", images, "-o", tmp_path / "other", "--start-from", path, "--network", "rcan")
+    assert code == 1
+    assert "keeps its own" in out
+
+
+def test_any_network_can_be_trained_with_a_pixel_loss(run, images, tmp_path):
+    changes = (
+        "--scale",
+        2,
+        "--degradation",
+        "area",
+        "--steps",
+        2,
+        "--lr-patch",
+        8,
+        "--batch-size",
+        1,
+        "--device",
+        "cpu",
+    )
+    code, _, out = run("train", images, "-o", tmp_path / "run", "--network", "rrdb", *changes)
+    assert code == 0, out
+    model = load(tmp_path / "run" / "my-model.safetensors")
+    assert (model.card.network, model.card.training["recipe"]) == ("rrdb", "regression")
+    code, _, out = run("train", images, "-o", tmp_path / "no", "--network", "rrdb", "--recipe", "dfcan")
+    assert code == 1
+    assert "--recipe regression" in " ".join(out.split())
+
+
+def test_a_configuration_is_not_overruled_silently(run, images, tmp_path):
+    (tmp_path / "c.yaml").write_text("name: x\ntrain: [hr.npy]\n")
+    code, _, out = run(
+        "train", tmp_path / "c.yaml", "-o", tmp_path / "run", "--name", "other", "--recipe", "rcan", "--scale", 2
+    )
+    assert code == 1
+    assert "--recipe, --name, --scale: c.yaml says that already" in " ".join(out.split())
+
+
+RUN = """
+import sys, torch
+torch.set_num_threads(1)
+from napari_sr.cli.app import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise on Windows")
+def test_ctrl_c_saves_and_says_how_to_go_on(images, tmp_path, run):
+    command = [sys.executable, "-c", RUN, "train", str(images), "-o", str(tmp_path / "run"), "--recipe", "wgan-pixel",
+               "--scale", "2", "--degradation", "area", "--steps", "100000", "--lr-patch", "10", "--batch-size", "1",
+               "--device", "cpu"]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("step "):
+                break
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Stopping after this step" in err
+    assert "resume from" in err
+    state = torch.load(tmp_path / "run" / "last.ckpt", weights_only=False)
+    assert state["global_step"] >= 1
+
+
+def test_a_second_ctrl_c_stops_at_once():
+    code = (
+        "import signal, time, os\n"
+        "from napari_sr.cli.train import interruptible\n"
+        "with interruptible() as stopped:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    assert stopped.is_set()\n"
+        "    print('going on', flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(60)\n"
+    )
+    begun = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "going on" in done.stdout
+    assert "KeyboardInterrupt" in done.stderr
+    assert time.monotonic() - begun < 50
