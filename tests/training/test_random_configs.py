@@ -12,7 +12,7 @@ from napari_sr.errors import SRError
 from napari_sr.losses import LOSSES
 from napari_sr.losses.adversarial import ADVERSARIAL_LOSSES
 from napari_sr.networks import CRITICS, NETWORKS
-from napari_sr.training import Adversarial, TrainConfig
+from napari_sr.training import Adversarial, Source, TrainConfig
 from napari_sr.training.adversarial import AdversarialTraining
 from napari_sr.training.optimizers import OPTIMIZERS, SCHEDULES
 from napari_sr.training.regression import Regression
@@ -20,7 +20,7 @@ from napari_sr.training.start import starting_network
 
 #: `make soak` asks for more
 EXAMPLES = int(os.environ.get("NAPARI_SR_EXAMPLES", "200"))
-NAMES = {f.name for f in (*fields(TrainConfig), *fields(Adversarial))} | {
+NAMES = {f.name for f in (*fields(TrainConfig), *fields(Adversarial), *fields(Source))} | {
     "num_blocks", "num_features", "num_groups", "reduction", "growth", "head", "skip", "in_channels", "out_channels",
     "kernel_size",
 }  # fmt: skip
@@ -62,12 +62,20 @@ configs = few(
         "extra_losses": st.dictionaries(one_of(LOSSES, "nix"), shares, max_size=2),
         "optimizer": one_of(OPTIMIZERS, "nix"),
         "schedule": one_of(SCHEDULES, "nix"), "lr_patch": counts, "batch_size": counts, "steps": counts,
-        "validate_every": counts, "learning_rate": rates, "ema": shares, "rounded": shares, "patience": counts,
-        "betas": st.tuples(shares, shares), "precision": st.sampled_from([*["fp32", "bf16", "fp16"] * 5, "fp8"]),
+        "validate_every": counts, "learning_rate": rates | st.sampled_from(["1e-4", "1e-4", "fast"]),
+        "ema": shares, "rounded": shares, "patience": counts,
+        "betas": st.sampled_from([*[[0.5, 0.9]] * 9, [0.9], [0.9, 2.0], ["a", "b"]]),
+        "card": st.sampled_from([*[{"title": "mine"}] * 9, {"nonsense": 3}]),
+        "intensity": st.sampled_from([*[{}, {"kind": "range"}] * 5, {"kind": "nix"}, {"low": -5}, {"lwo": 3}]),
+        "augment": st.sampled_from([*[True, False] * 9, "maybe"]),
+        "precision": st.sampled_from([*["fp32", "bf16", "fp16"] * 5, "fp8"]),
         "adversarial": st.none() | rivals, "seed": counts,
         "degradation": st.sampled_from([*["em", "area", "gaussian(2) + bicubic"] * 6, "", "nix"]), "nonsense": counts,
     },
-    train=st.just(["images"]), name=st.sampled_from([*["x", "ü"] * 10, "", "a/b"]),
+    train=st.sampled_from(
+        [*[["images"], [{"path": "images", "weight": 2.0}]] * 9, [], 3, [{"path": "a", "weight": 0}]]
+    ),
+    name=st.sampled_from([*["x", "ü"] * 10, "", "a/b"]),
 )  # fmt: skip
 
 
