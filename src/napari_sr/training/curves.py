@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from napari_sr.training.progress import RIVAL_LOSSES, TrainProgress
 
@@ -83,7 +83,8 @@ def draw_curves(figure: Figure, history: Sequence[TrainProgress], *, log: bool =
         right = axes[1].twinx()
         right.plot(*similar, ":", color=RIGHT, linewidth=1.2)
         right.plot(*curve(history, lambda p: p.val_bicubic_ssim), ":", color="tab:gray", linewidth=1.2)
-        right.tick_params(colors=RIGHT, labelsize=7)
+        right.tick_params(colors=RIGHT, labelsize=7, pad=1, length=2)
+        right.yaxis.set_major_locator(MaxNLocator(4))
         right.spines[["top", "left", "bottom"]].set_visible(False)
         right.spines["right"].set_color(RIGHT)
         axes[1].plot([], [], ":", color=RIGHT, label="SSIM (right)")

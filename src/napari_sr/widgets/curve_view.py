@@ -120,6 +120,6 @@ def _drawn(
     canvas = FigureCanvasAgg(figure)
     draw_curves(figure, history, log=log, colour=COLOUR)
     rows = round(size[1] / ROW_HEIGHT)
-    figure.subplots_adjust(left=0.12, right=0.92, top=1 - 0.1 / rows, bottom=0.26 / rows, wspace=0.36, hspace=0.6)
+    figure.subplots_adjust(left=0.12, right=0.9, top=1 - 0.1 / rows, bottom=0.26 / rows, wspace=0.36, hspace=0.6)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba()).copy()
