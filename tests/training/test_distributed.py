@@ -10,6 +10,7 @@ import yaml
 from small_models import SMALL
 
 from napari_sr.training import Source, recipe_config
+from napari_sr.training.history import read_history
 
 
 @pytest.mark.parametrize("recipe", ["dfcan", "wgan-gp"])
@@ -37,6 +38,11 @@ def test_two_processes_equal_one(recipe, tmp_path, rng):
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("Model: ") == 1
         states.append(torch.load(tmp_path / devices / "last.ckpt", weights_only=False))
+    histories = [read_history(tmp_path / devices, steps=6) for devices in ("1", "2")]
+    losses = [[p.train_loss for p in history if np.isfinite(p.train_loss)] for history in histories]
+    assert len(losses[0]) >= 6
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)  # what is reported is of the whole batch
+    np.testing.assert_allclose(histories[1][-1].val_loss, histories[0][-1].val_loss, rtol=1e-4)
     alone, shared = (s["state_dict"] for s in states)
     assert states[1]["global_step"] == 6
     # instance norm takes a bias before it away again: its gradient is rounding noise, which Adam blows up
