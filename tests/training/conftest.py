@@ -1,9 +1,19 @@
 """What the tests of trainings share."""
 
+import numpy as np
 import pytest
 import torch
 
 from napari_sr.losses import perceptual
+
+
+@pytest.fixture
+def images(tmp_path, rng):
+    from scipy.ndimage import gaussian_filter
+
+    stack = gaussian_filter(rng.normal(size=(4, 72, 72)), (0, 2, 2))
+    np.save(tmp_path / "hr.npy", (stack * 500 + 1000).astype(np.uint16))
+    return tmp_path / "hr.npy"
 
 
 @pytest.fixture

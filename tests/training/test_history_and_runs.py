@@ -6,6 +6,7 @@ import subprocess
 import sys
 from html import unescape
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from napari_sr.degradations import make_degradation
 from napari_sr.errors import Cancelled, ConfigError, TrainingError
 from napari_sr.intensity import Intensity
 from napari_sr.model import load
-from napari_sr.training import Source, TrainConfig, fit, recipe_config
+from napari_sr.training import Source, TrainConfig, fit, recipe_config, reporting
 from napari_sr.training.curves import curve, draw_curves, smoothed, thinned
 from napari_sr.training.history import COLUMNS, History, read_history
 from napari_sr.training.images import kept_part, split_planes, stack_split
@@ -175,14 +176,17 @@ def test_stopping_acts_before_the_first_step_too(images, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_pause_is_not_counted(images, tmp_path):
-    import time
+def test_a_pause_is_not_counted(images, tmp_path, monkeypatch):
+    now, events = [0.0], []
+    monkeypatch.setattr(reporting, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
-    events = []
-    fit(
-        small(images), tmp_path / "run", device="cpu", on_event=events.append,
-        should_stop=lambda: bool(events) and events[-1].step == 4 and bool(time.sleep(0.5)),
-    )  # fmt: skip
+    def pause():
+        if events and events[-1].step == 4:
+            now[0] += 1000
+        return False
+
+    fit(small(images), tmp_path / "run", device="cpu", on_event=events.append, should_stop=pause)
+    assert now[0] >= 1000
     told = [e for e in events if not e.is_message]
     before, after = (next(e.seconds for e in told if e.step == step) for step in (4, 5))
     assert after - before < 0.4

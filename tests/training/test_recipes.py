@@ -16,15 +16,6 @@ from napari_sr.training.regression import Regression
 from napari_sr.training.start import starting_network
 
 
-@pytest.fixture
-def images(tmp_path, rng):
-    from scipy.ndimage import gaussian_filter
-
-    stack = gaussian_filter(rng.normal(size=(4, 72, 72)), (0, 2, 2))
-    np.save(tmp_path / "hr.npy", (stack * 500 + 1000).astype(np.uint16))
-    return tmp_path / "hr.npy"
-
-
 def small(recipe, images, **changes):
     network = RECIPES[recipe]["network"]
     settings = {

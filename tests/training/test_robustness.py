@@ -20,15 +20,6 @@ from napari_sr.training.module import SRModule
 from napari_sr.training.timing import seconds_per_step
 
 
-@pytest.fixture
-def images(tmp_path, rng):
-    from scipy.ndimage import gaussian_filter
-
-    stack = gaussian_filter(rng.normal(size=(4, 72, 72)), (0, 2, 2))
-    np.save(tmp_path / "hr.npy", (stack * 500 + 1000).astype(np.uint16))
-    return tmp_path / "hr.npy"
-
-
 def small(images, recipe="wgan-pixel", **changes):
     settings = {
         "scale": 2, "degradation": "area", "lr_patch": 16, "batch_size": 2, "steps": 12, "validate_every": 3,

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 import torch
 from small_models import SMALL
@@ -16,15 +15,6 @@ from napari_sr.model import load
 from napari_sr.training import Source, fit, recipe_config, reporting
 from napari_sr.training.module import SRModule
 from napari_sr.training.reporting import Reporter
-
-
-@pytest.fixture
-def images(tmp_path, rng):
-    from scipy.ndimage import gaussian_filter
-
-    stack = gaussian_filter(rng.normal(size=(4, 72, 72)), (0, 2, 2))
-    np.save(tmp_path / "hr.npy", (stack * 500 + 1000).astype(np.uint16))
-    return tmp_path / "hr.npy"
 
 
 def small(images, recipe="wgan-pixel", **changes):

@@ -12,6 +12,8 @@ from napari_sr.errors import ConfigError
 from napari_sr.losses import LOSSES
 
 ADDRESS = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+#: the losses of this module, which need weights that are fetched
+OF_FEATURES = frozenset({"perceptual", "texture"})
 #: instead of a file: no weights are fetched, to measure how long a step takes
 RANDOM = "random"
 #: channels of the convolutions of VGG19's five blocks

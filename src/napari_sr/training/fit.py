@@ -16,7 +16,7 @@ from napari_sr.degradations import make_degradation
 from napari_sr.errors import Cancelled, TrainingError
 from napari_sr.inference.device import device_title
 from napari_sr.intensity import Intensity
-from napari_sr.losses.perceptual import cached
+from napari_sr.losses.perceptual import OF_FEATURES, cached
 from napari_sr.model import Model, save
 from napari_sr.networks import SRNetwork
 from napari_sr.training.card import make_card
@@ -208,7 +208,7 @@ def prepare(config: TrainConfig, *, resume: bool, reporter: Reporter) -> Task:
     if start.fresh_filters and not resume:
         reporter.say(0, stage="Fitting the linear filter that the network starts from …")
         start_filters(start.fresh_filters, planes, degradation, intensity, config.scale, reporter.check_stop)
-    if {"perceptual", "texture"} & {config.loss, *config.extra_losses} and not cached().exists():
+    if OF_FEATURES & {config.loss, *config.extra_losses} and not cached().exists():
         reporter.say(0, stage="Fetching the weights of VGG19 (548 MB), once …")
     else:
         reporter.say(0, stage="Starting …")

@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from napari_sr.losses.perceptual import RANDOM
+from napari_sr.losses.perceptual import OF_FEATURES, RANDOM
 from napari_sr.training.adversarial import AdversarialTraining
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.precision import lightning_precision
@@ -108,12 +108,10 @@ def seconds_per_step(
 
 def _without_downloads(config: TrainConfig) -> TrainConfig:
     """Return the configuration with random weights in the losses that compare features: they take as long."""
-    of_features = {"perceptual", "texture"}
-    options = {
-        n: {**config.extra_options.get(n, {}), "weights": RANDOM} for n in of_features & set(config.extra_losses)
-    }
+    used = OF_FEATURES & set(config.extra_losses)
+    options = {name: {**config.extra_options.get(name, {}), "weights": RANDOM} for name in used}
     changed = replace(config, extra_options={**config.extra_options, **options})
-    if config.loss in of_features:
+    if config.loss in OF_FEATURES:
         changed = replace(changed, loss_options={**config.loss_options, "weights": RANDOM})
     return changed
 
