@@ -13,6 +13,7 @@ SMALL = {
     "dfcan": {"num_groups": 1, "num_blocks": 2, "num_features": 8, "reduction": 4},
     "srresnet": {"num_blocks": 2, "num_features": 8},
     "rrdb": {"num_blocks": 1, "num_features": 8, "growth": 4},
+    "adaptive": {"num_blocks": 1, "num_features": 8, "kernel_size": 5},
     "rcan": {"num_groups": 2, "num_blocks": 2, "num_features": 8, "reduction": 4},
 }
 

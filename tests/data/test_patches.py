@@ -26,7 +26,7 @@ def test_patches_are_cuts_of_the_degraded_whole_image(preset, rng):
     fitted = patches.fitted(0)
     cuts = np.lib.stride_tricks.sliding_window_view(fitted.forward(whole), (8, 8)).reshape(-1, 64)
     for index in range(12):
-        lr, target = patches[index]
+        lr, target, _ = patches[index]
         assert lr.shape == (1, 8, 8)
         assert target.shape == (1, 32, 32)
         # the blur is cut after four sigma, so patches agree with the whole to that tail
@@ -38,7 +38,7 @@ def test_patches_have_the_noise_of_their_whole_image():
     hr = np.full((64, 64), 10.0, np.float32)
     hr[:8, :8] = 1000
     patches = dataset(hr, "point-scanning", lr_patch=4, intensity=Intensity(kind="identity"))
-    dark = [lr for lr, target in (patches[i] for i in range(200)) if float(target.max()) == 10]
+    dark = [lr for lr, target, _ in (patches[i] for i in range(200)) if float(target.max()) == 10]
     whole = lr_of(hr, patches.degradation)[4:, 4:]
     assert float(torch.stack(dark).std()) == pytest.approx(float(whole.std()), rel=0.15)
 
@@ -55,7 +55,7 @@ def test_lr_and_hr_are_turned_together(rng):
     hr = rng.uniform(0, 200, (64, 64)).astype(np.float32)
     patches = dataset(hr, "area", augment=True)
     for index in range(10):
-        lr, target = patches[index]
+        lr, target, _ = patches[index]
         mean = target.reshape(8, 4, 8, 4).mean(dim=(1, 3))
         torch.testing.assert_close(mean, lr[0], rtol=1e-4, atol=1e-4)
 

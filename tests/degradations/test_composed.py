@@ -127,7 +127,7 @@ def test_patches_are_cuts_of_the_whole_image(text, rng):
     )  # fmt: skip
     whole = patches.fitted(0).forward(lr_of(hr.astype(np.float32), chain))
     windows = np.lib.stride_tricks.sliding_window_view(whole, (16, 16))
-    for lr, _ in (patches[i] for i in range(20)):
+    for lr, *_ in (patches[i] for i in range(20)):
         assert np.abs(windows - lr[0].numpy()).max(axis=(2, 3)).min() < 2e-3
 
 

@@ -27,7 +27,8 @@ def test_lr_and_hr_are_registered(name, scale):
     hr = np.zeros((96, 96))
     hr[47, 44] = 1e5
     hr = gaussian_filter(hr, 5) + 10
-    lr = np.mean([degrade(hr, name, scale, seed=s) for s in range(30)], axis=0) - 10
+    seeds = 300 if name.endswith("microscope") else 30  # some of any microscope's images have much noise
+    lr = np.mean([degrade(hr, name, scale, seed=s) for s in range(seeds)], axis=0) - 10
     rows, columns = np.mgrid[: lr.shape[0], : lr.shape[1]] * scale + (scale - 1) / 2
     near = np.hypot(rows - 47, columns - 44) < 20
     assert (rows * lr)[near].sum() / lr[near].sum() == pytest.approx(47, abs=0.25)

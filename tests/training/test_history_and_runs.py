@@ -265,7 +265,7 @@ def test_half_of_the_patches_are_not_rounded(rng):
 
     def shares(rounded):
         patches = PatchDataset(**settings, rounded=rounded)
-        return np.mean([bool((lr == lr.round()).all()) for lr, _ in (patches[i] for i in range(200))])
+        return np.mean([bool((lr == lr.round()).all()) for lr, *_ in (patches[i] for i in range(200))])
 
     assert shares(1.0) == 1
     assert shares(0.0) == 0

@@ -57,7 +57,7 @@ def test_measured_lr_images_are_what_is_trained_on(folders):
     patches = PatchDataset(
         planes=planes, degradation=None, scale=2, intensity=Intensity(kind="identity"), lr_patch=16, length=20
     )
-    for low, high in (patches[i] for i in range(20)):
+    for low, high, _ in (patches[i] for i in range(20)):
         np.testing.assert_allclose(low[0], means(high[0].numpy()) + 5000, rtol=1e-5)
 
 

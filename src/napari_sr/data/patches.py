@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from napari_sr.conditions import Condition, noise_conditions, normalised
 from napari_sr.data.disk_plane import DiskPlane
-from napari_sr.degradations import Chain, low_resolution
+from napari_sr.degradations import Chain, Suffered, low_resolution, low_resolution_told
 from napari_sr.errors import TrainingError
 from napari_sr.intensity import FittedIntensity, Intensity, regular_sample
 
@@ -23,6 +24,8 @@ Plane = npt.NDArray[Any] | DiskPlane
 
 #: a patch is empty if its standard deviation is below this share of its whole image's
 EMPTY = 0.1
+#: by how much a network is told wrong in training: LR pixels of blur, and of the noise's logarithm (both are σ)
+BLUR_ERROR, NOISE_ERROR = 0.06, 0.12
 #: so many empty patches are passed over before one is taken all the same
 DRAWS = 8
 
@@ -50,13 +53,17 @@ class Plane2D:
 
     def low(self, degradation: Chain | None, seed: int = 0) -> npt.NDArray[Any]:
         """Return the whole LR image, measured or made."""
+        return self.low_told(degradation, seed)[0]
+
+    def low_told(self, degradation: Chain | None, seed: int = 0) -> tuple[npt.NDArray[Any], Suffered | None]:
+        """Return the whole LR image, measured or made, and its blur and noise if they are known."""
         if self.lr is not None:
-            return np.asarray(self.lr)
+            return np.asarray(self.lr), None
         if degradation is None:
             raise TrainingError(
                 f"{self.name or 'An HR image'} has no LR image beside it, and no degradation makes one."
             )
-        return lr_of(self.hr, degradation, seed)
+        return low_resolution_told(np.asarray(self.hr), degradation, np.random.default_rng(seed))
 
 
 def symmetry(image: npt.NDArray[Any], index: int) -> npt.NDArray[Any]:
@@ -65,8 +72,29 @@ def symmetry(image: npt.NDArray[Any], index: int) -> npt.NDArray[Any]:
     return turned[..., ::-1] if index >= 4 else turned
 
 
-class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
-    """LR/HR patch pairs of HR images and a degradation.
+def told(
+    conditions: Sequence[Condition],
+    suffered: Suffered | None,
+    fitted: FittedIntensity,
+    rng: np.random.Generator | None = None,
+) -> Tensor:
+    """Return what a network with ``conditions`` is told of an image, normalised, shape (number of conditions,).
+
+    With ``rng``, blur and noise are told a little wrong, as they will be once they are estimated.
+    """
+    values: dict[str, float] = {}
+    if suffered is not None:
+        # in a logarithm, noise is no longer affine: densities that were simulated have none
+        noise = (suffered.slope, suffered.intercept) if fitted.log_offset is None else (0.0, 0.0)
+        values = {"blur": suffered.blur, **noise_conditions(*noise, low=fitted.low, high=fitted.high)}
+        if rng is not None:
+            values["blur"] += rng.normal(0, BLUR_ERROR)
+            values["noise"] *= float(np.exp(rng.normal(0, NOISE_ERROR)))
+    return torch.tensor(normalised(conditions, values), dtype=torch.float32)
+
+
+class PatchDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """LR/HR patch pairs of HR images and a degradation, and what the network is told of each.
 
     Item ``i`` depends on ``seed`` and ``i`` alone, so a run that is resumed at item ``i`` goes on as if it
     had never stopped. The LR patch is degraded from an HR patch with a margin, so it equals the same
@@ -88,6 +116,8 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         Of the sampling; 8-fold symmetry.
     rounded
         Share of the patches whose LR side, if its HR image is of integers, is rounded to integers.
+    conditions
+        What the network is told.
 
     Attributes
     ----------
@@ -107,8 +137,9 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         seed: int = 0,
         augment: bool = True,
         rounded: float = 1.0,
+        conditions: Sequence[Condition] = (),
     ) -> None:
-        self.scale = scale
+        self.scale, self.conditions = scale, conditions
         need = lr_patch * self.scale
         self.planes = [p for p in planes if min(p.hr.shape) >= need]
         self.left_out = len(planes) - len(self.planes)
@@ -146,29 +177,57 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
             self._chains[index] = self.degradation.bound_to(np.asarray(self.planes[index].hr))
         return self._chains[index]
 
-    def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, item: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, item))
         index = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
         index = min(index, len(self.planes) - 1)
-        fitted = self.fitted(index)
-        for _ in range(DRAWS):
-            lr, hr = self._pair(index, rng)
-            if float(np.std(lr)) >= EMPTY * self._contrast[index]:
-                break
+        suffered: Suffered | None
+        if self.degradation is not None and self.degradation.family is not None and self.planes[index].lr is None:
+            lr, hr, suffered, fitted = self._member(index, rng)
+        else:
+            fitted = self.fitted(index)
+            for _ in range(DRAWS):
+                lr, hr, suffered = self._pair(index, rng)
+                if float(np.std(lr)) >= EMPTY * self._contrast[index]:
+                    break
         turn = int(rng.integers(8)) if self.augment else 0
         return (
             torch.from_numpy(np.ascontiguousarray(fitted.forward(symmetry(lr, turn))))[None],
             torch.from_numpy(np.ascontiguousarray(fitted.forward(symmetry(hr, turn))))[None],
+            told(self.conditions, suffered, fitted, rng),
         )
 
-    def _pair(self, index: int, rng: np.random.Generator) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Return a random LR patch and its HR patch, in image values."""
+    def _member(
+        self, index: int, rng: np.random.Generator
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Suffered, FittedIntensity]:
+        """Return a patch pair of a random member of the family, with intensities of its own."""
+        family = self.chain(index).family
+        assert family is not None
+        hr = self.planes[index].hr
+        if index not in self._contrast:
+            self._contrast[index] = float(np.std(regular_sample(np.asarray(hr))))
+
+        def cut(side: int) -> npt.NDArray[Any]:
+            side = min(side, *hr.shape)
+            for _ in range(DRAWS):
+                y, x = (int(rng.integers(0, n - side + 1)) for n in hr.shape)
+                window = np.asarray(hr[y : y + side, x : x + side])
+                if float(np.std(window)) >= EMPTY * self._contrast[index]:
+                    break
+            return window
+
+        margin = -(-self.chain(index).reach // self.scale)
+        lr, high, suffered, (low, up) = family.pair(cut, self.lr_patch, margin, rng)
+        return lr, high, suffered, FittedIntensity(low, up, self.intensity.lower, self.intensity.upper)
+
+    def _pair(self, index: int, rng: np.random.Generator) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Suffered | None]:
+        """Return a random LR patch and its HR patch, in image values, and what was done."""
         plane, s, n = self.planes[index], self.scale, self.lr_patch
         # the patch starts on the LR grid, so that every patch is a cut of one and the same LR image
         y, x = (int(rng.integers(0, size // s - n + 1)) for size in plane.hr.shape)
         if plane.lr is not None:
             hr = np.asarray(plane.hr[y * s : (y + n) * s, x * s : (x + n) * s])
-            return np.asarray(plane.lr[y : y + n, x : x + n]), hr
+            return np.asarray(plane.lr[y : y + n, x : x + n]), hr, None
         assert self.degradation is not None
         margin = -(-self.degradation.reach // s)
         top, left = min(margin, y), min(margin, x)
@@ -178,8 +237,9 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         columns = slice((x - left) * s, (x + n + right) * s)
         wide = np.asarray(plane.hr[rows, columns])
         rounded = self.rounded >= 1 or bool(rng.random() < self.rounded)
-        lr = low_resolution(wide, self.chain(index), rng, rounded=rounded)[top : top + n, left : left + n]
-        return lr, wide[top * s : (top + n) * s, left * s : (left + n) * s]
+        lr, suffered = low_resolution_told(wide, self.chain(index), rng, rounded=rounded)
+        hr = wide[top * s : (top + n) * s, left * s : (left + n) * s]
+        return lr[top : top + n, left : left + n], hr, suffered
 
 
 def lr_of(hr: Plane, degradation: Chain, seed: int = 0) -> npt.NDArray[np.floating]:

@@ -15,12 +15,18 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from napari_sr.degradations.suffered import Noisy, Spreads, Suffered, total_blur
 from napari_sr.errors import ConfigError, ImageError
 from napari_sr.registry import Registry
 
-__all__ = ["PRESETS", "Chain", "FloatImage", "Step", "degrade", "low_resolution", "make_degradation"]
+__all__ = [
+    "PRESETS", "Chain", "FloatImage", "Step", "Suffered", "degrade", "low_resolution", "low_resolution_told",
+    "make_degradation",
+]  # fmt: skip
 
 FloatImage = npt.NDArray[np.floating]
+#: variance of rounding to whole numbers (Widrow 1956)
+ROUNDING = 1 / 12
 
 
 class Step(Protocol):
@@ -34,6 +40,25 @@ class Bindable(Protocol):
     """A step that takes something from the whole image, e.g. its brightest value."""
 
     def bound_to(self, image: FloatImage) -> Step: ...
+
+
+@runtime_checkable
+class Family(Protocol):
+    """A step that is another one each time, and says which: see :mod:`napari_sr.degradations.microscope`."""
+
+    def draw(self, rng: np.random.Generator) -> Step: ...
+
+    def pair(
+        self, cut: Callable[[int], FloatImage], side: int, margin: int, rng: np.random.Generator
+    ) -> tuple[FloatImage, FloatImage, Suffered, tuple[float, float]]:
+        """Return an LR and an HR patch for training, what was done, and the limits of their intensities."""
+
+
+@runtime_checkable
+class ToldStep(Protocol):
+    """A step that is a whole degradation, and says what it does."""
+
+    def suffered(self) -> Suffered: ...
 
 
 @dataclass(frozen=True)
@@ -68,6 +93,34 @@ class Chain:
         sample = np.asarray(hr[::step, ::step]).astype(np.float32)
         steps = tuple(s.bound_to(sample) if isinstance(s, Bindable) else s for s in self.steps)
         return replace(self, steps=steps)
+
+    @property
+    def family(self) -> Family | None:
+        """The step that is drawn anew each time, if the chain is nothing else."""
+        return self.steps[0] if len(self.steps) == 1 and isinstance(self.steps[0], Family) else None
+
+    def drawn(self, rng: np.random.Generator) -> Chain:
+        """Return the chain with everything that is drawn by chance drawn, but for the noise itself."""
+        return replace(self, steps=tuple(s.draw(rng) if isinstance(s, Family) else s for s in self.steps))
+
+    def suffered(self) -> Suffered | None:
+        """Return the blur and noise of its LR images; None if they differ from one image to the next.
+
+        What is taken from a whole image must have been taken (:meth:`bound_to`).
+        """
+        spread, slope, intercept, factor = 0.0, 0.0, 0.0, 1
+        for step in self.steps:
+            if isinstance(step, ToldStep):
+                return step.suffered()
+            if getattr(step, "unpredictable", False):
+                return None
+            if isinstance(step, Spreads):
+                spread += step.spread * factor**2
+            if isinstance(step, Noisy):
+                added = step.variance(np.zeros(1, np.float32))
+                slope, intercept = slope + added[0], intercept + added[1]
+            factor = getattr(step, "scale", factor)  # behind the step that reduces, pixels are larger
+        return Suffered(total_blur(spread, self.scale), slope, intercept)
 
     def without_noise(self) -> Chain | None:
         """Return what the chain does on average; None if not even its blur is the same twice."""
@@ -109,13 +162,24 @@ def low_resolution(
     The LR image of an integer image is ``rounded`` and cut to the type's limits, as when it is stored. Without that,
     almost all of a blur could be undone, and what was learnt so turns the rounding of real images into patterns.
     """
+    return low_resolution_told(hr, chain, rng, rounded=rounded)[0]
+
+
+def low_resolution_told(
+    hr: npt.NDArray[np.generic], chain: Chain, rng: np.random.Generator, *, rounded: bool = True
+) -> tuple[FloatImage, Suffered | None]:
+    """Return what :func:`low_resolution` does, and the blur and noise of it; None if they cannot be told."""
     s = chain.scale
     cut = hr[: hr.shape[0] // s * s, : hr.shape[1] // s * s]
-    lr = np.asarray(chain.bound_to(cut)(np.asarray(cut, dtype=np.float32), rng), dtype=np.float32)
+    chain = chain.bound_to(cut).drawn(rng)
+    lr = np.asarray(chain(np.asarray(cut, dtype=np.float32), rng), dtype=np.float32)
+    suffered = chain.suffered()
     if not (rounded and hr.dtype.kind in "ui"):
-        return lr
+        return lr, suffered
     limits = np.iinfo(str(hr.dtype))
-    return np.clip(np.rint(lr), limits.min, limits.max)
+    if suffered is not None:
+        suffered = replace(suffered, intercept=suffered.intercept + ROUNDING)
+    return np.clip(np.rint(lr), limits.min, limits.max), suffered
 
 
 def degrade(hr: npt.NDArray[np.generic], name: str, scale: int, *, seed: int | None = 0) -> FloatImage:

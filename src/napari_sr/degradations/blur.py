@@ -13,12 +13,18 @@ from napari_sr.degradations import FloatImage
 
 @dataclass(frozen=True)
 class GaussianBlur:
-    """Gaussian blur with standard deviation ``sigma`` in HR pixels; borders are mirrored."""
+    """Gaussian blur with standard deviation ``sigma`` in HR pixels, cut off at ``truncate`` of it; mirrored borders."""
 
     sigma: float
+    truncate: float = 4.0
+
+    @property
+    def spread(self) -> float:
+        """Variance of its point-spread function, pixels squared."""
+        return self.sigma**2
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
-        return np.asarray(ndimage.gaussian_filter(image, self.sigma, mode="reflect"))
+        return np.asarray(ndimage.gaussian_filter(image, self.sigma, mode="reflect", truncate=self.truncate))
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,17 @@ class KernelBlur:
     """Convolution with a kernel; borders are mirrored."""
 
     kernel: npt.NDArray[np.float64]
+
+    @property
+    def spread(self) -> float:
+        """Variance of its point-spread function (mean of rows and columns), pixels squared.
+
+        That of a kernel with rings can come out negative: it sharpens rather than blurs, and counts as none.
+        """
+        reach = len(self.kernel) // 2
+        squares = np.arange(-reach, reach + 1) ** 2.0
+        rows, columns = squares @ self.kernel.sum(1), squares @ self.kernel.sum(0)
+        return max(float(rows + columns) / 2, 0.0)
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         return np.asarray(signal.oaconvolve(np.pad(image, len(self.kernel) // 2, "symmetric"), self.kernel, "valid"))

@@ -31,6 +31,11 @@ class GaussianNoise:
         """Return this step with the limits of a whole image."""
         return self if self.limits else replace(self, limits=_limits(image))
 
+    def variance(self, image: FloatImage) -> tuple[float, float]:
+        """Return (slope, intercept) of the variance at an image value: the same everywhere."""
+        low, high = self.bound_to(image).limits or (0.0, 1.0)
+        return 0.0, (self.share * (high - low)) ** 2
+
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         low, high = self.bound_to(image).limits or (0.0, 1.0)
         return np.asarray(image + rng.normal(0, self.share * (high - low), image.shape), dtype=np.float32)
@@ -58,6 +63,12 @@ class ShotAndReadNoise:
     def bound_to(self, image: FloatImage) -> ShotAndReadNoise:
         """Return this step with the limits of a whole image, so that its patches get the image's noise."""
         return self if self.limits else replace(self, limits=_limits(image))
+
+    def variance(self, image: FloatImage) -> tuple[float, float]:
+        """Return (slope, intercept): span / photons of (v - low), and the read noise."""
+        low, high = self.bound_to(image).limits or (0.0, 1.0)
+        slope = (high - low) / self.photons
+        return slope, (self.read * slope) ** 2 - slope * low
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         low, high = self.bound_to(image).limits or (0.0, 1.0)

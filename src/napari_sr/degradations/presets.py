@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from napari_sr.degradations import PRESETS, Chain
 from napari_sr.degradations.blur import GaussianBlur
+from napari_sr.degradations.microscope import TRUNCATED, WIDEST, AnyMicroscope
 from napari_sr.degradations.noise import ShotAndReadNoise
 from napari_sr.degradations.resample import BilinearDown, BlockMean, InLogDensity
 from napari_sr.degradations.second_order import KERNEL, SecondOrder
@@ -60,3 +64,25 @@ def second_order(scale: int) -> Chain:
     Measured pairs, or the degradation that an instrument really has, train better models.
     """
     return Chain("second-order", scale, (SecondOrder(scale),), random=True, reach=KERNEL * (1 + scale))
+
+
+@PRESETS.register(
+    "microscope",
+    title="Any electron microscope (random blur, pixels, noise; the network is told)",
+    reference="napari_sr.degradations.microscope",
+)
+def microscope(scale: int) -> Chain:
+    """A random member of the family for every patch: for a model that helps with any image of its kind."""
+    reach = math.ceil(TRUNCATED * WIDEST * scale)
+    return Chain("microscope", scale, (AnyMicroscope(scale),), random=True, reach=reach)
+
+
+@PRESETS.register(
+    "light-microscope",
+    title="Any light microscope (random blur, pixels, noise; the network is told)",
+    reference="napari_sr.degradations.microscope",
+)
+def light_microscope(scale: int) -> Chain:
+    """As ``microscope``, for images in which bright is never dark: fluorescence."""
+    chain = microscope(scale)
+    return replace(chain, name="light-microscope", steps=(AnyMicroscope(scale, inverts=False),))

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from napari_sr.degradations import FloatImage
+from napari_sr.degradations.suffered import pixel_spread
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class BlockMean:
     """Mean of scale x scale blocks."""
 
     scale: int
+
+    @property
+    def spread(self) -> float:
+        """Variance of the pixel's area, HR pixels squared."""
+        return pixel_spread(self.scale)
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         s = self.scale
@@ -36,6 +42,11 @@ class BilinearDown:
 
     scale: int
 
+    @property
+    def spread(self) -> float:
+        """Variance of the mean of two neighbours, or of one pixel, HR pixels squared."""
+        return 0.0 if self.scale % 2 else 0.25
+
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         low, high = (self.scale - 1) // 2, self.scale // 2
         rows = (image[low :: self.scale] + image[high :: self.scale]) / 2
@@ -52,10 +63,36 @@ class BicubicDown:
 
     scale: int
 
+    @property
+    def spread(self) -> float:
+        """0: the cubic kernel keeps frequencies nearly as they are up to its limit."""
+        return 0.0
+
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         height, width = image.shape
         whole = Image.fromarray(np.asarray(image, np.float32))
         return np.asarray(whole.resize((width // self.scale, height // self.scale), Image.Resampling.BICUBIC))
+
+
+@dataclass(frozen=True)
+class PointSampling:
+    """One HR pixel of each LR pixel: a scan of fewer points with the same spot.
+
+    With an even scale no HR pixel lies at the centre of an LR pixel: ``before`` (rows, columns) takes the one before
+    it, half an HR pixel off, instead of the one behind it.
+    """
+
+    scale: int
+    before: tuple[bool, bool] = (True, True)
+
+    @property
+    def spread(self) -> float:
+        """A point blurs nothing."""
+        return 0.0
+
+    def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
+        top, left = ((self.scale - 1) // 2 if before else self.scale // 2 for before in self.before)
+        return np.asarray(image[top :: self.scale, left :: self.scale])
 
 
 @dataclass(frozen=True)
@@ -68,6 +105,11 @@ class InLogDensity:
 
     step: BlockMean
     offset: float = 2e-2
+
+    @property
+    def spread(self) -> float:
+        """That of the step."""
+        return self.step.spread
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         logged = np.log10(np.maximum(image, 0) + self.offset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,12 +83,14 @@ def choose(device: str = "auto", precision: str = "auto") -> Target:
     return Target(device, precision)  # type: ignore[arg-type]
 
 
-def prepare(network: SRNetwork, target: Target) -> SRNetwork:
-    """Return a copy of ``network`` for inference on ``target``: folded, cast, channels last.
+def prepare(network: SRNetwork, target: Target, conditions: Mapping[str, float] | None = None) -> SRNetwork:
+    """Return a copy of ``network`` for inference on ``target``: told ``conditions``, folded, cast, channels last.
 
     Output heads and interpolations stay in float32.
     """
-    prepared = copy.deepcopy(network).eval().fold_for_inference()
+    prepared = copy.deepcopy(network).eval()
+    prepared.tell(conditions or {})
+    prepared = prepared.fold_for_inference()
     for parameter in prepared.parameters():
         parameter.requires_grad_(False)
     dtype = DTYPES[target.precision]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from napari_sr.data.dtypes import output_dtype
 from napari_sr.errors import ConfigError, ImageError, MemoryLimitError
 from napari_sr.inference.axes import Layout, guess_axes, looks_rgb
+from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.device import choose, prepare
 from napari_sr.inference.events import Event, Finished, Progress, Report
 from napari_sr.inference.planes import PlaneFits, read_plane
@@ -32,6 +33,7 @@ def iter_upscale(
     precision: str = "auto",
     tile: int | str = "auto",
     overlap: int | None = None,
+    conditions: Conditions | None = None,
     dtype: npt.DTypeLike | None = None,
     out: Any = None,
     should_stop: Callable[[], bool] | None = None,
@@ -54,6 +56,10 @@ def iter_upscale(
         Tile side in LR pixels, or ``auto``. What is given is never changed.
     overlap
         Context in LR pixels on each side of a tile; from the model card if None.
+    conditions
+        What a network is told that can be told something: numbers by name, or ``"auto"`` for what is estimated from the
+        image, as what is left out is. For ``em-x4``: ``blur`` in LR pixels, ``noise`` in per cent of the image's
+        range, ``shot`` from -1 to 1.
     dtype
         Of the result; the input's if None. Integers are rounded and saturate at the type's limits.
     out
@@ -92,6 +98,7 @@ def iter_upscale(
         raise ImageError(f"out has shape {tuple(out.shape)}, but the result has {out_shape}.")
     target = choose(device, precision)
     network = prepare(model.network, target)
+    told = checked_conditions(model, conditions)
     given = None if tile == "auto" else int(tile)
     start = time.perf_counter()
     if out is None:
@@ -101,8 +108,8 @@ def iter_upscale(
             model, network, target, shape=layout.plane_shape, planes=layout.plane_count(), tile=given, overlap=overlap
         )
         tiling = yield from _as_progress(search, start)
-        run = Run(model, network, target, tiling, given is not None)
-        yield from _planes(run, image, layout, out, out_dtype)
+    run = Run(model, network, target, tiling, given is not None)
+    yield from _planes(run, image, layout, out, out_dtype, told, should_stop)
 
 
 def _as_progress(search: Generator[str, None, Tiling], start: float) -> Generator[Event, None, Tiling]:
@@ -116,19 +123,26 @@ def _as_progress(search: Generator[str, None, Tiling], start: float) -> Generato
         yield Progress(0.0, time.perf_counter() - start, 0.0, stage)
 
 
-def _planes(run: Run, image: Any, layout: Layout, out: Any, out_dtype: np.dtype[Any]) -> Generator[Event, None, None]:
+def _planes(
+    run: Run, image: Any, layout: Layout, out: Any, out_dtype: np.dtype[Any], told: Conditions,
+    should_stop: Callable[[], bool] | None,
+) -> Generator[Event, None, None]:  # fmt: skip
     """Super-resolve plane by plane."""
     model, start = run.model, time.perf_counter()
     fits = PlaneFits(image, layout, model)
+    conditions = PlaneConditions(image, layout, model, told, fits)
     done_megapixels = 0.0
     per_plane = math.prod(layout.plane_shape) * model.scale**2 / 1e6
     total_megapixels = per_plane * layout.plane_count()
     for index in layout.planes():
         plane = read_plane(image, layout, index)
-        for share in upscale_plane(run, plane, layout, index, out, out_dtype, fits, alpha=layout.is_alpha(index)):
-            done = done_megapixels + share * per_plane
-            yield Progress(done / total_megapixels, time.perf_counter() - start, done)
+        run.tell(conditions(index))
+        with interruptible(run.network, should_stop):
+            for share in upscale_plane(run, plane, layout, index, out, out_dtype, fits, alpha=layout.is_alpha(index)):
+                done = done_megapixels + share * per_plane
+                yield Progress(done / total_megapixels, time.perf_counter() - start, done)
         done_megapixels += per_plane
+    run.notes += conditions.notes()
     report = run.report(layout, time.perf_counter() - start, total_megapixels)
     yield Finished(image=out, report=report)
 
@@ -156,12 +170,13 @@ def upscale_window(
     columns: slice,
     device: str = "auto",
     precision: str = "auto",
+    conditions: Conditions | None = None,
 ) -> Finished:
     """Super-resolve a window of one plane, with the intensity transform of the whole image.
 
     Parameters
     ----------
-    image, model, axes, device, precision
+    image, model, axes, device, precision, conditions
         As in :func:`iter_upscale`.
     index
         Position along the axes other than Y, X and S, in their order.
@@ -179,6 +194,7 @@ def upscale_window(
     network = prepare(model.network, target)
     start = time.perf_counter()
     fits = PlaneFits(image, layout, model)
+    told = PlaneConditions(image, layout, model, checked_conditions(model, conditions), fits)
     others = [a for a in axes if a not in "YX"]
     samples = shape[axes.index("S")] if "S" in axes else 0
     dtype = output_dtype(np.dtype(image.dtype), None)
@@ -191,6 +207,7 @@ def upscale_window(
         out = np.empty(part.upscaled_shape(model.scale), dtype)
         tiling = choose_tiling(model, network, target, shape=part.plane_shape, planes=1, tile=None, overlap=None)
         run = Run(model, network, target, tiling, tile_given=False)
+        run.tell(told(full))
         fitted = partial(_constant, fits(full))
         for _ in upscale_plane(run, plane, part, (), out, dtype, fitted, alpha=layout.is_alpha(full)):
             pass

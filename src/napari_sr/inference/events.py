@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -56,6 +57,7 @@ class Report:
     non_finite: int = 0
     tiles_redone: int = 0
     saturated: int = 0
+    conditions: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def sentence(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -38,6 +38,13 @@ class Run:
     tiles_redone: int = 0
     saturated: int = 0
     full_precision: SRNetwork | None = None
+    conditions: Mapping[str, float] = field(default_factory=dict)
+
+    def tell(self, conditions: Mapping[str, float]) -> None:
+        """Prepare the network for other conditions, if they are others."""
+        if conditions != self.conditions:
+            self.network = prepare(self.model.network, self.target, conditions)
+            self.conditions, self.full_precision = conditions, None
 
     def infer(self, lr: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Super-resolve one tile of network values; low precision that fails is redone in fp32."""
@@ -47,7 +54,7 @@ class Run:
             if not bool(torch.isfinite(sr).all()) and self.target.precision != "fp32":
                 if self.full_precision is None:
                     full = Target(self.target.device, "fp32")
-                    self.full_precision = prepare(self.model.network, full)
+                    self.full_precision = prepare(self.model.network, full, self.conditions)
                 sr = self.full_precision(tensor).float()
                 self.tiles_redone += 1
             if not bool(torch.isfinite(sr).all()):
@@ -71,7 +78,7 @@ class Run:
             precision=self.target.precision, tile=min(self.tiling.tile, max(layout.plane_shape)),
             halo=self.tiling.halo, blend=self.tiling.blend, planes=layout.plane_count(), seconds=seconds,
             megapixels=megapixels, non_finite=self.non_finite, tiles_redone=self.tiles_redone,
-            saturated=self.saturated, notes=tuple(notes),
+            saturated=self.saturated, conditions=self.conditions, notes=tuple(notes),
         )  # fmt: skip
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
+
+from napari_sr.conditions import Condition
 
 
 class SRNetwork(nn.Module, ABC):
@@ -22,6 +25,9 @@ class SRNetwork(nn.Module, ABC):
     pools_tile: ClassVar[bool] = False
     #: False for fixed interpolations, which have nothing to train
     trainable: ClassVar[bool] = True
+    #: what it can be told of an image; a network with conditions takes them as ``forward(lr, conditions)``, (N, number
+    #: of conditions), normalised, or as :meth:`tell` has fixed them
+    conditions: ClassVar[tuple[Condition, ...]] = ()
 
     name: str
     hyper_parameters: dict[str, Any]
@@ -36,6 +42,9 @@ class SRNetwork(nn.Module, ABC):
     @abstractmethod
     def halo(self) -> int:
         """Radius of the receptive field in LR pixels: an output pixel depends on no LR pixel further away."""
+
+    def tell(self, values: Mapping[str, float]) -> None:
+        """Fix what the image suffers from, by names of :attr:`conditions`; defaults where one is missing."""
 
     def fold_for_inference(self) -> SRNetwork:
         """Return a network that computes the same numbers with less memory traffic; may change ``self``."""

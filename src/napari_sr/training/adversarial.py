@@ -61,11 +61,12 @@ class AdversarialTraining(SRModule):
             pairs.append((optimizer, make_schedule(config.schedule, optimizer, rate, max(steps, 1))))
         return [optimizer for optimizer, _ in pairs], [schedule for _, schedule in pairs]
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> None:
-        lr, hr = batch
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_index: int) -> None:
+        lr, hr, conditions = batch
         step = self.global_step  # each step moves exactly one optimiser, so this counts batches
         which = 0 if self.is_generator_step(step) else 1
-        loss = self._generator_loss(lr, hr, step) if which == 0 else self._critic_loss(lr, hr, step)
+        loss_of = self._generator_loss if which == 0 else self._critic_loss
+        loss = loss_of(lr, hr, conditions, step)
         optimizer = self.optimizers()[which]
         optimizer.zero_grad()
         self.manual_backward(self.checked(loss))
@@ -83,8 +84,8 @@ class AdversarialTraining(SRModule):
             if isinstance(schedule, lr_scheduler.ReduceLROnPlateau):
                 schedule.step(float(self.trainer.callback_metrics["val_psnr"]))
 
-    def _generator_loss(self, lr: Tensor, hr: Tensor, step: int) -> Tensor:
-        sr = self.network(images_last(lr))
+    def _generator_loss(self, lr: Tensor, hr: Tensor, conditions: Tensor, step: int) -> Tensor:
+        sr = self.run(self.network, images_last(lr), conditions)
         with torch.no_grad():
             self.log("train_loss", self.loss(sr, hr), sync_dist=True)  # the pixel loss alone, as in validation
         if step < self.settings.pixel_steps:
@@ -97,9 +98,9 @@ class AdversarialTraining(SRModule):
             self.log("adversarial_loss", fooled, sync_dist=True)
         return loss
 
-    def _critic_loss(self, lr: Tensor, hr: Tensor, step: int) -> Tensor:
+    def _critic_loss(self, lr: Tensor, hr: Tensor, conditions: Tensor, step: int) -> Tensor:
         with torch.no_grad():
-            sr = self.network(images_last(lr))
+            sr = self.run(self.network, images_last(lr), conditions)
         loss = self.adversarial_loss.critic(self.critic(hr), self.critic(sr))
         self.log("critic_loss", loss, sync_dist=True)
         if self.settings.gradient_penalty:

@@ -9,7 +9,6 @@ from typing import Any
 
 import lightning as L
 from filelock import Timeout
-from torch import nn
 
 from napari_sr.data.patches import PatchDataset
 from napari_sr.degradations import make_degradation
@@ -49,7 +48,7 @@ def fit(
     num_nodes: int = 1,
     on_event: Callable[[TrainProgress], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
-    on_network: Callable[[nn.Module], None] | None = None,
+    on_network: Callable[[SRNetwork], None] | None = None,
 ) -> Path:
     """Train and write ``folder/<name>.safetensors``, the curves and a report beside it.
 
@@ -215,15 +214,18 @@ def prepare(config: TrainConfig, *, resume: bool, reporter: Reporter) -> Task:
     patches = PatchDataset(
         planes=planes, degradation=degradation, scale=config.scale, intensity=intensity, lr_patch=config.lr_patch,
         length=config.steps * config.batch_size, seed=config.seed, augment=config.augment,
-        rounded=config.rounded,
+        rounded=config.rounded, conditions=start.network.conditions,
     )  # fmt: skip
-    whole = WholeImages(planes=validation, degradation=degradation, scale=config.scale, intensity=intensity, limit=128)
+    whole = WholeImages(
+        planes=validation, degradation=degradation, scale=config.scale, intensity=intensity, limit=128,
+        conditions=start.network.conditions,
+    )  # fmt: skip
     return Task(start.network, start.card, patches, whole)
 
 
 def write_model(module: SRModule, task: Task, path: Path, reporter: Reporter) -> None:
     """Write the model with what its card can say before anything is measured."""
-    network: SRNetwork = module.network if module.ema is None else module.ema.module  # type: ignore[assignment]
+    network = module.judged
     card = make_card(
         module.config, network, planes=len(task.patches.planes), steps=reporter.steps, minutes=reporter.total() / 60,
         start=task.start, device=device_title(str(module.device)),

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from napari_sr.conditions import Condition
 from napari_sr.data.disk_plane import open_planes
 from napari_sr.data.folders import image_files, matched_files
-from napari_sr.data.patches import Plane, Plane2D
+from napari_sr.data.patches import Plane, Plane2D, told
 from napari_sr.degradations import Chain
 from napari_sr.errors import TrainingError
 from napari_sr.evaluation.grids import reliable_shift
@@ -186,30 +187,43 @@ def split_plane(plane: Plane2D, *, scale: int, lr_patch: int) -> tuple[list[Plan
     return [part(0, trained)], [part(start, length)]
 
 
-class WholeImages(Dataset[tuple[Tensor, Tensor, Tensor, Tensor]]):
+#: LR and HR image, bicubic upscaling, data range, and what the network is told
+Whole = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+
+
+class WholeImages(Dataset[Whole]):
     """Validation: each image's centre, at most ``limit`` LR pixels a side, with its bicubic upscaling and data range.
 
     All in network values; the data range is that of PSNR elsewhere, 255 grey levels of 8-bit images and otherwise the
-    range of the image, so that curves show the figures that the finished model is measured to have.
+    range of the image, so that curves show the figures that the finished model is measured to have. A network with
+    ``conditions`` is told what its images suffered, exactly.
 
-    Of many images, ``MOST`` are taken, spread evenly: a stack of a thousand planes must not hold up its training.
+    Of many images, ``MOST`` are taken, spread evenly: a stack of a thousand planes must not hold up its training. They
+    are made once and kept.
     """
 
     def __init__(
-        self, *, planes: Sequence[Plane2D], degradation: Chain | None, scale: int, intensity: Intensity, limit: int
-    ) -> None:
+        self, *, planes: Sequence[Plane2D], degradation: Chain | None, scale: int, intensity: Intensity, limit: int,
+        conditions: Sequence[Condition] = (),
+    ) -> None:  # fmt: skip
         chosen = sorted({int(i) for i in np.linspace(0, len(planes) - 1, min(MOST, len(planes)))})
         self.planes = [planes[i] for i in chosen]
-        self.degradation, self.intensity = degradation, intensity
+        self.degradation, self.intensity, self.conditions = degradation, intensity, conditions
         self.limit, self.scale = limit, scale
         self.bicubic = Bicubic(scale=scale)
+        self._made: dict[int, Whole] = {}
 
     def __len__(self) -> int:
         return len(self.planes)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def __getitem__(self, index: int) -> Whole:
+        if index not in self._made:
+            self._made[index] = self._make(index)
+        return self._made[index]
+
+    def _make(self, index: int) -> Whole:
         hr, s = self.planes[index].hr, self.scale
-        lr = self.planes[index].low(self.degradation, seed=index)
+        lr, suffered = self.planes[index].low_told(self.degradation, seed=index)
         fitted = self.intensity.fit(lr)
         start = [max(0, (n - self.limit) // 2) for n in lr.shape]
         size = [min(n, self.limit) for n in lr.shape]
@@ -219,7 +233,8 @@ class WholeImages(Dataset[tuple[Tensor, Tensor, Tensor, Tensor]]):
         hr_tensor = torch.from_numpy(np.ascontiguousarray(fitted.forward(target)))[None]
         grey = hr.dtype == np.uint8 and fitted.log_offset is None
         span = 255 * fitted.gain if grey else float(hr_tensor.max() - hr_tensor.min()) or 1.0
-        return lr_tensor, hr_tensor, self.bicubic(lr_tensor[None])[0], torch.tensor(span)
+        bicubic = self.bicubic(lr_tensor[None])[0]
+        return lr_tensor, hr_tensor, bicubic, torch.tensor(span), told(self.conditions, suffered, fitted)
 
 
 class FromItem(Sampler[int]):
@@ -258,7 +273,7 @@ def _process() -> tuple[int, int]:
     return 0, 1
 
 
-class ResumableLoader(DataLoader[tuple[Tensor, Tensor]]):
+class ResumableLoader(DataLoader[tuple[Tensor, Tensor, Tensor]]):
     """Tells Lightning that a run may be resumed in the middle: the sampler begins where it stopped."""
 
     def state_dict(self) -> dict[str, Any]:

@@ -56,14 +56,21 @@ class SRModule(L.LightningModule):
             self.ema = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
             self.ema.requires_grad_(False)  # several devices would wait for its gradients
 
-    def forward(self, lr: Tensor) -> Tensor:
-        sr: Tensor = self.judged(lr)
+    def forward(self, lr: Tensor, conditions: Tensor) -> Tensor:
+        return self.run(self.judged, lr, conditions)
+
+    def run(self, network: SRNetwork, lr: Tensor, conditions: Tensor) -> Tensor:
+        """Super-resolve a batch with a network, telling it what it can be told."""
+        sr: Tensor = network(lr, conditions) if network.conditions else network(lr)
         return sr
 
     @property
-    def judged(self) -> nn.Module:
+    def judged(self) -> SRNetwork:
         """The network that is validated and kept."""
-        return self.network if self.ema is None else self.ema
+        if self.ema is None:
+            return self.network
+        averaged: SRNetwork = self.ema.module  # type: ignore[assignment]
+        return averaged
 
     def content_loss(self, sr: Tensor, hr: Tensor, pixel_weight: float = 1.0) -> Tensor:
         """Return the weighted pixel loss and the further losses."""
@@ -100,9 +107,9 @@ class SRModule(L.LightningModule):
                 lower_rates(optimizer, config.scheduler, wanted / self._restored_factor)
             self._restored_factor = wanted
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor, Tensor], batch_index: int) -> None:
-        lr, hr, bicubic, data_range = batch
-        sr = self.judged(lr).float()
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor, Tensor, Tensor], batch_index: int) -> None:
+        lr, hr, bicubic, data_range, conditions = batch
+        sr = self.run(self.judged, lr, conditions).float()
         self.log("val_psnr", _psnr(sr, hr, data_range), on_epoch=True, batch_size=1, sync_dist=True)
         self.log("val_bicubic", _psnr(bicubic, hr, data_range), on_epoch=True, batch_size=1, sync_dist=True)
         self.log("val_loss", self.loss(sr, hr), on_epoch=True, batch_size=1, sync_dist=True)

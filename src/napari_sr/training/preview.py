@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 
 from napari_sr.data.disk_plane import DiskPlane
-from napari_sr.data.patches import Plane2D
-from napari_sr.degradations import Chain
+from napari_sr.data.patches import Plane2D, told
+from napari_sr.degradations import Chain, Suffered
 from napari_sr.intensity import FittedIntensity, Intensity
+from napari_sr.networks import SRNetwork
 
 Plane = npt.NDArray[Any]
 
@@ -58,14 +58,15 @@ class PatchPreview:
     ) -> None:
         self._read = plane
         self.degradation, self.intensity, self.scale, self.side = degradation, intensity, scale, side
-        self._known: tuple[int, Plane, Plane | DiskPlane, FittedIntensity] | None = None  # number, LR, HR, intensity
+        # number, LR, HR, intensity, and what was done to the LR image
+        self._known: tuple[int, Plane, Plane | DiskPlane, FittedIntensity, Suffered | None] | None = None
 
-    def __call__(self, network: nn.Module, place: Place) -> Pictures:
+    def __call__(self, network: SRNetwork, place: Place) -> Pictures:
         if self._known is None or self._known[0] != place.plane:
             plane = self._read(place.plane)
-            lr = plane.low(self.degradation, seed=place.plane)
-            self._known = (place.plane, lr, plane.hr, self.intensity.fit(lr))
-        _, lr, hr, fitted = self._known
+            lr, suffered = plane.low_told(self.degradation, seed=place.plane)
+            self._known = (place.plane, lr, plane.hr, self.intensity.fit(lr), suffered)
+        _, lr, hr, fitted, suffered = self._known
         row, column = (
             min(max(0, start), max(0, n - self.side))
             for start, n in zip((place.row, place.column), lr.shape, strict=True)
@@ -74,7 +75,9 @@ class PatchPreview:
         s, (height, width) = self.scale, part.shape
         device = next(network.parameters()).device
         tensor = torch.from_numpy(np.ascontiguousarray(fitted.forward(part)))[None, None].to(device)
+        conditions = told(network.conditions, suffered, fitted)[None].to(device)
         with torch.no_grad():
-            sr = network(tensor)[0, 0].float().cpu().numpy()
+            result = network(tensor, conditions) if network.conditions else network(tensor)
+        sr = result[0, 0].float().cpu().numpy()
         target = np.asarray(hr[row * s : (row + height) * s, column * s : (column + width) * s])
         return Pictures(Place(place.plane, row, column), part, fitted.inverse(sr), target)

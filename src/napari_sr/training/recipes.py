@@ -26,6 +26,12 @@ RECIPES.register("wgan-gp", title="WGAN-GP: sharp, may invent", reference="thesi
         "lr_patch": 32, "batch_size": 8, "steps": 108_000, "adversarial": {},
     }
 )  # fmt: skip
+RECIPES.register("adaptive", title="Any microscope: told blur and noise, fast and faithful")(
+    {
+        "network": "adaptive", "loss": "l1", "degradation": "microscope", "learning_rate": 1e-3, "betas": (0.9, 0.99),
+        "ema": 0.999, "lr_patch": 48, "batch_size": 8, "steps": 10_000,
+    }
+)  # fmt: skip
 RECIPES.register("wgan-pixel", title="WGAN generator, pixel loss only: fast and faithful")(
     {"network": "wgan", "loss": "l1", "intensity": TANH, "learning_rate": 5e-4, "lr_patch": 32, "batch_size": 8}
 )

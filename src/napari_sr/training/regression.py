@@ -13,9 +13,9 @@ from napari_sr.training.optimizers import make_optimizer, make_schedule
 class Regression(SRModule):
     """Minimise the losses between network output and HR patch."""
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
-        lr, hr = batch
-        loss = self.checked(self.content_loss(self.network(images_last(lr)), hr))
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_index: int) -> Tensor:
+        lr, hr, conditions = batch
+        loss = self.checked(self.content_loss(self.run(self.network, images_last(lr), conditions), hr))
         self.log("train_loss", loss, sync_dist=True)
         return loss
 

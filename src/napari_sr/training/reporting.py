@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
-from torch import nn
 
 from napari_sr.errors import Cancelled, TrainingError
+from napari_sr.networks import SRNetwork
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.history import History
 from napari_sr.training.module import NonFiniteLoss, SRModule
@@ -85,7 +85,7 @@ class Reporter(Callback):
         config: TrainConfig,
         on_event: Callable[[TrainProgress], None],
         should_stop: Callable[[], bool],
-        on_network: Callable[[nn.Module], None] | None = None,
+        on_network: Callable[[SRNetwork], None] | None = None,
     ) -> None:
         self.config = config
         self.every = min(LONGEST_REPORT, max(1, config.steps // REPORTS))

@@ -13,10 +13,11 @@ from napari_sr.errors import ConfigError, TrainingError
 from napari_sr.intensity import Intensity
 from napari_sr.model import Model, ModelCard
 from napari_sr.networks import SRNetwork, create_network
+from napari_sr.networks.filter_bank import FilterBank
 from napari_sr.networks.wiener import WienerFilter
 from napari_sr.store import load_model
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.wiener import fit_wiener
+from napari_sr.training.wiener import Cuts, fit_bank, fit_wiener
 
 #: images that linear filters are fitted on
 IMAGES = 32
@@ -33,14 +34,14 @@ class Start:
     card
         Of the model that it comes from; None for new weights.
     fresh_filters
-        Linear filters in it that have no weights yet.
+        Linear filters, and banks of them, that have no weights yet.
     note
         A sentence on what was changed; empty if nothing was.
     """
 
     network: SRNetwork
     card: ModelCard | None
-    fresh_filters: list[WienerFilter]
+    fresh_filters: list[WienerFilter | FilterBank]
     note: str = ""
 
 
@@ -102,7 +103,7 @@ def _adapted(model: Model, scale: int) -> Start:
     filters = [
         module
         for prefix, module in network.named_modules()
-        if isinstance(module, WienerFilter) and any(key.startswith(prefix) for key in fresh)
+        if isinstance(module, WienerFilter | FilterBank) and any(key.startswith(prefix) for key in fresh)
     ]
     return Start(network.train(), model.card, filters, " ".join(notes))
 
@@ -119,26 +120,28 @@ def _one_channel(weight: Tensor, shape: Size) -> Tensor:
     return weight
 
 
-def _filters(network: SRNetwork) -> list[WienerFilter]:
-    return [m for m in network.modules() if isinstance(m, WienerFilter)]
+def _filters(network: SRNetwork) -> list[WienerFilter | FilterBank]:
+    return [m for m in network.modules() if isinstance(m, WienerFilter | FilterBank)]
 
 
 def start_filters(
-    filters: Sequence[WienerFilter],
+    filters: Sequence[WienerFilter | FilterBank],
     planes: Sequence[Plane2D],
     degradation: Chain | None,
     intensity: Intensity,
     scale: int,
     check_stop: Callable[[], None],
 ) -> None:
-    """Start linear filters as the Wiener filter of (at most 32 of) the training images."""
-    fitted = fit_wiener(
-        planes[:: -(-len(planes) // IMAGES)],
-        degradation=degradation,
-        intensity=intensity,
-        scale=scale,
-        kernel_size=filters[0].kernel_size,
-        check_stop=check_stop,
-    )
-    for one in filters:
-        one.load_state_dict(fitted.state_dict())
+    """Start filters as the Wiener filter of (at most 32 of) the training images, banks as those of all noises."""
+    single = [f for f in filters if isinstance(f, WienerFilter)]
+    if single:
+        fitted = fit_wiener(
+            planes[:: -(-len(planes) // IMAGES)], degradation=degradation, intensity=intensity, scale=scale,
+            kernel_size=single[0].kernel_size, check_stop=check_stop,
+        )  # fmt: skip
+        for one in single:
+            one.load_state_dict(fitted.state_dict())
+    for bank in filters:
+        if isinstance(bank, FilterBank):
+            inverts = getattr(degradation.family, "inverts", False) if degradation is not None else False
+            fit_bank(bank, Cuts(planes, intensity), inverts=inverts, check_stop=check_stop)

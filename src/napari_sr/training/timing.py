@@ -26,20 +26,20 @@ from napari_sr.training.start import starting_network
 OVERHEAD = 1.15
 
 
-class _Noise(Dataset[tuple[Tensor, Tensor]]):
+class _Noise(Dataset[tuple[Tensor, Tensor, Tensor]]):
     """Pairs of patches of noise."""
 
-    def __init__(self, *, lr_patch: int, scale: int, length: int) -> None:
-        self.lr_patch, self.scale, self.length = lr_patch, scale, length
+    def __init__(self, *, lr_patch: int, scale: int, length: int, conditions: int) -> None:
+        self.lr_patch, self.scale, self.length, self.conditions = lr_patch, scale, length, conditions
 
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, item: int) -> tuple[Tensor, Tensor, Tensor]:
         drawn = torch.Generator().manual_seed(item)
         side = self.lr_patch * self.scale
         hr = torch.rand(1, side, side, generator=drawn)
-        return hr[:, :: self.scale, :: self.scale].clone(), hr
+        return hr[:, :: self.scale, :: self.scale].clone(), hr, torch.zeros(self.conditions)
 
 
 class _Clock(Callback):
@@ -95,7 +95,10 @@ def seconds_per_step(
     network = starting_network(config).network
     kind = Regression if rival is None else AdversarialTraining
     module = kind(network=network, config=config).to(memory_format=torch.channels_last)
-    noise = _Noise(lr_patch=config.lr_patch, scale=config.scale, length=config.batch_size * 10_000)
+    noise = _Noise(
+        lr_patch=config.lr_patch, scale=config.scale, length=config.batch_size * 10_000,
+        conditions=len(network.conditions),
+    )  # fmt: skip
     with quiet_lightning(), tempfile.TemporaryDirectory() as folder:
         trainer = L.Trainer(
             accelerator=device, devices=1, precision=lightning_precision(config.precision, device), max_steps=10_000,

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
 from napari_sr.data.patches import Plane2D
-from napari_sr.degradations import Chain
+from napari_sr.degradations import Chain, FloatImage
+from napari_sr.degradations.blur import GaussianBlur
+from napari_sr.degradations.microscope import TRUNCATED, fitted_limits, limits_of, reduced, vary
+from napari_sr.degradations.resample import BilinearDown, BlockMean, PointSampling
 from napari_sr.intensity import Intensity
 from napari_sr.networks import create_network
+from napari_sr.networks.filter_bank import FilterBank
 from napari_sr.networks.wiener import WienerFilter
 
 #: LR rows taken at a time
@@ -62,3 +69,117 @@ def fit_wiener(
     assert isinstance(network, WienerFilter)
     network.taps.data.copy_(solution.float())
     return network
+
+
+class Cuts:
+    """Random squares of random planes, with limits of 0 and 1 in each plane.
+
+    Parameters
+    ----------
+    planes
+        HR images, drawn by weight and size as in training.
+    intensity
+        A model of densities sees their logarithm.
+    """
+
+    def __init__(self, planes: Sequence[Plane2D], intensity: Intensity) -> None:
+        self.planes, self.intensity = planes, intensity
+        weights = np.array([p.weight * p.hr.size for p in planes], dtype=np.float64)
+        self.cumulative = np.cumsum(weights / weights.sum())
+        self._limits: dict[int, tuple[float, float]] = {}
+
+    def __call__(self, rng: np.random.Generator) -> Callable[[int], FloatImage]:
+        index = min(int(np.searchsorted(self.cumulative, rng.random(), side="right")), len(self.planes) - 1)
+        plane = self.planes[index].hr
+        if index not in self._limits:
+            self._limits[index] = limits_of(self._logged(np.asarray(plane)))
+        low, high = self._limits[index]
+
+        def cut(side: int) -> FloatImage:
+            side = min(side, *plane.shape)
+            y, x = (int(rng.integers(0, n - side + 1)) for n in plane.shape)
+            window = self._logged(np.asarray(plane[y : y + side, x : x + side]))
+            return np.asarray((window - low) / max(high - low, 1e-6), dtype=np.float32)
+
+        return cut
+
+    def _logged(self, values: npt.NDArray[Any]) -> FloatImage:
+        values = values.astype(np.float32)
+        return np.log10(np.maximum(values, 0) + self.intensity.offset) if self.intensity.kind == "log" else values
+
+
+#: patches that each blur of a bank of filters is fitted on, and their side in LR pixels
+BANK_PATCHES, BANK_SIDE = 240, 64
+
+
+def fit_bank(
+    bank: FilterBank,
+    cuts: Callable[[np.random.Generator], Callable[[int], FloatImage]],
+    *,
+    inverts: bool = True,
+    seed: int = 0,
+    ridge: float = 1e-8,
+    check_stop: Callable[[], None] = lambda: None,
+) -> None:
+    """Fit the linear filters of every blur and noise of a bank, in place.
+
+    For each blur, normal equations A = sum a a^T and B = sum a b^T as in :func:`fit_wiener` are gathered on patches
+    without noise; white noise of variance σ² adds σ² to every a a^T on average, so that
+
+        W(blur, σ) = (A / n + σ² I)^-1 B / n
+
+    for all noises of the grid.
+
+    Parameters
+    ----------
+    bank
+        Its taps are set.
+    cuts
+        Returns for each patch how to cut a square with at most that many pixels a side out of a random HR image whose
+        limits are 0 and 1.
+    inverts, seed
+        As in training.
+    ridge
+        Smallest σ², for blurs that leave nothing of some frequencies.
+    check_stop
+        Called now and then, and may raise.
+    """
+    k, s = bank.kernel_size, bank.scale
+    for row, blur in enumerate(bank.blurs):
+        rng = np.random.default_rng((seed, row))
+        gram = torch.zeros(k * k, k * k, dtype=torch.float64)
+        cross = torch.zeros(k * k, s * s, dtype=torch.float64)
+        count = 0
+        for _ in range(BANK_PATCHES):
+            check_stop()
+            lr, hr = blurred_pair(cuts(rng), blur, scale=s, side=BANK_SIDE, inverts=inverts, rng=rng)
+            x = torch.from_numpy(lr)[None, None]
+            columns = F.unfold(x, k)[0].double()  # (k^2, inner pixels)
+            inner = slice(k // 2 * s, (BANK_SIDE - k // 2) * s)
+            under = F.pixel_unshuffle(torch.from_numpy(hr[inner, inner])[None, None], s).double()
+            gram += columns @ columns.T
+            cross += columns @ under.reshape(s * s, -1).T
+            count += columns.shape[1]
+        for column, noise in enumerate(bank.noises):
+            damped = gram / count + max((noise / 100) ** 2, ridge) * torch.eye(k * k, dtype=torch.float64)
+            taps = torch.linalg.solve(damped, cross / count).T
+            bank.taps.data[row * bank.num_noises + column] = taps.float()
+
+
+def blurred_pair(
+    cut: Callable[[int], FloatImage], blur: float, *, scale: int, side: int, inverts: bool, rng: np.random.Generator
+) -> tuple[FloatImage, FloatImage]:
+    """Return an LR patch without noise whose blur in all is ``blur`` LR pixels, and its HR patch, in network values."""
+    wanted = (blur * scale) ** 2
+    points = PointSampling(scale, (bool(rng.integers(2)), bool(rng.integers(2))))
+    samplings: list[BlockMean | BilinearDown | PointSampling] = [BlockMean(scale), BilinearDown(scale), points]
+    possible = [step for step in samplings if step.spread <= wanted]
+    sampling = possible[0] if len(possible) == 3 and rng.random() < 0.5 else possible[int(rng.integers(len(possible)))]
+    margin = math.ceil(TRUNCATED * blur) + 1
+    whole = (side + 2 * margin) * scale
+    hr, low, high, *_ = vary(reduced(cut(round(whole * rng.uniform(1, 2))), whole), inverts, rng)
+    low, high = fitted_limits(low, high, rng)
+    hr = (hr - np.float32(low)) / np.float32(high - low)
+    lr = sampling(GaussianBlur(math.sqrt(wanted - sampling.spread), truncate=TRUNCATED)(hr, rng), rng)
+    inner = slice(margin * scale, (margin + side) * scale)
+    return lr[margin : margin + side, margin : margin + side], hr[inner, inner]

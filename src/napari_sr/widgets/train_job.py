@@ -15,9 +15,8 @@ from napari_sr.errors import Cancelled, ImageError, TrainingError
 from napari_sr.inference.axes import Layout
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from napari_sr.data.patches import Plane2D
+    from napari_sr.networks import SRNetwork
     from napari_sr.training import TrainConfig
     from napari_sr.training.preview import Pictures, Place
 
@@ -196,7 +195,7 @@ def iter_run(
     yield Started(config, folder, history, None if layers else np.asarray(plane(0).hr))
 
     def run(on_event: Callable[[Any], None]) -> Path:
-        def on_network(network: nn.Module) -> None:
+        def on_network(network: SRNetwork) -> None:
             pictures: Pictures = preview(network, place())
             on_event(pictures)
 

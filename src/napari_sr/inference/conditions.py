@@ -1,0 +1,134 @@
+"""What a network is told of an image: given by the user, or estimated from the image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_sr.conditions import Condition, noise_conditions
+from napari_sr.errors import ConfigError
+from napari_sr.estimation import estimate
+from napari_sr.inference.axes import Layout
+from napari_sr.inference.planes import PlaneFits, read_plane
+from napari_sr.intensity import FittedIntensity
+from napari_sr.model import Model
+
+#: a number, or "auto" for what is estimated
+Conditions = Mapping[str, float | str]
+
+AUTO = "auto"
+#: side of the squares of a large plane that blur and noise are estimated from
+SQUARE = 512
+
+
+def checked_conditions(model: Model, given: Conditions | None) -> Conditions:
+    """Return a value for every condition of a model: what was given, or ``auto``.
+
+    Raises
+    ------
+    ConfigError
+        If the model cannot be told one of them, or it is no number.
+    """
+    known = {c.name: c for c in model.network.conditions}
+    for name, value in (given or {}).items():
+        if name not in known:
+            able = f"only {', '.join(known)}" if known else "nothing"
+            raise ConfigError(f"{name}: {model.card.name} can be told {able} of an image.")
+        if value != AUTO and not (isinstance(value, int | float) and math.isfinite(value)):
+            raise ConfigError(f"{name} must be a number or auto, not {value!r}.")
+    return dict.fromkeys(known, AUTO) | dict(given or {})
+
+
+def estimate_conditions(
+    conditions: Sequence[Condition], plane: npt.NDArray[Any], fitted: FittedIntensity
+) -> dict[str, float]:
+    """Estimate what a network can be told of a plane.
+
+    Parameters
+    ----------
+    conditions
+        Of the network.
+    plane
+        2-D, in image values.
+    fitted
+        The intensity transform of the whole image: noise counts in its range.
+
+    Returns
+    -------
+    dict
+        Values by name, within the limits of the conditions.
+    """
+    if fitted.log_offset is None:
+        image, low, high = plane, fitted.low, fitted.high
+    else:  # noise is what it is where the network sees it
+        image, low, high = fitted.forward(plane), fitted.lower, fitted.upper
+    found = estimate(image)
+    values = {"blur": found.blur.sigma}
+    values |= noise_conditions(found.noise.slope, found.noise.intercept, low=low, high=high)
+    return {c.name: c.clipped(values[c.name]) for c in conditions}
+
+
+class PlaneConditions:
+    """Conditions of every plane: those that were given, the others estimated once a channel.
+
+    Planes of a stack and times of a movie share what is estimated from the middle one of them, so that no plane looks
+    different for reasons of its own.
+    """
+
+    def __init__(self, image: Any, layout: Layout, model: Model, given: Conditions, fits: PlaneFits) -> None:
+        self.image, self.layout, self.fits = image, layout, fits
+        self.conditions = model.network.conditions
+        self.given = given
+        self.wanted = [c for c in self.conditions if given[c.name] == AUTO]
+        self._known: dict[int, dict[str, float]] = {}  # by channel
+
+    def __call__(self, index: tuple[int, ...]) -> dict[str, float]:
+        """Return the conditions of the plane at ``index``."""
+        if not self.conditions:
+            return {}
+        others = [a for a in self.layout.axes if a not in "YX"]
+        channel = index[others.index("C")] if "C" in others else 0
+        if channel not in self._known:
+            numbers = {c.name: float(self.given[c.name]) for c in self.conditions if c not in self.wanted}
+            self._known[channel] = self._estimated(channel, others) | numbers
+        return self._known[channel]
+
+    def notes(self) -> list[str]:
+        """Return sentences on what was estimated, for the report."""
+        if not self.wanted:
+            return []
+        return [f"Estimated: {in_words(self.conditions, values)}" for values in self._known.values()]
+
+    def _estimated(self, channel: int, others: list[str]) -> dict[str, float]:
+        if not self.wanted:
+            return {}
+        lengths = dict(zip(self.layout.axes, self.layout.shape, strict=True))
+        middle = {"C": channel, "S": min(1, lengths.get("S", 1) - 1)}  # of colours, green
+        index = tuple(middle.get(a, lengths[a] // 2) for a in others)
+        square = _square(read_plane(self.image, self.layout, index), self.layout.plane_shape)
+        return estimate_conditions(self.wanted, square, self.fits(index)[0])
+
+
+def _square(plane: Any, shape: tuple[int, int]) -> npt.NDArray[Any]:
+    """Return a plane, or of a large one the square with the most contrast among nine."""
+    if max(shape) <= 2 * SQUARE:
+        return np.asarray(plane[slice(None), slice(None)])
+    squares = []
+    for share_y in (0.15, 0.5, 0.85):
+        for share_x in (0.15, 0.5, 0.85):
+            y, x = (
+                max(0, min(round(s * n) - SQUARE // 2, n - SQUARE))
+                for s, n in ((share_y, shape[0]), (share_x, shape[1]))
+            )
+            squares.append(np.asarray(plane[slice(y, y + SQUARE), slice(x, x + SQUARE)]))
+    return max(squares, key=lambda s: float(np.nan_to_num(np.std(s.astype(np.float32)))))
+
+
+def in_words(conditions: Sequence[Condition], values: Mapping[str, float]) -> str:
+    """Return what a network is told, for a person: ``blur 0.62 LR pixels, noise 3.1 % of the range``."""
+    told = [f"{c.name} {values[c.name]:.{c.decimals}f} {c.unit}".strip() for c in conditions if c.unit]
+    return ", ".join(told)
