@@ -52,6 +52,9 @@ class ModelCard:
         Smallest and largest **LR** pixel size of the training images, in ``pixel_unit``; empty if any.
     degradation
         Name of the degradation that made the LR images.
+    lr_images
+        What the LR images suffered: smallest and largest ``blur`` (LR pixels) and ``noise`` (per cent of the range),
+        as in :mod:`napari_sr.conditions`; empty if it is not known.
     training
         Provenance: data, loss, steps, batch, seed, versions, time.
     metrics
@@ -77,6 +80,7 @@ class ModelCard:
     pixel_size: tuple[float, ...] = ()
     pixel_unit: str = ""
     degradation: str = ""
+    lr_images: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: tuple[Mapping[str, Any], ...] = ()
     licence: str = ""
@@ -102,6 +106,7 @@ class ModelCard:
                 raise ModelError(f"Its card has unknown entries: {', '.join(unknown)}.")
             values["pixel_size"] = tuple(values.get("pixel_size", ()))
             values["metrics"] = tuple(values.get("metrics", ()))
+            values["lr_images"] = {k: (v[0], v[1]) for k, v in values.get("lr_images", {}).items()}
             return cls(**values)
         except (json.JSONDecodeError, TypeError, AttributeError) as error:
             raise ModelError(f"Its model card cannot be read ({error}).") from None

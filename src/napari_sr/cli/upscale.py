@@ -12,6 +12,19 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from napari_sr.errors import ImageError
 
 
+def given_conditions(**given: str) -> dict[str, float]:
+    """Return the numbers among options that are numbers or ``auto``; raises :class:`typer.BadParameter` for others."""
+    numbers = {}
+    for name, text in given.items():
+        if text == "auto":
+            continue
+        try:
+            numbers[name] = float(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is neither a number nor auto", param_hint=f"--{name}") from None
+    return numbers
+
+
 def command(
     inputs: Annotated[list[Path], typer.Argument(help="Images, or folders of images.", show_default=False)],
     model: Annotated[str, typer.Option("-m", "--model", help="Name of a model, or path of a model file.")],
@@ -26,6 +39,12 @@ def command(
     overlap: Annotated[
         int | None, typer.Option(help="Context around each tile in LR pixels. Default: from the model.")
     ] = None,
+    blur: Annotated[
+        str, typer.Option(help="For models that are told: how blurred the image is, in its pixels; or auto.")
+    ] = "auto",
+    noise: Annotated[
+        str, typer.Option(help="For models that are told: how noisy it is, in per cent of its range; or auto.")
+    ] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Super-resolve images with a model."""
@@ -37,6 +56,7 @@ def command(
     if tile != "auto" and not tile.isdigit():
         raise typer.BadParameter(f"{tile!r} is neither a number nor auto", param_hint="--tile")
     loaded = load_model(model)
+    told = given_conditions(blur=blur, noise=noise)
     # a folder may hold the results of an earlier run: those are not taken as inputs again
     done = f"_{loaded.card.name}"
     files = [f for path in inputs for f in image_files(path) if f == path or not f.stem.endswith(done)]
@@ -64,7 +84,7 @@ def command(
             task = bar.add_task(file.name, total=1.0, rate="")
             for event in iter_upscale_file(
                 file, target, loaded, axes=axes, device=device, precision=precision,
-                tile=tile if tile == "auto" else int(tile), overlap=overlap, overwrite=overwrite,
+                tile=tile if tile == "auto" else int(tile), overlap=overlap, overwrite=overwrite, conditions=told,
             ):  # fmt: skip
                 if isinstance(event, Finished):
                     summary = event.report.sentence()

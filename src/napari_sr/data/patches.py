@@ -16,6 +16,7 @@ from napari_sr.conditions import Condition, noise_conditions, normalised
 from napari_sr.data.disk_plane import DiskPlane
 from napari_sr.degradations import Chain, Suffered, low_resolution, low_resolution_told
 from napari_sr.errors import TrainingError
+from napari_sr.estimation import estimate
 from napari_sr.intensity import FittedIntensity, Intensity, regular_sample
 
 #: a 2-D image: in memory, mapped, or in its file
@@ -72,6 +73,13 @@ def symmetry(image: npt.NDArray[Any], index: int) -> npt.NDArray[Any]:
     return turned[..., ::-1] if index >= 4 else turned
 
 
+def described(found: Suffered, fitted: FittedIntensity) -> dict[str, float]:
+    """Return what an image suffered by the names of :mod:`napari_sr.conditions`."""
+    # in a logarithm, noise is no longer affine: densities that were simulated have none
+    noise = (found.slope, found.intercept) if fitted.log_offset is None else (0.0, 0.0)
+    return {"blur": found.blur, **noise_conditions(*noise, low=fitted.low, high=fitted.high)}
+
+
 def told(
     conditions: Sequence[Condition],
     suffered: Suffered | None,
@@ -84,9 +92,7 @@ def told(
     """
     values: dict[str, float] = {}
     if suffered is not None:
-        # in a logarithm, noise is no longer affine: densities that were simulated have none
-        noise = (suffered.slope, suffered.intercept) if fitted.log_offset is None else (0.0, 0.0)
-        values = {"blur": suffered.blur, **noise_conditions(*noise, low=fitted.low, high=fitted.high)}
+        values = described(suffered, fitted)
         if rng is not None:
             values["blur"] += rng.normal(0, BLUR_ERROR)
             values["noise"] *= float(np.exp(rng.normal(0, NOISE_ERROR)))
@@ -176,6 +182,18 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
         if index not in self._chains:
             self._chains[index] = self.degradation.bound_to(np.asarray(self.planes[index].hr))
         return self._chains[index]
+
+    def measured_ranges(self, most: int = 8) -> dict[str, tuple[float, float]]:
+        """Return the smallest and largest blur and noise of (at most ``most``) measured LR images, as estimated."""
+        pairs = [p for p in self.planes if p.lr is not None]
+        found = []
+        for plane in pairs[:: -(-len(pairs) // most) if pairs else 1]:
+            lr = np.asarray(plane.lr)
+            guess = estimate(lr)
+            suffered = Suffered(guess.blur.sigma, guess.noise.slope, guess.noise.intercept)
+            found.append(described(suffered, self.intensity.fit(lr)))
+        names = ("blur", "noise") if found else ()
+        return {name: (min(f[name] for f in found), max(f[name] for f in found)) for name in names}
 
     def __getitem__(self, item: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, item))

@@ -15,6 +15,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from napari_sr.conditions import noise_conditions
 from napari_sr.degradations.suffered import Noisy, Spreads, Suffered, total_blur
 from napari_sr.errors import ConfigError, ImageError
 from napari_sr.registry import Registry
@@ -47,6 +48,9 @@ class Family(Protocol):
     """A step that is another one each time, and says which: see :mod:`napari_sr.degradations.microscope`."""
 
     def draw(self, rng: np.random.Generator) -> Step: ...
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Return the limits of ``blur`` and ``noise`` over the family."""
 
     def pair(
         self, cut: Callable[[int], FloatImage], side: int, margin: int, rng: np.random.Generator
@@ -121,6 +125,19 @@ class Chain:
                 slope, intercept = slope + added[0], intercept + added[1]
             factor = getattr(step, "scale", factor)  # behind the step that reduces, pixels are larger
         return Suffered(total_blur(spread, self.scale), slope, intercept)
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Return the smallest and largest ``blur`` and ``noise`` (see :mod:`napari_sr.conditions`) of its LR images.
+
+        Noise in per cent of the range of an image that was not stored in integers. Empty if nothing is known.
+        """
+        if isinstance(self.family, Family):
+            return self.family.ranges()
+        suffered = self.bound_to(np.linspace(0, 1, 4, dtype=np.float32).reshape(2, 2)).suffered()
+        if suffered is None:
+            return {}
+        noise = noise_conditions(suffered.slope, suffered.intercept, low=0.0, high=1.0)["noise"]
+        return {"blur": (suffered.blur, suffered.blur), "noise": (noise, noise)}
 
     def without_noise(self) -> Chain | None:
         """Return what the chain does on average; None if not even its blur is the same twice."""

@@ -179,6 +179,11 @@ class AnyMicroscope:
         member = draw_member(self.scale, low=low, high=high, inverted=inverted, white=math.inf, rng=rng)
         return replace(member, rounded=False)  # as the image's own type does
 
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Return the limits of blur (LR pixels) and noise (per cent of the range)."""
+        widest = math.sqrt((WIDEST * self.scale) ** 2 + BlockMean(self.scale).spread)
+        return {"blur": (0.0, total_blur(widest**2, self.scale)), "noise": (0.0, 100 / SNR[0])}
+
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         return self.bound_to(image).draw(rng)(image, rng)
 

@@ -23,6 +23,8 @@ Conditions = Mapping[str, float | str]
 AUTO = "auto"
 #: side of the squares of a large plane that blur and noise are estimated from
 SQUARE = 512
+#: where they lie along each side
+PLACES = (0.15, 0.5, 0.85)
 
 
 def checked_conditions(model: Model, given: Conditions | None) -> Conditions:
@@ -94,7 +96,7 @@ class PlaneConditions:
         channel = index[others.index("C")] if "C" in others else 0
         if channel not in self._known:
             numbers = {c.name: float(self.given[c.name]) for c in self.conditions if c not in self.wanted}
-            self._known[channel] = self._estimated(channel, others) | numbers
+            self._known[channel] = self._estimated(channel) | numbers
         return self._known[channel]
 
     def notes(self) -> list[str]:
@@ -103,28 +105,36 @@ class PlaneConditions:
             return []
         return [f"Estimated: {in_words(self.conditions, values)}" for values in self._known.values()]
 
-    def _estimated(self, channel: int, others: list[str]) -> dict[str, float]:
+    def _estimated(self, channel: int) -> dict[str, float]:
         if not self.wanted:
             return {}
-        lengths = dict(zip(self.layout.axes, self.layout.shape, strict=True))
-        middle = {"C": channel, "S": min(1, lengths.get("S", 1) - 1)}  # of colours, green
-        index = tuple(middle.get(a, lengths[a] // 2) for a in others)
-        square = _square(read_plane(self.image, self.layout, index), self.layout.plane_shape)
+        index = middle_plane(self.layout, channel)
+        square = square_of(read_plane(self.image, self.layout, index), self.layout.plane_shape)
         return estimate_conditions(self.wanted, square, self.fits(index)[0])
 
 
-def _square(plane: Any, shape: tuple[int, int]) -> npt.NDArray[Any]:
+def middle_plane(layout: Layout, channel: int = 0) -> tuple[int, ...]:
+    """Return the index of the middle plane of a channel; of colours, the green one."""
+    lengths = {a: n for a, n in zip(layout.axes, layout.shape, strict=True) if a not in "YX"}
+    fixed = {"C": channel, "S": 1}
+    return tuple(fixed.get(a, n // 2) for a, n in lengths.items())
+
+
+def middle_square(image: Any, layout: Layout) -> npt.NDArray[Any]:
+    """Return the middle plane of an image, or of a large one a square of it."""
+    return square_of(read_plane(image, layout, middle_plane(layout)), layout.plane_shape)
+
+
+def square_of(plane: Any, shape: tuple[int, int]) -> npt.NDArray[Any]:
     """Return a plane, or of a large one the square with the most contrast among nine."""
     if max(shape) <= 2 * SQUARE:
         return np.asarray(plane[slice(None), slice(None)])
-    squares = []
-    for share_y in (0.15, 0.5, 0.85):
-        for share_x in (0.15, 0.5, 0.85):
-            y, x = (
-                max(0, min(round(s * n) - SQUARE // 2, n - SQUARE))
-                for s, n in ((share_y, shape[0]), (share_x, shape[1]))
-            )
-            squares.append(np.asarray(plane[slice(y, y + SQUARE), slice(x, x + SQUARE)]))
+    starts = [[max(0, min(round(share * n) - SQUARE // 2, n - SQUARE)) for share in PLACES] for n in shape]
+    squares = [
+        np.asarray(plane[slice(y, y + SQUARE), slice(x, x + SQUARE)])
+        for y in dict.fromkeys(starts[0])
+        for x in dict.fromkeys(starts[1])
+    ]
     return max(squares, key=lambda s: float(np.nan_to_num(np.std(s.astype(np.float32)))))
 
 

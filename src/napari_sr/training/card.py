@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,13 @@ def make_card(
     minutes: float,
     start: ModelCard | None = None,
     device: str = "",
+    lr_images: Mapping[str, tuple[float, float]] | None = None,
 ) -> ModelCard:
     """Return the card of a trained network with all that training knows.
 
-    ``steps`` were done, fewer than asked for if the run ended early. What the model of ``start`` was trained on is in
-    the new one, too: it keeps its runs, its kind, its licence and the attribution of its images.
+    ``steps`` were done, fewer than asked for if the run ended early. ``lr_images`` are the ranges of measured LR
+    images; those of the degradation if None. What the model of ``start`` was trained on is in the new one, too: it
+    keeps its runs, its kind, its licence and the attribution of its images.
     """
     training = {
         "data": [Path(s.path).name for s in config.train],
@@ -63,6 +66,7 @@ def make_card(
         "napari_sr": napari_sr.__version__,
         "torch": torch.__version__,
     }
+    chain = make_degradation(config.degradation, config.scale) if config.degradation else None
     inherited: dict[str, Any] = {}
     if start is not None:
         before = dict(start.training)
@@ -78,7 +82,8 @@ def make_card(
             "out_channels": network.out_channels,
             "intensity": dict(config.intensity),
             "trained_patch": config.lr_patch,
-            "degradation": make_degradation(config.degradation, config.scale).name if config.degradation else "",
+            "degradation": chain.name if chain else "",
+            "lr_images": dict(lr_images or (chain.ranges() if chain else {})),
             "training": training,
             **inherited,
             **dict(config.card),

@@ -228,6 +228,6 @@ def write_model(module: SRModule, task: Task, path: Path, reporter: Reporter) ->
     network = module.judged
     card = make_card(
         module.config, network, planes=len(task.patches.planes), steps=reporter.steps, minutes=reporter.total() / 60,
-        start=task.start, device=device_title(str(module.device)),
+        start=task.start, device=device_title(str(module.device)), lr_images=task.patches.measured_ranges(),
     )  # fmt: skip
     save(Model(network=network.eval(), card=card), path)

@@ -1,0 +1,93 @@
+"""A sample of an image in tiles: what is estimated from an image costs the same for every size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from napari_sr.errors import ImageError
+
+#: side of a tile in pixels
+TILE = 128
+#: tiles taken at most; they hold half a million pixels
+TILES = 36
+#: smallest side of an image from which anything is estimated
+SMALLEST = 16
+
+#: variance of the rounding to whole numbers
+ROUNDING = 1 / 12
+#: an extreme value is a limit if it has this share of all pixels, and as many times more than the values next to it
+CUT = (0.001, 3.0)
+
+
+def checked(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return ``image`` if it is one that can be measured.
+
+    Raises
+    ------
+    ImageError
+        If it is not a 2-D image of real numbers with at least :data:`SMALLEST` pixels a side.
+    """
+    values = np.asarray(image)
+    if values.ndim != 2 or min(values.shape) < SMALLEST:
+        raise ImageError(f"Blur and noise need a 2-D image of at least {SMALLEST} pixels a side, not {values.shape}.")
+    if values.dtype.kind not in "buif":
+        raise ImageError(f"Blur and noise need an image of real numbers, not {values.dtype}.")
+    return values
+
+
+def tiles(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return tiles spread evenly over a 2-D image, as an array (tile, row, column).
+
+    They cover the image where :data:`TILES` are enough for that, and overlap where its sides are no multiples of
+    theirs. A side below :data:`TILE` is that of the tiles.
+    """
+    height, width = image.shape
+    shape = min(TILE, height), min(TILE, width)
+    rows, columns = (-(-n // t) for n, t in zip(image.shape, shape, strict=True))
+    while rows * columns > TILES:
+        rows, columns = (rows - 1, columns) if rows >= columns else (rows, columns - 1)
+    found = [
+        image[top : top + shape[0], left : left + shape[1]]
+        for top in np.linspace(0, height - shape[0], rows).astype(int)
+        for left in np.linspace(0, width - shape[1], columns).astype(int)
+    ]
+    return np.stack(found).astype(np.float64)
+
+
+def filled(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the tiles at least half of whose values are finite, the others of them replaced by the nearest ones.
+
+    If there is none, one tile of zeros.
+    """
+    good = np.isfinite(sample)
+    if good.all():
+        return sample
+    kept = good.mean(axis=(1, 2)) >= 0.5
+    if not kept.any():
+        return np.zeros((1, *sample.shape[1:]))
+    sample, good = sample[kept].copy(), good[kept]
+    for tile, known in zip(sample, good, strict=True):
+        if not known.all():
+            nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+            tile[:] = tile[tuple(nearest)]
+    return sample
+
+
+def extremes(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the limits to which ``values`` were cut: extreme values much more frequent than the three next to them."""
+    found, counts = np.unique(values, return_counts=True)
+    ends = []
+    for value, first, following in ((found[0], counts[0], counts[1:4]), (found[-1], counts[-1], counts[-4:-1])):
+        if len(following) and first > max(CUT[0] * values.size, CUT[1] * following.mean()):
+            ends.append(value)
+    return np.array(ends, dtype=np.float64)
+
+
+def rounding(dtype: np.dtype[Any], values: npt.NDArray[np.float64]) -> float:
+    """Return the least variance of noise of an image: that of rounding, if all its values are whole numbers."""
+    whole = dtype.kind in "bui" or bool(values.size and (values == np.rint(values)).all())
+    return ROUNDING if whole else 0.0

@@ -1,0 +1,1 @@
+"""Models and images: which model suits which image."""
