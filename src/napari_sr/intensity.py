@@ -32,6 +32,11 @@ class FittedIntensity:
     log_offset: float | None = None
 
     @property
+    def span(self) -> float | None:
+        """Width of the fitted range in image values; None if it is one of logarithms."""
+        return None if self.log_offset is not None else self.high - self.low
+
+    @property
     def gain(self) -> float:
         """Network values to one unit of the image (of its logarithm)."""
         return (self.upper - self.lower) / (self.high - self.low)

@@ -10,6 +10,13 @@ from napari_sr.model import save
 from napari_sr.store import user_folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def modules_are_not_searched():
+    """Viewers are looked for among all objects after every test; those of the imported modules are left out of it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def viewer(make_napari_viewer):
     return make_napari_viewer()
@@ -22,7 +29,7 @@ def widget(viewer, qtbot, own_folders):
     # as the menu does it: napari then hands the widget a proxy of the viewer
     _, built = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
     qtbot.waitUntil(lambda: built._job is None and built.model_box.card() is not None, timeout=60_000)
-    assert built.model_box.select("small-wgan-x4")
+    assert built.choose_model("small-wgan-x4")
     yield built
     built.cancel()
     qtbot.waitUntil(lambda: built._job is None, timeout=60_000)

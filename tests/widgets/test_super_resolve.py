@@ -23,7 +23,7 @@ def click(qtbot, button):
 
 
 def done(qtbot, widget):
-    qtbot.waitUntil(lambda: widget._job is None, timeout=60_000)
+    qtbot.waitUntil(lambda: not widget.busy, timeout=60_000)
 
 
 def run(qtbot, widget):
@@ -38,7 +38,7 @@ def test_without_an_image_it_says_what_to_do(widget):
     assert "Open Sample" in widget.status.text()
 
 
-def test_run_adds_the_layer_exactly_over_the_original(widget, viewer, qtbot, lr):
+def test_run_adds_the_layer_exactly_over_the_original(automatic, widget, viewer, qtbot, lr):
     layer = viewer.add_image(
         lr, name="cells", scale=(40, 30), translate=(7, -3), rotate=25, shear=(0.2,), colormap="magma", gamma=0.7,
         contrast_limits=(20, 200), blending="additive", units=("nm", "nm"), axis_labels=("y", "x"),
@@ -48,7 +48,7 @@ def test_run_adds_the_layer_exactly_over_the_original(widget, viewer, qtbot, lr)
     run(qtbot, widget)
     added = viewer.layers[-1]
     assert added.name == "cells [small-wgan-x4]"
-    np.testing.assert_array_equal(added.data, upscale(lr, make_model()))
+    np.testing.assert_array_equal(added.data, upscale(lr, make_model(), precision=automatic))
     for point in ((0, 0), (10, 20), (59, 49)):
         fine = [4 * p + 1.5 for p in point]
         np.testing.assert_allclose(added.data_to_world(fine), layer.data_to_world(point), atol=1e-6)
@@ -58,6 +58,7 @@ def test_run_adds_the_layer_exactly_over_the_original(widget, viewer, qtbot, lr)
     about = added.metadata[METADATA_KEY]
     assert about["source_layer"] == "cells"
     assert about["report"]["model"] == "small-wgan-x4"
+    assert about["report"]["precision"] == automatic
     assert about["model_card"]["network"] == "wgan"
     assert "Mpx/s" in widget.status.text()
     assert widget.run_button.isEnabled()
@@ -306,12 +307,18 @@ def test_a_warning_far_from_what_the_model_knows(widget, viewer, lr, qtbot, tmp_
     done(qtbot, widget)
     assert widget.model_box.card().name == "em-only"
     viewer.add_image(lr, scale=(0.04, 0.04), units=("um", "um"))
-    assert not widget.warning.text()
+    done(qtbot, widget)
+    assert "pixels of" not in widget.fit_panel.verdict.text()
     viewer.add_image(lr, scale=(200, 200), units=("nm", "nm"))
-    assert "200 nm" in widget.warning.text()
-    assert "invented" in widget.warning.text()
+    done(qtbot, widget)
+    assert "200 nm" in widget.fit_panel.verdict.text()
     viewer.add_image(lr, metadata={METADATA_KEY: {"kind": "N-body"}})
-    assert "N-body image" in widget.warning.text()
+    done(qtbot, widget)
+    assert "does not suit this image" in widget.fit_panel.verdict.text()
+    assert "another kind (EM, not N-body)" in widget.fit_panel.verdict.text()
+    click(qtbot, widget.run_button)  # asks once
+    assert "once more" in widget.status.text()
+    assert not widget.busy
     run(qtbot, widget)
     assert viewer.layers[-1].name.endswith("[em-only]")
 
@@ -336,7 +343,8 @@ def test_models_are_grouped_and_headings_cannot_be_chosen(widget):
         for row in range(widget.model_box.count())
         if widget.model_box.itemData(row) is None
     ]
-    assert "Interpolation (any image)" in headings
+    assert headings[-1] == "Interpolation"
+    assert "Of the theses" in headings
     assert widget.model_box.card() is not None
 
 
@@ -359,40 +367,40 @@ def test_multiscale_layers_use_the_full_resolution(widget, viewer, qtbot, lr):
     assert viewer.layers[-1].data.shape == (240, 200)
 
 
-def test_between_faithful_and_realistic(viewer, widget, qtbot, lr):
+def test_between_faithful_and_realistic(automatic, viewer, widget, qtbot, lr):
     assert widget.mix_row.box.count() == 1  # nothing to mix with yet
     assert not widget.mix_row.isEnabled()
     other = make_model(seed=5)
-    save(replace(other, card=replace(other.card, name="realistic")), user_folder() / "realistic.safetensors")
+    lineage = {"start_from": "small-wgan-x4"}
+    card = replace(other.card, name="realistic", training=lineage)
+    save(replace(other, card=card), user_folder() / "realistic.safetensors")
+    save(replace(other, card=replace(card, name="stranger", training={})), user_folder() / "stranger.safetensors")
     catalogue().changed.emit("realistic")
     qtbot.waitUntil(lambda: widget.mix_row.box.findData("realistic") >= 0, timeout=60_000)
     assert widget.mix_row.box.findData("em-dfcan-x4") < 0  # another network
+    assert widget.mix_row.box.findData("stranger") < 0  # of the same network, but not trained from it
     layer = viewer.add_image(lr)
     widget.layer_box.select_name(layer.name)
     # choosing and moving shows it at once
     widget.mix_row.box.setCurrentIndex(widget.mix_row.box.findData("realistic"))
     done(qtbot, widget)
     assert NAME in viewer.layers
-    # with keys, once the slider rests
-    widget.say("")
-    for _ in range(5):
+    # it follows keys and the mouse, and what was moved to last is what is shown
+    for _ in range(4):
         qtbot.keyClick(widget.mix_row.slider, Qt.Key.Key_Left)
-    assert widget.mix_row.mix() == ("realistic", 0.25)
-    assert widget._job is None
-    qtbot.waitUntil(lambda: "Preview of" in widget.status.text(), timeout=60_000)
-    # with the mouse, only when the handle is let go
     widget.mix_row.slider.setSliderDown(True)
-    widget.mix_row.slider.setValue(6)
-    assert not widget.mix_row._rest.isActive()
     widget.mix_row.slider.setValue(5)
-    widget.say("")
     widget.mix_row.slider.setSliderDown(False)
-    qtbot.waitUntil(lambda: "Preview of" in widget.status.text(), timeout=60_000)
+    assert widget.mix_row.mix() == ("realistic", 0.25)
+    assert widget.live.busy
+    assert widget.run_button.isEnabled()  # a preview holds up nothing
+    done(qtbot, widget)
+    mixed = blend(load_model("small-wgan-x4"), load_model("realistic"), 0.25)
+    np.testing.assert_array_equal(viewer.layers[NAME].data, upscale(lr, mixed, precision=automatic))
     click(qtbot, widget.run_button)
     done(qtbot, widget)
     name = f"{layer.name} [small-wgan-x4 + 25% realistic]"
-    expected = upscale(lr, blend(load_model("small-wgan-x4"), load_model("realistic"), 0.25))
-    np.testing.assert_array_equal(viewer.layers[name].data, expected)
+    np.testing.assert_array_equal(viewer.layers[name].data, upscale(lr, mixed, precision=automatic))
     assert viewer.layers[name].metadata["napari_sr"]["model_card"]["name"] == "small-wgan-x4 + 25% realistic"
     # back to one model alone
     widget.mix_row.box.setCurrentIndex(0)

@@ -29,7 +29,7 @@ def command(
     seen = look_at(image, kind=kind)
     cards = [c for c in list_models() if scale in (0, c.scale)]
     fits = {c.name: fit(c, seen) for c in cards}
-    best = ranked(cards, fits, kind=kind)
+    best = ranked(cards, fits, kind=seen.kind)
     if as_json:
         rows = [
             {
@@ -38,7 +38,10 @@ def command(
             }
             for c in best
         ]  # fmt: skip
-        measured = {"blur": seen.blur, "noise": seen.noise, "pixel_nm": seen.pixel_nm, "kind": seen.kind or None}
+        measured = {
+            "blur": seen.blur, "noise": seen.noise, "pixel_nm": seen.pixel_nm, "kind": seen.kind or None,
+            "kind_guessed": seen.guessed,
+        }  # fmt: skip
         typer.echo(
             json.dumps({"image": str(image), "measured": measured, "models": rows}, ensure_ascii=False, indent=1)
         )
@@ -46,7 +49,10 @@ def command(
     console = Console()
     pixel = "unknown" if seen.pixel_nm is None else f"{seen.pixel_nm:.4g} nm"
     blur = f"{'at most ' if seen.bounded else ''}{seen.blur:.2f} pixels"
-    console.print(f"{image.name}: blur {blur}, noise {seen.noise:.1f} % of its range, pixels {pixel}", highlight=False)
+    taken = f"{seen.kind or 'unknown kind'}{' (a guess; --kind says it)' if seen.guessed else ''}"
+    console.print(
+        f"{image.name}: {taken}, blur {blur}, noise {seen.noise:.1f} % of its range, pixels {pixel}", highlight=False
+    )
     table = Table(box=None, pad_edge=False)
     for title in ("for this image", "model", "expected"):
         table.add_column(title, no_wrap=True)

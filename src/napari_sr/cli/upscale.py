@@ -87,7 +87,9 @@ def command(
                 tile=tile if tile == "auto" else int(tile), overlap=overlap, overwrite=overwrite, conditions=told,
             ):  # fmt: skip
                 if isinstance(event, Finished):
-                    summary = event.report.sentence()
+                    summary, problems = event.report.sentence(), event.report.problems
                 else:
                     bar.update(task, completed=event.fraction, rate=f"{event.rate:.2f} Mpx/s")
         console.print(f"{target}\n  {summary}", highlight=False, markup=False)
+        for problem in problems:
+            console.print(f"  {problem}.", style="red", highlight=False, markup=False)

@@ -42,7 +42,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Report:
-    """What was done: for the result line and the layer's metadata."""
+    """What was done: for the result line and the layer's metadata.
+
+    ``problems`` are sentences on what is wrong with the result, ``notes`` on what else should be known.
+    """
 
     model: str
     scale: int
@@ -59,6 +62,7 @@ class Report:
     saturated: int = 0
     conditions: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """One line for a person."""

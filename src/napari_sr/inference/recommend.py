@@ -10,6 +10,7 @@ from napari_sr.inference.axes import Layout
 from napari_sr.inference.conditions import middle_square
 from napari_sr.models.fit import Seen, look
 
+#: of units that pixel sizes come in
 METRES = {"m": 1.0, "mm": 1e-3, "µm": 1e-6, "um": 1e-6, "micron": 1e-6, "nm": 1e-9, "Å": 1e-10, "pm": 1e-12}
 
 

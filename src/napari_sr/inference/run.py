@@ -13,6 +13,7 @@ import torch
 
 from napari_sr.errors import Cancelled, MemoryLimitError, SRError
 from napari_sr.inference.axes import Layout
+from napari_sr.inference.checks import Checks
 from napari_sr.inference.device import Target, prepare
 from napari_sr.inference.events import Report
 from napari_sr.inference.output import RowWriter
@@ -39,6 +40,7 @@ class Run:
     saturated: int = 0
     full_precision: SRNetwork | None = None
     conditions: Mapping[str, float] = field(default_factory=dict)
+    checks: Checks = field(default_factory=Checks)
 
     def tell(self, conditions: Mapping[str, float]) -> None:
         """Prepare the network for other conditions, if they are others."""
@@ -79,6 +81,7 @@ class Run:
             halo=self.tiling.halo, blend=self.tiling.blend, planes=layout.plane_count(), seconds=seconds,
             megapixels=megapixels, non_finite=self.non_finite, tiles_redone=self.tiles_redone,
             saturated=self.saturated, conditions=self.conditions, notes=tuple(notes),
+            problems=self.checks.problems(self.saturated, megapixels * 1e6),
         )  # fmt: skip
 
 
@@ -127,6 +130,9 @@ def upscale_plane(
                 window = np.asarray(plane[row.outer, column.outer])
                 tile = _alpha_tile(window, scale) if alpha else _tile(run, window, fitted, stand_in)
                 run.non_finite += _count_non_finite(window, row, column)
+                if not alpha:
+                    kept = tile[row.kept(scale), column.kept(scale)], window[row.kept(1), column.kept(1)]
+                    run.checks.add(*kept, scale=scale, span=fitted.span, noise=run.conditions.get("noise", 0.0))
                 writer.add(tile, row, column)
                 yield number / len(plan)
             run.saturated += writer.finish()

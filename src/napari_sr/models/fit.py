@@ -23,6 +23,7 @@ from napari_sr.errors import ConfigError
 from napari_sr.estimation import estimate
 from napari_sr.intensity import Intensity
 from napari_sr.model import ModelCard
+from napari_sr.models.kind import guess_kind
 from napari_sr.networks import NETWORKS
 
 Verdict = Literal["green", "yellow", "red"]
@@ -37,6 +38,8 @@ ORDER: tuple[Verdict, ...] = ("green", "yellow", "red")
 ADVICE = {
     "green": "", "yellow": "Mind what it adds.", "red": "Choose another model, or train one on images like yours."
 }  # fmt: skip
+#: dB that the filter for the image itself may be better by: where there is little to gain, that is no fault
+NEAR = 0.3
 #: by how much pixels may be larger or smaller than those of training; a model that is told has seen more sizes
 PIXELS = {False: 1.5, True: 3.0}
 NANOMETRES = {"nm": 1.0, "µm": 1e3}
@@ -54,8 +57,8 @@ class Seen:
         As in :mod:`napari_sr.conditions`.
     bounded
         The blur lies at the limit of what is taken for blur: the structures themselves may be smooth.
-    kind
-        ``EM``, ``fluorescence``, ``N-body``; empty if unknown.
+    kind, guessed
+        ``EM``, ``fluorescence``, ``N-body``; empty if unknown. Whether it was guessed from the brightness.
     pixel_nm
         Side of a pixel; None if unknown.
     """
@@ -65,6 +68,7 @@ class Seen:
     shot: float = 0.0
     bounded: bool = False
     kind: str = ""
+    guessed: bool = False
     pixel_nm: float | None = None
 
 
@@ -90,12 +94,14 @@ class Fit:
 
 
 def look(image: npt.NDArray[Any], *, kind: str = "", pixel_nm: float | None = None) -> Seen:
-    """Measure what :func:`fit` needs of a 2-D image, or of a part of it as large as 512 x 512 pixels."""
+    """Measure what :func:`fit` needs of a 2-D image, or of a part of it; an unknown ``kind`` is guessed."""
+    guessed = not kind
+    kind = kind or guess_kind(image)
     if kind == DENSITY:  # what models of densities see
         image = np.log10(np.maximum(np.asarray(image, np.float64), 0) + Intensity().offset)
     found, fitted = estimate(image), Intensity().fit(image)
     noise = noise_conditions(found.noise.slope, found.noise.intercept, low=fitted.low, high=fitted.high)
-    return Seen(found.blur.sigma, noise["noise"], noise["shot"], found.blur.bounded, kind, pixel_nm)
+    return Seen(found.blur.sigma, noise["noise"], noise["shot"], found.blur.bounded, kind, guessed, pixel_nm)
 
 
 @cache
@@ -188,7 +194,8 @@ def _judge_degradation(card: ModelCard, seen: Seen, found: list[tuple[Verdict, s
         (seen.blur, ranges["blur"]), (seen.noise, ranges["noise"]))
     )  # fmt: skip
     gain = expected_gain(round(seen.blur, 3), round(seen.noise, 3), round(blur, 3), round(noise, 3))
-    if gain >= NOTHING or (blur, noise) == (seen.blur, seen.noise):
+    possible = expected_gain(*(round(value, 3) for value in (seen.blur, seen.noise, seen.blur, seen.noise)))
+    if gain >= NOTHING or gain > possible - NEAR:
         return gain
     verdict: Verdict = "red" if gain < HARM else "yellow"
     # which of the two is at fault: what does harm alone, or, if only both do, what differs
@@ -227,7 +234,11 @@ def _judge_pixels(card: ModelCard, seen: Seen, found: list[tuple[Verdict, str]])
 
 
 def ranked(cards: Sequence[ModelCard], fits: Mapping[str, Fit], *, kind: str = "") -> list[ModelCard]:
-    """Return the cards with the best first: fitting, of this kind of image, told, and measured best on its own card."""
+    """Return the cards with the best first.
+
+    Those that fit come first, of them those of this kind of image; among these, trained models before interpolation,
+    faithful ones before those that may invent, measured ones, and those that are told what the image suffers from.
+    """
 
     def key(card: ModelCard) -> tuple[Any, ...]:
         found = fits[card.name]
@@ -238,6 +249,17 @@ def ranked(cards: Sequence[ModelCard], fits: Mapping[str, Fit], *, kind: str = "
         )  # fmt: skip
 
     return sorted(cards, key=key)
+
+
+def recommendable(card: ModelCard, found: Fit, kind: str) -> bool:
+    """Return True for a model to recommend for an image of ``kind``.
+
+    Trained, fitting, faithful, of this kind of image or the user's own, and better than bicubic on its own card.
+    """
+    return (
+        found.verdict == "green" and not interpolates(card) and not invents(card) and beats_bicubic(card)
+        and card.kind in (kind, "own", "any")
+    )  # fmt: skip
 
 
 def interpolates(card: ModelCard) -> bool:

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
 
 if TYPE_CHECKING:
     from napari_sr.model import Model, ModelCard
 
-#: milliseconds that the slider has to rest, when keys, the wheel or clicks beside the handle move it
-REST = 300
-
 
 class MixRow(QWidget):
     """Another model of the same network, and how much of it.
 
-    Shown only where there is one. ``moved`` is emitted when the slider was let go or has come to rest, or another
-    model was chosen.
+    Shown only where there is one. ``moved`` is emitted whenever the slider moves, or another model is chosen: who
+    follows shows the latest.
     """
 
     moved = Signal()
@@ -46,10 +43,7 @@ class MixRow(QWidget):
         row.addWidget(self.label)
         self.box.currentIndexChanged.connect(self._on_choice)
         self.slider.valueChanged.connect(self._on_value)
-        self._rest = QTimer(self, singleShot=True, interval=REST)
-        self._rest.timeout.connect(self.moved)
         self.slider.valueChanged.connect(self._on_moved)
-        self.slider.sliderReleased.connect(self._rest.start)
         self.set_partners(())
 
     def set_partners(self, cards: Sequence[ModelCard]) -> None:
@@ -59,7 +53,7 @@ class MixRow(QWidget):
         self.box.clear()
         self.box.addItem("no other model", None)
         for card in cards:
-            self.box.addItem(card.name, card.name)
+            self.box.addItem(card.title or card.name, card.name)
         self.box.setCurrentIndex(max(0, self.box.findData(chosen)))
         self.box.blockSignals(False)
         self.setEnabled(bool(cards))
@@ -75,8 +69,8 @@ class MixRow(QWidget):
         self.moved.emit()
 
     def _on_moved(self) -> None:
-        if not self.slider.isSliderDown() and self.slider.isEnabled():
-            self._rest.start()
+        if self.slider.isEnabled():
+            self.moved.emit()
 
     def _on_value(self) -> None:
         on = self.box.currentData() is not None
@@ -94,9 +88,18 @@ def load_mixed(name: str, mix: tuple[str, float] | None) -> Model:
 
 
 def partners(card: ModelCard, cards: Sequence[ModelCard]) -> list[ModelCard]:
-    """Return the models that can be mixed with one: of the same network, scale, intensity and kind of image."""
+    """Return the models that can be mixed with one: of the same network, and one trained from the other."""
 
     def facts(one: ModelCard) -> tuple[object, ...]:
-        return one.network, one.scale, dict(one.hyper_parameters), dict(one.intensity), one.kind
+        return one.network, one.scale, dict(one.hyper_parameters), dict(one.intensity)
 
-    return [c for c in cards if c.name != card.name and facts(c) == facts(card)]
+    def related(one: ModelCard, other: ModelCard) -> bool:
+        return one.name in ancestors(other) or other.name in ancestors(one)
+
+    return [c for c in cards if c.name != card.name and facts(c) == facts(card) and related(c, card)]
+
+
+def ancestors(card: ModelCard) -> set[str]:
+    """Return the names of the models that a model was trained from."""
+    runs = [card.training, *card.training.get("earlier", [])]
+    return {str(run["start_from"]) for run in runs if run.get("start_from")} - {card.name}

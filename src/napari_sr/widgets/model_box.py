@@ -1,4 +1,4 @@
-"""The list of models, grouped by kind of image."""
+"""The list of models, the ones to recommend first."""
 
 from __future__ import annotations
 
@@ -12,48 +12,83 @@ from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 if TYPE_CHECKING:
     from napari_sr.model import ModelCard
 
-GROUPS = ("own", "EM", "N-body", "fluorescence", "any")
-TITLES = {
-    "own": "Your own",
-    "EM": "Electron microscopy",
-    "N-body": "Cosmology (N-body)",
-    "any": "Interpolation (any image)",
-}
+RECOMMENDED, OWN, THESES, INTERPOLATION = "Recommended", "Your own", "Of the theses", "Interpolation"
+#: headings of the kinds of image, in their order; others come behind
+KINDS = {"EM": "Electron microscopy", "fluorescence": "Fluorescence", "N-body": "Cosmology (N-body)"}
+
+
+def grouped(cards: Sequence[ModelCard], recommended: Sequence[str] = ()) -> list[tuple[str, list[ModelCard]]]:
+    """Return headings and the models under them, each model once.
+
+    First those that are recommended, in that order; then by kind of image those that are told what an image suffers
+    from, which suit any image of their kind; the specialists of the theses; the user's own; interpolation.
+    """
+    from napari_sr.models.fit import interpolates, is_told
+
+    by_name = {card.name: card for card in cards}
+    first = [by_name[name] for name in recommended if name in by_name]
+    rest = [card for card in cards if card not in first]
+
+    def heading(card: ModelCard) -> str:
+        if interpolates(card):
+            return INTERPOLATION
+        if card.kind == "own":
+            return OWN
+        return KINDS.get(card.kind, card.kind.capitalize()) if is_told(card) else THESES
+
+    kinds = [*KINDS.values(), *sorted({heading(c) for c in rest} - {*KINDS.values(), OWN, THESES, INTERPOLATION})]
+    groups = [(RECOMMENDED, first)]
+    groups += [(title, [c for c in rest if heading(c) == title]) for title in (*kinds, THESES, OWN, INTERPOLATION)]
+    return [(title, members) for title, members in groups if members]
 
 
 class ModelBox(QComboBox):
-    """A combo box of model cards with a heading for each kind of image."""
+    """A combo box of model cards under headings; titles in words, names in the tooltip.
+
+    ``model_changed`` is emitted for every change, ``chosen`` only when a person chose.
+    """
 
     model_changed = Signal()
+    chosen = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(18)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.currentIndexChanged.connect(lambda index: self.model_changed.emit())
+        self._recommended: tuple[str, ...] = ()
+        self.currentIndexChanged.connect(self._on_index)
+        self.activated.connect(lambda index: self.chosen.emit())
 
-    def set_cards(self, cards: Sequence[ModelCard]) -> None:
-        """Show ``cards``; keeps the current one if it is still there, else takes the first trained one."""
+    def _on_index(self, index: int) -> None:
+        card = self.card()
+        self.setToolTip("" if card is None else tooltip(card))
+        self.model_changed.emit()
+
+    def set_cards(self, cards: Sequence[ModelCard], recommended: Sequence[str] | None = None) -> None:
+        """Show ``cards``; keeps the current one if it is still there, else takes the first.
+
+        ``recommended`` are the names to show first; those from before if None.
+        """
+        if recommended is not None:
+            self._recommended = tuple(recommended)
         current = self.card()
-        kinds = [*GROUPS, *sorted({c.kind for c in cards} - set(GROUPS))]
         items = QStandardItemModel(self)
-        for kind in kinds:
-            group = [c for c in cards if c.kind == kind]
-            if not group:
-                continue
-            heading = QStandardItem(TITLES.get(kind, kind.capitalize()))
+        for title, members in grouped(cards, self._recommended):
+            heading = QStandardItem(title)
             heading.setFlags(Qt.ItemFlag.NoItemFlags)
             items.appendRow(heading)
-            for card in group:
-                item = QStandardItem(f"   {card.name}")
+            for card in members:
+                item = QStandardItem(f"   {card.title or card.name}")
                 item.setData(card, Qt.ItemDataRole.UserRole)
-                item.setToolTip(card.title or card.description or card.name)
+                item.setToolTip(tooltip(card))
                 items.appendRow(item)
+        self.blockSignals(True)
         self.setModel(items)
         if current is None or not self.select(current.name):
             self._select_first()
-        self.model_changed.emit()  # also if the place in the list is the same: its neighbours are others
+        self.blockSignals(False)
+        self._on_index(self.currentIndex())  # also if the place in the list is the same: its neighbours are others
 
     def _select_first(self) -> None:
         for row in range(self.count()):
@@ -78,3 +113,8 @@ class ModelBox(QComboBox):
     def cards(self) -> list[ModelCard]:
         """All listed cards."""
         return [c for c in (self.itemData(row) for row in range(self.count())) if c is not None]
+
+
+def tooltip(card: ModelCard) -> str:
+    """Return a model's name, and what it is."""
+    return f"{card.name}\n{card.description}".strip()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
@@ -33,6 +34,7 @@ class Request:
     model: str
     mix: tuple[str, float] | None
     settings: dict[str, Any]
+    conditions: Mapping[str, float] = field(default_factory=dict)
 
     def load(self) -> Model:
         """Load the model, mixed with another if that is wanted."""

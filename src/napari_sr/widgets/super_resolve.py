@@ -14,8 +14,10 @@ from qtpy.QtWidgets import QFileDialog
 from napari_sr.errors import SRError
 from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.duration import duration
+from napari_sr.widgets.fit_watch import Judged, conditions_of
 from napari_sr.widgets.folder_section import FolderSection
 from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.live_preview import LivePreview, Previewed, PreviewRequest
 from napari_sr.widgets.mix_row import load_mixed, partners
 from napari_sr.widgets.request import Catalogue, Request
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, SuperResolveForm
@@ -24,9 +26,12 @@ from napari_sr.widgets.worker import Ended, Failed, Stopped
 if TYPE_CHECKING:
     import napari
 
+    from napari_sr.conditions import Condition
     from napari_sr.evaluation.compare import Compared
     from napari_sr.model import Model, ModelCard
 
+#: where no trained model suits an image
+NEUTRAL = "bicubic-x4"
 NO_IMAGE = "Open an image, or File ▸ Open Sample ▸ Super-resolution."
 
 
@@ -44,14 +49,24 @@ class SuperResolve(SuperResolveForm):
         self._activity: progress | None = None
         self._paths: dict[str, str] = {}
         self._rates: dict[str, float] = {}
+        self._chosen_by_hand = False
+        self.live = LivePreview(self)
         self.folder = FolderSection(
             self.viewer, load=self._loader, start_job=self._start_folder, say=self.say, stopping=self.stopping
         )
         self.folder_box.addWidget(self.folder)
         self.layer_box.layer_changed.connect(self._on_layer)
         self.model_box.model_changed.connect(self._on_model)
-        self.mix_row.moved.connect(self._on_mix)
-        self.axes_edit.textChanged.connect(self.refresh)
+        self.model_box.chosen.connect(self._on_chosen)
+        self.mix_row.moved.connect(self.follow)
+        self.conditions.moved.connect(self.follow)
+        self.axes_edit.textChanged.connect(self._on_axes)
+        self.fit_panel.judged.connect(self._on_judged)
+        self.fit_panel.wanted.connect(self._use)
+        self.fit_panel.changed.connect(self._measure)
+        self.fit_panel.failed.connect(lambda reason: self.say(reason, ERROR_STYLE))
+        self.live.done.connect(self._show_preview)
+        self.live.failed.connect(lambda reason: self.say(reason, ERROR_STYLE))
         self.card_button.clicked.connect(self._show_card)
         self.open_button.clicked.connect(self._open_model)
         self.preview_button.clicked.connect(self.preview)
@@ -73,6 +88,7 @@ class SuperResolve(SuperResolveForm):
 
         def found(catalogue: Catalogue) -> None:
             self.model_box.set_cards(catalogue.cards)
+            self._measure()
             self.settings.set_devices(catalogue.devices)
             self.say("" if self.layer_box.layer() else NO_IMAGE)
 
@@ -90,12 +106,16 @@ class SuperResolve(SuperResolveForm):
             opened = [c for c in self.model_box.cards() if c.name in self._paths]
             listed = [c for c in cards if c.name not in self._paths]
             self.model_box.set_cards([*opened, *listed])
+            self.live.forget()  # a model may have come in the place of one that is loaded
+            self._measure()
 
         self.start_side_job(look, found)
 
     def shut_down(self) -> None:
         """Stop listening to the other widgets too."""
         super().shut_down()
+        self.fit_panel.shut_down()
+        self.live.forget()
         with suppress(RuntimeError, TypeError):  # it was done before
             catalogue().changed.disconnect(self._on_new_model)
 
@@ -118,7 +138,44 @@ class SuperResolve(SuperResolveForm):
                 self.say("")
         elif self._job is None:
             self.say(NO_IMAGE)
+        self._measure()
         self.refresh()
+
+    def _on_axes(self) -> None:
+        self._measure()
+        self.refresh()
+
+    def _measure(self) -> None:
+        """Find out in the background what the image is like, and which models suit it."""
+        self.conditions.set_estimate({})
+        self.fit_panel.measure(self.layer_box.layer(), self.axes_edit.text().strip().upper(), self.model_box.cards())
+
+    def _on_judged(self, judged: Judged) -> None:
+        """The image was measured: tell it to the model, and take the recommended one unless one was chosen."""
+        recommended = judged.recommended
+        self.conditions.set_estimate(conditions_of(judged.seen))
+        self.model_box.set_cards(self.model_box.cards(), recommended)
+        if not self._chosen_by_hand:
+            self.model_box.select(recommended[0] if recommended else NEUTRAL)
+        self.fit_panel.show_model(self.model_box.card(), self.model_box.cards())
+
+    def _use(self, name: str) -> None:
+        """The recommended model was clicked."""
+        self._chosen_by_hand = False
+        self.model_box.select(name)
+
+    def choose_model(self, name: str) -> bool:
+        """Choose a model as a person does, so that no recommendation takes its place; False if it is not listed."""
+        self._chosen_by_hand = True
+        return self.model_box.select(name)
+
+    def _on_chosen(self) -> None:
+        self._chosen_by_hand = True
+
+    @property
+    def busy(self) -> bool:
+        """True while a run, a preview or a measurement of the image is under way."""
+        return self._job is not None or self.live.busy or self.fit_panel.busy
 
     def refresh(self) -> None:
         """Enable what can be pressed now, and warn of a model far from what it knows."""
@@ -131,18 +188,13 @@ class SuperResolve(SuperResolveForm):
         self.open_button.setEnabled(not running)
         self.cancel_button.setEnabled(running)
         self.folder.set_running(running or card is None)
-        text = ""
-        if layer is not None and card is not None:
-            from napari_sr.widgets.layers import mismatch, snapshot
-
-            text = mismatch(card, snapshot(layer))
-        self.warning.setText(text)
-        self.warning.setVisible(bool(text))
 
     def _on_model(self) -> None:
         """A model was chosen: offer those that can be mixed with it."""
         card = self.model_box.card()
         self.mix_row.set_partners(partners(card, self.model_box.cards()) if card is not None else ())
+        self.conditions.set_conditions(told_by(card))
+        self.fit_panel.show_model(card, self.model_box.cards())
         self.refresh()
 
     def _mix(self) -> tuple[str, float] | None:
@@ -150,8 +202,8 @@ class SuperResolve(SuperResolveForm):
         mix = self.mix_row.mix()
         return None if mix is None else (self._paths.get(mix[0], mix[0]), mix[1])
 
-    def _on_mix(self) -> None:
-        """The slider was let go: show what that means, if it can be shown now."""
+    def follow(self) -> None:
+        """Something was moved that changes what a preview shows: show the latest, if there is a preview."""
         if self.preview_button.isEnabled():
             self.preview()
 
@@ -180,7 +232,8 @@ class SuperResolve(SuperResolveForm):
             self._paths[card.name] = str(path)
             others = [c for c in self.model_box.cards() if c.name != card.name]
             self.model_box.set_cards([card, *others])
-            self.model_box.select(card.name)
+            self.choose_model(card.name)
+            self._measure()
             self.say(f"{card.name} was opened from {path.name}.")
 
         self.say(f"Opening {path.name} …")
@@ -258,6 +311,7 @@ class SuperResolve(SuperResolveForm):
             model=self._paths.get(card.name, card.name),
             mix=self._mix(),
             settings=self.settings.settings(),
+            conditions=self.conditions.values(),
         )
 
     def run(self) -> None:
@@ -265,6 +319,11 @@ class SuperResolve(SuperResolveForm):
         request = self._request()
         if request is None:
             return
+        if objection := self.fit_panel.objection(self.model_box.card()):
+            self.say(objection, ERROR_STYLE)
+            return
+        self._chosen_by_hand = True  # what runs now must not change because the image was measured meanwhile
+        self.live.forget()
         from napari_sr.widgets.layers import snapshot
 
         reference = None if request.reference_layer is None else snapshot(request.reference_layer).data
@@ -278,8 +337,11 @@ class SuperResolve(SuperResolveForm):
             model = request.load()
             card[:] = [model.card]
             yield from iter_compared(
-                request.source.data, model, reference, axes=request.axes, should_stop=self.stopping, **request.settings
-            )
+                request.source.data, model, reference, axes=request.axes, should_stop=self.stopping,
+                conditions={c.name: request.conditions[c.name] for c in model.network.conditions
+                            if c.name in request.conditions},
+                **request.settings,
+            )  # fmt: skip
 
         from napari_sr.evaluation.compare import Compared
 
@@ -316,14 +378,15 @@ class SuperResolve(SuperResolveForm):
             lines.append(result.comparison.sentence() + ".")
         if result.note:
             lines.append(result.note)
-        self.say("\n".join(lines))
+        lines = [f"{problem}." for problem in report.problems] + lines
+        self.say("\n".join(lines), ERROR_STYLE if report.problems else "")
 
     def preview(self) -> None:
         """Super-resolve a square in the centre of the view."""
         request = self._request()
         if request is None:
             return
-        from napari_sr.widgets.preview import camera, show_preview, side_for, visible_window
+        from napari_sr.widgets.preview import camera, side_for, visible_window
 
         card = self.model_box.card()
         assert card is not None
@@ -342,22 +405,24 @@ class SuperResolve(SuperResolveForm):
         except (SRError, ValueError) as error:
             self.say(str(error), ERROR_STYLE)
             return
-        self.say("Preview …")
+        if not self.live.busy:
+            self.say("Preview …")
+        self.live.ask(PreviewRequest(request, window, request.conditions))
 
-        def work() -> Generator[Any, None, None]:
-            from napari_sr.inference import upscale_window
+    def _show_preview(self, preview: Previewed) -> None:
+        from napari_sr.widgets.preview import show_preview
 
-            yield upscale_window(
-                request.source.data, request.load(), axes=request.axes, index=window.index,
-                rows=window.rows, columns=window.columns,
-                device=str(request.settings["device"]), precision=str(request.settings["precision"]),
-            )  # fmt: skip
+        asked, report = preview.asked, preview.finished.report
+        request, window = asked.request, asked.window
+        self._rates[preview.model] = report.megapixels / max(report.seconds, 1e-6)
+        if request.layer in self.viewer.layers:
+            show_preview(self.viewer, request.layer, request.axes, window, preview.finished.image, preview.scale)
+        side = window.rows.stop - window.rows.start, window.columns.stop - window.columns.start
+        self.say(f"Preview of {side[0]} × {side[1]} pixels in {report.seconds:.2g} s.")
 
-        def show(event: Any) -> None:
-            report = event.report
-            self._rates[card.name] = report.megapixels / max(report.seconds, 1e-6)
-            if request.layer in self.viewer.layers:
-                show_preview(self.viewer, request.layer, request.axes, window, event.image, card.scale)
-            self.say(f"Preview of {side} × {side} pixels in {report.seconds:.2g} s.")
 
-        self._start(work, show)
+def told_by(card: ModelCard | None) -> tuple[Condition, ...]:
+    """Return what a model can be told of an image."""
+    from napari_sr.networks import NETWORKS
+
+    return NETWORKS[card.network].conditions if card is not None and card.network in NETWORKS else ()

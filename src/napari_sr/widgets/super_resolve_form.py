@@ -7,6 +7,8 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QProgressBar, QPushButton, QVBoxLayout
 
+from napari_sr.widgets.condition_row import ConditionRow
+from napari_sr.widgets.fit_panel import FitPanel
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.mix_row import MixRow
 from napari_sr.widgets.model_box import ModelBox
@@ -30,7 +32,8 @@ class SuperResolveForm(ViewerWidget):
         self.open_button = QPushButton("Open model file…")
         self.mix_row = MixRow()
         self.axes_edit = QLineEdit()
-        self.warning = message_label(WARNING_STYLE)
+        self.fit_panel = FitPanel()
+        self.conditions = ConditionRow()
         self.preview_button = QPushButton("Preview")
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
@@ -68,7 +71,8 @@ class SuperResolveForm(ViewerWidget):
             buttons.addWidget(button, 1)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        layout.addWidget(self.warning)
+        layout.addWidget(self.fit_panel)
+        layout.addWidget(self.conditions)
         layout.addLayout(buttons)
         layout.addWidget(self.bar)
         layout.addWidget(self.status)

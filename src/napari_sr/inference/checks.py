@@ -1,0 +1,82 @@
+"""What can be seen of a result without a reference: whether it kept the brightness, and stayed within the type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+#: side of the blocks whose means are compared, LR pixels: deblurring moves light, but not so far
+BLOCK = 16
+#: how far the mean of a block may leave that of the input, as a share of the range, or the noise if that is more
+DRIFT = 0.02
+#: share of the blocks that may
+BLOCKS = 0.05
+#: share of the values that may be cut at the limits of the type, beside twice the share of the input that is within
+#: ``NEAR`` (a share of the type's range) of them
+CUT, NEAR = 0.001, 0.02
+
+
+@dataclass
+class Checks:
+    """Gathers the comparison of a result with its input, tile by tile."""
+
+    blocks: int = 0
+    drifted: int = 0
+    drift: float = 0.0
+    pixels: int = 0
+    at_limits: int = 0
+
+    def add(
+        self, sr: npt.NDArray[np.floating], lr: npt.NDArray[Any], *, scale: int, span: float | None, noise: float
+    ) -> None:
+        """Compare a part of the result with its part of the input.
+
+        Parameters
+        ----------
+        sr, lr
+            In image values; ``sr`` is ``scale`` times as large.
+        span
+            Of the image's intensities; None where they are judged by their logarithm, and brightness is not compared.
+        noise
+            Of the image, per cent of the range.
+        """
+        self.pixels += lr.size
+        if lr.dtype.kind in "ui":
+            limits = np.iinfo(str(lr.dtype))
+            near = NEAR * (float(limits.max) - float(limits.min))
+            self.at_limits += int(np.count_nonzero((lr <= limits.min + near) | (lr >= limits.max - near)))
+        if span is None or min(lr.shape) < BLOCK:
+            return
+        difference = block_means(sr, BLOCK * scale) - block_means(lr, BLOCK)
+        difference = difference[np.isfinite(difference)] / span
+        self.blocks += difference.size
+        far = np.abs(difference) > max(DRIFT, noise / 100)
+        self.drifted += int(far.sum())
+        self.drift += float(difference[far].sum())
+
+    def problems(self, cut: int, values: float) -> tuple[str, ...]:
+        """Return sentences on what is wrong; ``cut`` of the result's ``values`` were beyond the limits of its type."""
+        found = []
+        if self.blocks and self.drifted > BLOCKS * self.blocks:
+            by, share = self.drift / self.drifted, self.drifted / self.blocks
+            found.append(
+                f"The result is {'brighter' if by > 0 else 'darker'} than the image by {abs(by):.0%} of its range in "
+                f"{share:.0%} of its area: do not measure intensities in it, and try another model"
+            )
+        allowed = CUT + 2 * self.at_limits / max(self.pixels, 1)
+        if values and cut > allowed * values:
+            found.append(
+                f"{cut / values:.1%} of the values were beyond the limits of the image's type and were cut: "
+                "the model overshoots on this image, try another one"
+            )
+        return tuple(found)
+
+
+def block_means(image: npt.NDArray[Any], side: int) -> npt.NDArray[np.float64]:
+    """Return the means of the whole blocks of ``side`` pixels."""
+    rows, columns = (n // side for n in image.shape)
+    blocks = image[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float64))
