@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# processes that share the tests; each takes 2 GB of memory
+WORKERS ?= 2
 # a virtual screen, unless there is a real one
 SCREEN  = $(if $(DISPLAY),,xvfb-run -a -s "-screen 0 1600x1000x24")
 
@@ -19,7 +21,7 @@ lint: env
 	$(BIN)/lint-imports
 
 unit: env
-	$(SCREEN) $(BIN)/python -m pytest
+	$(SCREEN) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 # many more random training configurations than `make test` tries
 soak: env

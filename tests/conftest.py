@@ -5,12 +5,52 @@ from pathlib import Path
 
 # one thread is fastest for small networks, in processes and workers that tests start, too; torch reads it when imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# napari's settings stay in memory: workers share no file, and the user's own is not touched
+os.environ["NAPARI_CONFIG"] = ""
 
 import numpy as np
 import pytest
+import torch
 from small_models import make_model
 
+from napari_sr.inference import device
 from napari_sr.model import Model
+
+#: What "auto" means depends on the processor: bf16 where that is fast, fp32 elsewhere. `NAPARI_SR_TEST_BF16=on` runs
+#: all tests as on a processor with fast bfloat16, `off` as on one without; unset, they run as on this one. Processes
+#: that a test starts see the processor as it is.
+PRETEND_BF16 = os.environ.get("NAPARI_SR_TEST_BF16", "")
+
+
+def pytest_configure() -> None:
+    if PRETEND_BF16 not in ("", "on", "off"):
+        raise pytest.UsageError(f"NAPARI_SR_TEST_BF16 is on, off or not set, and is {PRETEND_BF16!r}")
+
+
+def pytest_report_header() -> str:
+    return f"fast bfloat16: {PRETEND_BF16 or device.cpu_has_fast_bf16()}"
+
+
+def pretend_bf16(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
+    """Let torch say that this processor has, or has not, products of bfloat16 in hardware."""
+    found = torch.cpu.get_capabilities()
+    said = {**found, "amx_bf16": fast, "avx512_bf16": fast}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: said)
+
+
+@pytest.fixture(autouse=True)
+def processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor that ``NAPARI_SR_TEST_BF16`` asks for."""
+    if PRETEND_BF16:
+        pretend_bf16(monkeypatch, fast=PRETEND_BF16 == "on")
+
+
+@pytest.fixture(params=["bf16", "fp32"])
+def automatic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, processor: None) -> str:
+    """The precision that "auto" stands for: on a processor with fast bfloat16, and on one without; no GPU is seen."""
+    monkeypatch.setattr(device, "available_devices", lambda: ("cpu",))
+    pretend_bf16(monkeypatch, fast=request.param == "bf16")
+    return request.param
 
 
 @pytest.fixture

@@ -66,7 +66,8 @@ def test_folders_are_matched_by_name_and_written_as_tables_and_a_report(run, fol
     sr = next(row for row in said["rows"] if row["name"] == "SR")
     assert sr["mean"]["psnr"] == pytest.approx(expected, abs=1e-9)
     assert np.mean([one["psnr"] for one in sr["images"]]) == pytest.approx(expected, abs=1e-9)
-    bicubic = [upscale(lr, load_model("bicubic-x4"), dtype=np.float32) for lr in planes(folders / "LR")]
+    model = load_model("bicubic-x4")
+    bicubic = [upscale(lr, model, dtype=np.float32, precision="fp32") for lr in planes(folders / "LR")]
     expected = np.mean([
         peak_signal_noise_ratio(hr, b, data_range=255)
         for hr, b in zip(planes(folders / "HR"), bicubic, strict=True)
@@ -135,7 +136,7 @@ def test_models_on_measured_lr_images(run, folders):
     assert said["rows"][1]["mean"]["psnr"] == pytest.approx(expected, abs=1e-4)
 
 
-def test_maps_are_those_of_their_definitions_and_keep_the_place(run, folders):
+def test_maps_are_those_of_their_definitions_and_keep_the_place(run, folders, automatic):
     hr, lr, sr = (planes(folders / name)[0] for name in ("HR", "LR", "SR"))
     names = [next(iter(sorted((folders / name).iterdir()))) for name in ("HR", "LR", "SR")]
     tifffile.imwrite(
@@ -158,7 +159,8 @@ def test_maps_are_those_of_their_definitions_and_keep_the_place(run, folders):
     np.testing.assert_array_equal(found["flagged"], expected.flagged)
     *_, consistent = iter_consistency(sr, lr, axes="YX", scale=4, degradation="area")
     np.testing.assert_allclose(found["consistency-map"], consistent.residual, atol=1e-5)
-    *_, uncertain = iter_uncertainty(lr, [load_model("em-wiener-x4"), load_model("bicubic-x4")], axes="YX")
+    models = [load_model("em-wiener-x4"), load_model("bicubic-x4")]
+    *_, uncertain = iter_uncertainty(lr, models, axes="YX", precision=automatic)
     np.testing.assert_allclose(found["uncertainty-map"], uncertain.deviation, atol=1e-5)
     assert read_image(out / "error-map.tif").pixel_size == pytest.approx((4, 4))
     assert read_image(out / "consistency-map.tif").pixel_size == pytest.approx((16, 16))

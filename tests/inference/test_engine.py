@@ -28,7 +28,7 @@ def finished(*args, **kwargs) -> Finished:
 @pytest.mark.parametrize("shape", [(1, 1), (7, 3), (33, 20), (2, 9, 8), (2, 1, 2, 9, 8)])
 def test_any_dtype_and_number_of_dimensions(dtype, shape, rng):
     image = (rng.random(shape) * 100).astype(dtype)
-    result = finished(image, load_model("bilinear-x2"))
+    result = finished(image, load_model("bilinear-x2"), precision="fp32")
     assert result.image.dtype == np.dtype(dtype).newbyteorder("=")
     assert result.image.shape == (*shape[:-2], shape[-2] * 2, shape[-1] * 2)
     expected = torch.nn.functional.interpolate(
@@ -61,31 +61,33 @@ def test_lazy_arrays_equal_the_array(kind, large, model, rng, tmp_path, monkeypa
     if large:  # as for planes that do not fit: window by window
         monkeypatch.setattr(planes_module, "PLANE_BYTES", 10)
     image = rng.integers(0, 4000, (3, 40, 36)).astype(np.uint16)
-    expected = upscale(image, model, tile=30, overlap=5)
-    np.testing.assert_array_equal(upscale(lazy(kind, image, tmp_path), model, tile=30, overlap=5), expected)
+    settings = {"precision": "fp32", "tile": 30, "overlap": 5}
+    expected = upscale(image, model, **settings)
+    np.testing.assert_array_equal(upscale(lazy(kind, image, tmp_path), model, **settings), expected)
 
 
 @pytest.mark.parametrize("axes", ["YXT", "XTY", "TYX", "XYT"])
 def test_any_order_of_axes(axes, model, rng):
     image = rng.integers(0, 255, (2, 15, 11)).astype(np.uint8)  # T, Y, X
     order = ["TYX".index(a) for a in axes]
-    turned = upscale(image.transpose(order), model, axes=axes)
+    turned = upscale(image.transpose(order), model, axes=axes, precision="fp32")
     back = [axes.index(a) for a in "TYX"]
-    np.testing.assert_array_equal(turned.transpose(back), upscale(image, model))
+    np.testing.assert_array_equal(turned.transpose(back), upscale(image, model, precision="fp32"))
 
 
 @pytest.mark.parametrize("samples", [3, 4])
 def test_colours_go_channel_by_channel_and_alpha_is_interpolated(samples, model, rng):
     image = rng.integers(0, 255, (20, 24, samples)).astype(np.uint8)
-    result = upscale(image, model)
+    result = upscale(image, model, precision="fp32")
     assert result.shape == (80, 96, samples)
     if samples == 4:
-        alpha = upscale(image[..., 3], load_model("bicubic-x4"))
+        alpha = upscale(image[..., 3], load_model("bicubic-x4"), precision="fp32")
         np.testing.assert_allclose(result[..., 3].astype(int), alpha.astype(int), atol=1)
     gray = np.repeat(image[..., :1], 3, axis=-1)
-    equal = upscale(gray, model)
+    equal = upscale(gray, model, precision="fp32")
     np.testing.assert_array_equal(equal[..., 0], equal[..., 1])
-    np.testing.assert_allclose(equal[..., 0].astype(int), upscale(image[..., 0], model).astype(int), atol=1)
+    single = upscale(image[..., 0], model, precision="fp32")
+    np.testing.assert_allclose(equal[..., 0].astype(int), single.astype(int), atol=1)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -93,10 +95,11 @@ def test_colours_go_channel_by_channel_and_alpha_is_interpolated(samples, model,
 def test_tiled_equals_whole_once_the_overlap_covers_the_field(scale, shape, rng):
     model = make_model("wgan", scale)
     image = rng.normal(size=shape).astype(np.float32)
-    whole = upscale(image, model, tile=100)
-    tiled = upscale(image, model, tile=2 * model.network.halo + 7, overlap=model.network.halo)
+    halo = model.network.halo
+    whole = upscale(image, model, precision="fp32", tile=100)
+    tiled = upscale(image, model, precision="fp32", tile=2 * halo + 7, overlap=halo)
     assert np.abs(whole - tiled).max() <= 1e-5 * np.ptp(whole)
-    coarse = upscale(image, model, tile=20, overlap=0)
+    coarse = upscale(image, model, precision="fp32", tile=20, overlap=0)
     assert np.abs(whole - coarse).max() > 1e-4 * np.ptp(whole)  # the halo is what makes the difference
 
 
@@ -111,8 +114,8 @@ def test_intensity_is_that_of_the_whole_image(rng):
     model = make_model()
     image = rng.uniform(0, 1, (60, 60)).astype(np.float32)
     image[:30] *= 100
-    whole = upscale(image, model, tile=100)
-    tiled = upscale(image, model, tile=40, overlap=model.network.halo)
+    whole = upscale(image, model, precision="fp32", tile=100)
+    tiled = upscale(image, model, precision="fp32", tile=40, overlap=model.network.halo)
     np.testing.assert_allclose(tiled, whole, atol=1e-4 * np.ptp(whole))
 
 
@@ -164,9 +167,9 @@ def out_of_memory(limit):
 
 def test_memory_that_runs_out_halves_the_tile(model, rng, monkeypatch):
     image = rng.normal(size=(150, 140)).astype(np.float32)
-    expected = upscale(image, model)
+    expected = upscale(image, model, precision="fp32")
     monkeypatch.setattr(Run, "infer", out_of_memory(80))
-    result = finished_loosely(image, model)
+    result = finished_loosely(image, model, precision="fp32")
     assert result.report.tile <= 80
     assert "halved" in result.report.sentence()
     np.testing.assert_allclose(result.image, expected, atol=1e-5 * np.ptp(expected))
@@ -234,16 +237,20 @@ def test_closing_cancels(model, rng):
 def test_window_equals_that_part_of_the_whole(rng):
     model = make_model()
     image = rng.integers(0, 60000, (2, 60, 64)).astype(np.uint16)
-    whole = upscale(image, model)
-    part = upscale_window(image, model, axes="TYX", index=(1,), rows=slice(10, 50), columns=slice(12, 60)).image
+    whole = upscale(image, model, precision="fp32")
+    part = upscale_window(
+        image, model, axes="TYX", index=(1,), rows=slice(10, 50), columns=slice(12, 60), precision="fp32"
+    ).image
     halo = 4 * model.network.halo
     inner = part[halo:-halo, halo:-halo]
     np.testing.assert_allclose(
         inner.astype(int), whole[1, 40 + halo : 200 - halo, 48 + halo : 240 - halo].astype(int), atol=1
     )
     rgb = rng.integers(0, 255, (30, 30, 4)).astype(np.uint8)
-    window = upscale_window(rgb, model, axes="YXS", index=(), rows=slice(0, 30), columns=slice(0, 30)).image
-    np.testing.assert_array_equal(window, upscale(rgb, model))
+    window = upscale_window(
+        rgb, model, axes="YXS", index=(), rows=slice(0, 30), columns=slice(0, 30), precision="fp32"
+    ).image
+    np.testing.assert_array_equal(window, upscale(rgb, model, precision="fp32"))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from napari_sr.training import Source, recipe_config
 from napari_sr.training.history import read_history
 
 
+@pytest.mark.xdist_group("processes")  # two at a time are enough for two cores, and look for a free port
 @pytest.mark.parametrize("recipe", ["dfcan", "wgan-gp"])
 def test_two_processes_equal_one(recipe, tmp_path, rng):
     from scipy.ndimage import gaussian_filter

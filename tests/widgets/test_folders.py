@@ -57,7 +57,7 @@ def test_a_folder_is_super_resolved_and_looked_through(viewer, widget, qtbot, fo
     assert texts[0].startswith("broken.tif: ")
     assert texts[1:] == ["cell0.tif", "cell1.tif", "cell2.tif"]
     lr = tifffile.imread(folders / "LR" / "cell1.tif")
-    expected = upscale(lr, load_model("bicubic-x4"))
+    expected = upscale(lr, load_model("bicubic-x4"), precision="fp32")
     written = tifffile.imread(folders / "LR" / "super-resolved" / "cell1_bicubic-x4.tif")
     np.testing.assert_array_equal(written, expected)
     # a click shows a result over its image, in place of the one before
@@ -115,7 +115,7 @@ def test_a_model_is_measured_on_pairs_and_each_is_shown_with_its_maps(viewer, co
     done(qtbot, compare)
     hr, lr = ([tifffile.imread(folders / n / f"cell{i}.tif") for i in range(3)] for n in ("HR", "LR"))
     model = load_model("em-wiener-x4")
-    sr = [upscale(one, model, dtype=np.float32) for one in lr]
+    sr = [upscale(one, model, dtype=np.float32, precision="fp32") for one in lr]
     inner = np.s_[4:-4, 4:-4]
     values = [peak_signal_noise_ratio(h[inner], s[inner], data_range=255) for h, s in zip(hr, sr, strict=True)]
     rows = {section.table.item(r, 0).text(): section.table.item(r, 1).text() for r in range(2)}
@@ -134,7 +134,7 @@ def test_a_model_is_measured_on_pairs_and_each_is_shown_with_its_maps(viewer, co
     np.testing.assert_allclose(
         viewer.layers["SSIM map · SR"].data, ssim_map(sr[1], hr[1], data_range=255)[1], atol=1e-5
     )
-    bicubic = upscale(lr[1], load_model("bicubic-x4"), dtype=np.float32)
+    bicubic = upscale(lr[1], load_model("bicubic-x4"), dtype=np.float32, precision="fp32")
     expected = error_map(bicubic, hr[1], kind="root-squared")
     np.testing.assert_allclose(viewer.layers["root-squared error map · LR"].data, expected, atol=1e-4)
     np.testing.assert_allclose(viewer.layers["cell1.tif LR"].translate, (1.5, 1.5))
