@@ -195,7 +195,7 @@ def test_train_from_images_and_from_a_file(run, tmp_path, rng):
         "train", tmp_path / "hr.npy", "-o", tmp_path / "run", "--name", "mine", "--recipe", "wgan-pixel", "--scale", 2,
         "--degradation", "area", "--steps", 2, "--lr-patch", 8, "--batch-size", 1, "--device", "cpu",
     )  # fmt: skip
-    code, out, err = run(*command, "--install")
+    code, out, err = run(*command, "--install-anyway")
     assert code == 0, err
     assert "Added to your models as mine" in out
     code, _, err = run(*command, "--install")

@@ -8,9 +8,11 @@ import time
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from small_models import SMALL
 
 from napari_sr.model import load, read_card
+from napari_sr.store import user_folder
 from napari_sr.training import Source, fit, recipe_config
 
 TINY = ("--steps", "2", "--lr-patch", "10", "--batch-size", "1", "--device", "cpu")
@@ -73,6 +75,72 @@ def test_a_configuration_is_not_overruled_silently(run, images, tmp_path):
     )
     assert code == 1
     assert "--recipe, --name, --scale: c.yaml says that already" in " ".join(out.split())
+
+
+@pytest.fixture
+def smooth(tmp_path, rng):
+    """Images that bicubic interpolation is good at."""
+    stack = gaussian_filter(rng.normal(size=(3, 64, 64)), (0, 2, 2))
+    np.save(tmp_path / "smooth.npy", np.clip(128 + 400 * stack, 0, 255).astype(np.uint8))
+    return tmp_path / "smooth.npy"
+
+
+def test_a_bad_model_is_not_installed_unless_that_is_asked_for(run, smooth, tmp_path):
+    command = ("train", smooth, "-o", tmp_path / "run", "--name", "mine", "--recipe", "wgan-pixel", "--scale", 2,
+               "--degradation", "area", *TINY)  # fmt: skip
+    target = user_folder() / "mine.safetensors"
+    code, out, err = run(*command, "--install")
+    assert code == 0, err
+    said = " ".join(out.split())
+    assert "It is worse than bicubic interpolation" in said
+    assert "2 steps are too few" in said
+    assert "Not added to your models. To add it anyway, give the same command with --install-anyway" in said
+    assert not target.exists()
+    before = (tmp_path / "run" / "mine.safetensors").stat().st_mtime_ns
+    code, out, err = run(*command, "--install-anyway")
+    assert code == 0, err
+    said = " ".join(out.split())
+    assert "Nothing was trained" in said
+    assert "worse than bicubic" in said
+    assert "Added to your models as mine" in said
+    assert (tmp_path / "run" / "mine.safetensors").stat().st_mtime_ns == before
+    assert target.read_bytes() == (tmp_path / "run" / "mine.safetensors").read_bytes()
+    code, _, err = run(*command, "--install-anyway")
+    assert code == 1
+    assert "You have a model called mine already" in " ".join(err.split())
+
+
+def test_a_model_is_installed_right_after_a_training_that_came_to_nothing_if_asked(run, smooth, tmp_path):
+    code, out, err = run("train", smooth, "-o", tmp_path / "run", "--recipe", "wgan-pixel", "--scale", 2,
+                         "--degradation", "area", *TINY, "--install-anyway")  # fmt: skip
+    assert code == 0, err
+    assert "step 2/2" in out
+    assert "worse than bicubic" in " ".join(out.split())
+    assert (user_folder() / "my-model.safetensors").exists()
+
+
+def test_a_good_model_is_installed(run, smooth, tmp_path):
+    """A network that starts as the least-squares filter undoes a blur at once."""
+    config = recipe_config(
+        "dfcan", name="filter", train=(Source(str(smooth)),), scale=2, degradation="em", steps=1, validate_every=1,
+        learning_rate=1e-9, lr_patch=10, batch_size=1, hyper_parameters={**SMALL["dfcan"], "skip": "filter"},
+    )  # fmt: skip
+    config.write(tmp_path / "c.yaml")
+    code, out, err = run("train", tmp_path / "c.yaml", "-o", tmp_path / "run", "--device", "cpu", "--install")
+    assert code == 0, err
+    assert "dB better than bicubic" in " ".join(out.split())
+    assert "Added to your models as filter" in out
+
+
+def test_before_the_generator_moves_no_loss_is_reported_as_nan(run, smooth, tmp_path):
+    code, out, err = run("train", smooth, "-o", tmp_path / "run", "--recipe", "wgan-gp", "--scale", 2,
+                         "--degradation", "area", "--steps", 7, "--lr-patch", 16, "--batch-size", 1,
+                         "--device", "cpu")  # fmt: skip
+    assert code == 0, err
+    assert "nan" not in out
+    lines = [line for line in out.splitlines() if line.startswith("step ")]
+    assert "the critic is learning first" in lines[0]
+    assert "loss " in lines[-1]
 
 
 RUN = """

@@ -292,6 +292,7 @@ def test_a_picture_is_the_part_of_what_the_whole_image_gives(rng):
     plane = Plane2D(hr)
     preview = PatchPreview(plane=lambda number: plane, degradation=chain, intensity=intensity, scale=2, side=16)
     identity = torch.nn.Upsample(scale_factor=2)
+    identity.conditions = ()
     identity.register_parameter("unused", torch.nn.Parameter(torch.zeros(1)))
     got = preview(identity, Place(0, 5, 100))
     assert got.place == Place(0, 5, 6)  # moved into the image

@@ -104,7 +104,7 @@ def test_settings_of_a_recipe_are_complete_and_changed_one_by_one(images):
     assert sharper.adversarial.n_critic == 5
     short = recipe_config("esrgan", name="a", train=source, steps=1000)
     assert short.adversarial.pixel_steps == 500  # half of it, as in the full run
-    with pytest.raises(ConfigError, match="Known: dfcan"):
+    with pytest.raises(ConfigError, match="Known: adaptive, dfcan"):
         recipe_config("nix", name="a", train=source)
     with pytest.raises(ConfigError, match="n_critic"):
         recipe_config("wgan-gp", name="a", train=source, adversarial={"n_critic": 0})

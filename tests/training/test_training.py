@@ -43,7 +43,7 @@ def config(images, **changes):
     return TrainConfig(**{**settings, **changes})
 
 
-def test_training_makes_a_model_with_its_card(images, tmp_path):
+def test_training_makes_a_model_with_its_card(images, tmp_path, automatic):
     events = []
     path = fit(config(images), tmp_path / "run", device="cpu", on_event=events.append)
     model = load(path)
@@ -57,10 +57,9 @@ def test_training_makes_a_model_with_its_card(images, tmp_path):
     kept = np.load(images)[3]  # the last one of four
     lr = kept.reshape(32, 2, 32, 2).mean(axis=(1, 3))
     data_range = float(kept.max() - kept.min())
-    inside = np.s_[2:-2, 2:-2]
     for key, upscaler in (("model", model), ("bicubic", load_model("bicubic-x2"))):
-        sr = upscale(np.rint(lr).astype(np.float32), upscaler)
-        expected = peak_signal_noise_ratio(kept[inside].astype(float), sr[inside].astype(float), data_range=data_range)
+        sr = upscale(np.rint(lr).astype(np.float32), upscaler, precision="fp32")  # on every processor
+        expected = peak_signal_noise_ratio(kept.astype(float), sr.astype(float), data_range=data_range)
         assert model.card.metrics[0][key]["psnr"] == pytest.approx(expected, abs=1e-3)
     found = {p.name for p in (tmp_path / "run").iterdir()}
     assert found >= {
@@ -71,18 +70,6 @@ def test_training_makes_a_model_with_its_card(images, tmp_path):
         "history.csv",
         "report.html",
     }
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_curves_show_the_figures_that_the_model_is_measured_to_have(images, tmp_path, dtype):
-    stack = np.load(images).astype(np.float32)
-    np.save(images, ((stack - stack.min()) / np.ptp(stack) * 120).astype(dtype))  # half of the range of 8 bit
-    events = []
-    card = load(fit(config(images), tmp_path / "run", device="cpu", on_event=events.append)).card
-    shown = max((e for e in events if e.val_psnr is not None), key=lambda e: e.val_psnr)
-    # the table leaves a border out and measures rounded images
-    assert shown.val_psnr == pytest.approx(card.metrics[0]["model"]["psnr"], abs=0.6)
-    assert shown.val_bicubic == pytest.approx(card.metrics[0]["bicubic"]["psnr"], abs=0.6)
 
 
 @pytest.mark.parametrize("loss", [name for name in LOSSES if name not in ("perceptual", "texture")])  # need VGG19

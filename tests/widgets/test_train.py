@@ -1,5 +1,6 @@
 """The dock widget *Train*, opened and clicked as a user does."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -14,12 +15,14 @@ from scipy.ndimage import gaussian_filter
 
 from napari_sr.data.geometry import Geometry
 from napari_sr.data.ome_zarr import create_image
-from napari_sr.store import list_models, load_model
+from napari_sr.store import list_models, load_model, user_folder
 from napari_sr.training import TrainConfig
 from napari_sr.training.history import read_history
 from napari_sr.training.images import kept_part
 from napari_sr.training.runs import runs_folder, unfinished_runs
+from napari_sr.training.verdict import Verdict
 from napari_sr.widgets.train_stage import BOX, CAPTIONS, NAMES, SIDE
+from napari_sr.widgets.train_verdict import VerdictBox
 
 MINUTE = 60_000
 
@@ -65,6 +68,15 @@ def finish(widget, qtbot):
     qtbot.waitUntil(lambda: widget._job is None, timeout=2 * MINUTE)
 
 
+def keep(widget, qtbot, name):
+    """After a few steps a model is seldom any good: it is kept all the same, if it has to be."""
+    if widget.verdict_box.question.isVisibleTo(widget):
+        assert name not in [c.name for c in list_models()]
+        click(qtbot, widget.verdict_box.keep_button)
+    qtbot.waitUntil(lambda: f"{name} is in your list of models now" in widget.status.text(), timeout=MINUTE)
+
+
+@pytest.mark.xdist_group("clipboard")  # workers share a screen, and it has one
 def test_a_model_is_trained_and_is_in_the_list_of_super_resolve(viewer, dock, qtbot, images):
     _, other = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
     qtbot.waitUntil(lambda: len(other.model_box.cards()) > 0 and other._job is None, timeout=MINUTE)
@@ -76,8 +88,22 @@ def test_a_model_is_trained_and_is_in_the_list_of_super_resolve(viewer, dock, qt
     assert viewer.dims.current_step[0] == 2  # the plane that is kept for validation
     assert "kept aside" in dock.patch_label.text()
     finish(dock, qtbot)
-    assert "mine is in your list of models now" in dock.status.text()
+    # six steps: worse than bicubic, said in red with the reason, and in no list before that is answered
+    box = dock.verdict_box
+    assert "It is worse than bicubic interpolation" in box.headline.text()
+    assert "#ff6b5e" in box.headline.styleSheet()
+    assert "6 steps are too few" in box.why.text()
+    assert box.question.isVisibleTo(dock)
+    assert "not in your list of models" in dock.status.text()
+    qtbot.waitUntil(lambda: dock.resume_box.currentText() == "mine, finished: keep or discard?", timeout=MINUTE)
+    assert not (user_folder() / "mine.safetensors").exists()
+    assert "mine" not in [c.name for c in other.model_box.cards()]
+    assert other.model_box.card().name != "mine"  # it may choose another one for the new layers, not this one
+    click(qtbot, box.keep_button)
+    qtbot.waitUntil(lambda: "mine is in your list of models now" in dock.status.text(), timeout=MINUTE)
+    assert not box.question.isVisibleTo(dock)
     qtbot.waitUntil(lambda: other.model_box.select("mine"), timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.resume_box.count() == 0, timeout=MINUTE)
     # what the card says was measured
     card = load_model("mine").card
     assert card.training["recipe"] == "wgan-pixel"
@@ -93,7 +119,10 @@ def test_a_model_is_trained_and_is_in_the_list_of_super_resolve(viewer, dock, qt
     np.testing.assert_array_equal(shown["hr"], images[2, 2 * row : 2 * (row + SIDE), 2 * column : 2 * (column + SIDE)])
     # the curves
     assert [p.step for p in dock._curves.history if p.val_psnr is not None] == [3, 6]
-    assert "bicubic" in dock._curves.figures.text()
+    figures = card.metrics[0]
+    shown = f"{figures['model']['psnr']:.2f} dB (bicubic {figures['bicubic']['psnr']:.2f})"
+    assert shown in dock._curves.figures.text()  # of the finished model, and no other one
+    assert "too little to read its curves" in dock._curves.hint.text()  # two validations
     qtbot.waitUntil(lambda: not dock._curves._latest.busy, timeout=MINUTE)
     drawn = dock._curves.picture.pixmap().toImage()
     assert (drawn.width(), drawn.height()) == (dock._curves.width(), 190)
@@ -160,7 +189,7 @@ def test_pause_stop_and_resume_after_a_restart(viewer, dock, qtbot, make_napari_
     qtbot.waitUntil(lambda: widget._step > run.step, timeout=MINUTE)
     assert "mine: validation image" in restarted.layers
     finish(widget, qtbot)
-    assert "mine is in your list" in widget.status.text()
+    keep(widget, qtbot, "mine")
     steps = [p.step for p in read_history(runs_folder() / "mine", steps=60)]
     assert steps == sorted(set(steps) | ({60} if steps.count(60) else set())) or steps[-2:] == [60, 60]
     assert unfinished_runs() == []
@@ -176,11 +205,99 @@ def test_fine_tuning_takes_everything_from_the_model(viewer, dock, qtbot):
         dock._form[name].value = value
     click(qtbot, dock.train_button)
     finish(dock, qtbot)
+    assert "em-wgan-pixel-x4, which it started from" in dock.verdict_box.headline.text()
+    keep(dock, qtbot, "my-em-wgan-pixel-x4")
     card = load_model("my-em-wgan-pixel-x4").card
     assert card.training["start_from"] == "em-wgan-pixel-x4"
     assert card.metrics[0]["start"]["name"] == "em-wgan-pixel-x4"
     assert "FlyEM" in card.attribution  # what it was trained on before still is in it
-    assert "before" in dock.status.text()
+
+
+def test_a_bad_model_waits_for_an_answer_also_in_another_window(viewer, dock, qtbot, make_napari_viewer):
+    shorten(dock, steps=2, validate_every=2)
+    dock.name_edit.setText("mine")
+    click(qtbot, dock.train_button)
+    finish(dock, qtbot)
+    assert dock.verdict_box.question.isVisibleTo(dock)
+    viewer.window.remove_dock_widget(dock)
+    assert not (user_folder() / "mine.safetensors").exists()
+    widget = open_dock(make_napari_viewer(), qtbot)
+    assert widget.resume_box.currentText() == "mine, finished: keep or discard?"
+    assert widget.resume_button.text() == "Decide"
+    assert not widget.verdict_box.isVisibleTo(widget)
+    click(qtbot, widget.resume_button)
+    assert "worse than bicubic" in widget.verdict_box.headline.text()
+    assert widget.report_button.isEnabled()
+    click(qtbot, widget.verdict_box.discard_button)
+    folder = runs_folder() / "mine"
+    qtbot.waitUntil(lambda: f"Its files are still in {folder}" in widget.status.text(), timeout=MINUTE)
+    assert not widget.verdict_box.question.isVisibleTo(widget)
+    assert (folder / "mine.safetensors").exists()
+    assert not (user_folder() / "mine.safetensors").exists()
+    qtbot.waitUntil(lambda: widget.resume_row.isHidden(), timeout=MINUTE)  # it is not asked for a second time
+
+
+def test_the_critic_learns_first_and_a_model_that_cannot_be_copied_is_asked_for_again(dock, qtbot, monkeypatch):
+    said = []
+    original = type(dock).say
+    monkeypatch.setattr(
+        type(dock), "say", lambda self, text, style="": (said.append(text), original(self, text, style))
+    )
+    dock.recipe_box.setCurrentIndex(dock.recipe_box.findData("wgan-gp"))
+    shorten(dock, steps=7, validate_every=7)
+    dock.name_edit.setText("gan")
+    click(qtbot, dock.train_button)
+    finish(dock, qtbot)
+    steps = [text for text in said if text.startswith("Step ")]
+    assert "the critic is learning first" in steps[0]
+    assert not any("nan" in text for text in said)
+    assert "7 steps are too few for an adversarial recipe" in dock.verdict_box.why.text()
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(shutil, "copy2", full)
+        click(qtbot, dock.verdict_box.keep_button)
+        qtbot.waitUntil(lambda: "No space left on device" in dock.status.text(), timeout=MINUTE)
+    assert not (user_folder() / "gan.safetensors").exists()
+    assert dock.verdict_box.question.isVisibleTo(dock)
+    keep(dock, qtbot, "gan")
+    assert load_model("gan").card.training["verdict"]["level"] == "bad"
+
+
+def test_a_good_model_is_in_the_list_without_a_question(dock, qtbot):
+    """A network that starts as the least-squares filter undoes a blur at once."""
+    dock.recipe_box.setCurrentIndex(dock.recipe_box.findData("dfcan"))
+    shorten(dock, steps=2, validate_every=2, learning_rate=1e-5)
+    dock.preset_box.setCurrentIndex(dock.preset_box.findData("em"))
+    hyper = "{num_groups: 1, num_blocks: 2, num_features: 8, reduction: 4, head: linear, skip: filter}"
+    dock._form["hyper_parameters"].value = hyper
+    dock.name_edit.setText("filter")
+    click(qtbot, dock.train_button)
+    finish(dock, qtbot)
+    assert "filter is in your list of models now" in dock.status.text()
+    assert "dB better than bicubic" in dock.verdict_box.headline.text()
+    assert not dock.verdict_box.question.isVisibleTo(dock)
+    assert (user_folder() / "filter.safetensors").exists()
+
+
+@pytest.mark.parametrize(("level", "colour"), [("good", "#7a7a7a"), ("doubtful", "#f0b429"), ("bad", "#ff6b5e")])
+def test_a_verdict_has_the_colour_of_its_level(level, colour, qtbot, tmp_path):
+    box = VerdictBox()
+    qtbot.addWidget(box)
+    box.show_verdict(Verdict(level, "It is what it is.", ("This is why.",) if level != "good" else ()), tmp_path)
+    assert colour in box.styleSheet()
+    assert box.why.isVisibleTo(box) == (level != "good")
+    assert not box.advice.isVisibleTo(box)
+    answers = []
+    box.kept.connect(answers.append)
+    box.discarded.connect(answers.append)
+    click(qtbot, box.discard_button)
+    assert answers == [tmp_path]
+    assert not box.keep_button.isEnabled()  # one answer, not two
+    box.clear()
+    assert not box.isVisible()
 
 
 def test_a_degradation_of_ones_own_is_on_the_card_and_comes_back_with_the_model(viewer, dock, qtbot):
@@ -190,7 +307,7 @@ def test_a_degradation_of_ones_own_is_on_the_card_and_comes_back_with_the_model(
     dock.name_edit.setText("my-microscope")
     click(qtbot, dock.train_button)
     finish(dock, qtbot)
-    assert "my-microscope is in your list" in dock.status.text()
+    keep(dock, qtbot, "my-microscope")
     text = "gaussian(sigma=1.3) + area + shot(photons=100, read=2)"
     assert load_model("my-microscope").card.degradation == text
     dock.preset_box.choose("em")
@@ -211,7 +328,7 @@ def test_measured_pairs_of_layers(viewer, dock, qtbot, images):
     dock.name_edit.setText("pairs")
     click(qtbot, dock.train_button)
     finish(dock, qtbot)
-    assert "pairs is in your list" in dock.status.text()
+    keep(dock, qtbot, "pairs")
     assert load_model("pairs").card.degradation == ""
 
 
@@ -260,7 +377,7 @@ def test_sliders_of_other_units_and_steps(make_napari_viewer, qtbot, images):
     qtbot.waitUntil(lambda: widget._watch is not None, timeout=MINUTE)
     assert widget._watch.stage.place().plane == 2
     finish(widget, qtbot)
-    assert "units is in your list" in widget.status.text()
+    keep(widget, qtbot, "units")
 
 
 def test_a_store_of_pairs_gives_both_images(dock, tmp_path, images):
@@ -305,7 +422,7 @@ def test_folders(viewer, dock, qtbot, tmp_path, images):
     dock.name_edit.setText("folders")
     click(qtbot, dock.train_button)
     finish(dock, qtbot)
-    assert "folders is in your list" in dock.status.text()
+    keep(dock, qtbot, "folders")
     np.testing.assert_array_equal(viewer.layers["folders: validation image"].data, images[2])
 
 
@@ -397,7 +514,7 @@ def test_every_field_of_a_configuration_can_be_set(viewer, dock, qtbot):
     dock.name_edit.setText("own")
     click(qtbot, dock.train_button)
     finish(dock, qtbot)
-    assert "own is in your list" in dock.status.text()
+    keep(dock, qtbot, "own")
     card = load_model("own").card
     assert (card.network, card.hyper_parameters["num_features"]) == ("rcan", 4)
     assert "gradient" in card.training["loss"]

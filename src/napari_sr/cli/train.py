@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -52,7 +51,20 @@ def command(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Devices to share each batch.")] = 1,
     num_nodes: Annotated[int, typer.Option(min=1, help="Machines to share each batch.")] = 1,
-    install: Annotated[bool, typer.Option("--install", help="Add the model to your models.")] = False,
+    install: Annotated[
+        bool,
+        typer.Option(
+            "--install",
+            help="Add the model to your models, unless it is worse than bicubic or than what it started from.",
+        ),
+    ] = False,
+    install_anyway: Annotated[
+        bool,
+        typer.Option(
+            "--install-anyway",
+            help="Add it whatever it came to. If it is already in the output folder, nothing is trained again.",
+        ),
+    ] = False,
 ) -> None:
     """Train or fine-tune a model on your own high-resolution images."""
     from dataclasses import replace
@@ -60,6 +72,7 @@ def command(
     from napari_sr.errors import ConfigError
     from napari_sr.store import user_folder
     from napari_sr.training import Source, TrainConfig, fit
+    from napari_sr.training.install import install as add_to_models
     from napari_sr.training.progress import TrainProgress
     from napari_sr.training.reporting import is_main_process
 
@@ -83,19 +96,27 @@ def command(
         images = Source(str(source), lr="" if lr is None else str(lr))
         config = _config_for(images, name or "my-model", recipe, network, start_from, changes)
     target = user_folder() / f"{config.name}.safetensors"
-    if install and target.exists() and not overwrite:  # said before the hours of training, not after them
+    wanted = install or install_anyway
+    if wanted and target.exists() and not overwrite:  # said before the hours of training, not after them
         raise ConfigError(
             f"You have a model called {config.name} already. "
             "Choose another name, or allow it to be replaced (--overwrite)."
         )
     console = Console(soft_wrap=True)
+    trained = output / target.name
+    if install_anyway and not (overwrite or resume) and trained.exists() and (output / "report.html").exists():
+        _say_verdict(console, trained)
+        console.print(f"Nothing was trained: {trained} is there already.", highlight=False)
+        add_to_models(trained)
+        console.print(f"Added to your models as {trained.stem}.", highlight=False)
+        return
 
     def show(event: TrainProgress) -> None:
         if event.note or event.stage:
             console.print(event.note or event.stage, style="yellow" if event.note else "", highlight=False)
         if event.is_message:
             return
-        line = f"step {event.step}/{config.steps}  {event.seconds:.0f} s  loss {event.train_loss:.5f}"
+        line = f"step {event.step}/{config.steps}  {event.seconds:.0f} s  {event.loss_text}".rstrip()
         if event.val_psnr is not None and event.val_bicubic is not None:
             line += f"  validation {event.val_psnr:.2f} dB (bicubic {event.val_bicubic:.2f})"
         line += "".join(f"  {name.replace('_', ' ')} {value:.4g}" for name, value in event.losses.items())
@@ -109,10 +130,31 @@ def command(
     if not is_main_process():
         return
     console.print(f"Model: {path}", highlight=False)
-    if install:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
+    bad = _say_verdict(console, path)
+    if wanted and bad and not install_anyway:
+        console.print(
+            f"Not added to your models. To add it anyway, give the same command with --install-anyway in place of "
+            f"--install (and without --overwrite and --resume): nothing is trained again. Its files are in {output}.",
+            highlight=False, markup=False,
+        )  # fmt: skip
+    elif wanted:
+        add_to_models(path, overwrite=overwrite)
         console.print(f"Added to your models as {path.stem}.", highlight=False)
+
+
+def _say_verdict(console: Console, path: Path) -> bool:
+    """Print the verdict on the model in ``path``, and return True if it is bad."""
+    from napari_sr.training.install import verdict_of
+
+    verdict = verdict_of(path)
+    if verdict is None:
+        console.print("It was not measured: compare it before you rely on it.", style="yellow", highlight=False)
+        return False
+    style = {"good": "green", "doubtful": "yellow", "bad": "bold red"}[verdict.level]
+    console.print(verdict.headline, style=style, highlight=False, markup=False)
+    for sentence in (*verdict.reasons, *verdict.advice):
+        console.print(sentence, style=style.removeprefix("bold "), highlight=False, markup=False)
+    return verdict.bad
 
 
 def _config_for(

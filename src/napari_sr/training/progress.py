@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -53,3 +54,10 @@ class TrainProgress:
     def is_message(self) -> bool:
         """True if there is a sentence in it and no figures."""
         return bool(self.note or self.stage) and self.train_loss != self.train_loss and self.val_psnr is None
+
+    @property
+    def loss_text(self) -> str:
+        """The training loss in words; before the generator's first step, what goes on instead."""
+        if math.isfinite(self.train_loss):
+            return f"loss {self.train_loss:.4g}"
+        return "the critic is learning first" if "critic_loss" in self.losses else ""

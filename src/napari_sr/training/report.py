@@ -21,8 +21,11 @@ from napari_sr.model import ModelCard
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.curves import draw_curves
 from napari_sr.training.progress import TrainProgress
+from napari_sr.training.reading import reading
+from napari_sr.training.verdict import Verdict
 
 Plane = npt.NDArray[Any]
+COLOURS = {"good": "#2e8b57", "doubtful": "#b8860b", "bad": "#d03a2b"}
 
 
 @dataclass(frozen=True)
@@ -43,21 +46,34 @@ def write_report(
     table: Table,
     history: Sequence[TrainProgress],
     examples: Sequence[Example],
+    verdict: Verdict,
 ) -> None:
     """Write what a run was and what came out of it to ``path``."""
     parts = [
         f"<h1>{escape(config.name)}</h1>",
         "<p>A super-resolution model, and what it does on images that were kept aside while it was trained.</p>",
+        _verdict(verdict),
         "<h2>Measured</h2>", table_html(table),
         "<h2>Examples</h2>", *(_example(e, log=card.intensity.get("kind") == "log") for e in examples),
         "<p class='small'>Where the model's picture has detail that the true one has not, the model made it up.</p>",
         "<h2>Curves</h2>", _curves(history),
+        f"<p>{escape(reading(history, critic=config.adversarial is not None))}</p>",
         "<h2>Model</h2>", _card(card),
         "<h2>Settings</h2>",
         "<p>Saved as a file, these repeat the run: <code>napari-sr train config.yaml -o FOLDER</code></p>",
         f"<pre>{escape(yaml.safe_dump(config.to_dict(), sort_keys=False))}</pre>",
     ]  # fmt: skip
     path.write_text(page(config.name, parts), "utf-8")
+
+
+def _verdict(verdict: Verdict) -> str:
+    """Return the verdict with its reasons and what to do, marked by its colour."""
+    further = "".join(f"<p>{escape(' '.join(part))}</p>" for part in (verdict.reasons, verdict.advice) if part)
+    colour = COLOURS[verdict.level]
+    return (
+        f"<section style='border-left: 4px solid {colour}; padding-left: 1rem'>"
+        f"<p style='color: {colour}'><b>{escape(verdict.headline)}</b></p>{further}</section>"
+    )
 
 
 def _example(example: Example, *, log: bool) -> str:

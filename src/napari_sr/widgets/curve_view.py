@@ -13,6 +13,7 @@ from qtpy.QtGui import QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_sr.widgets.latest import Latest
+from napari_sr.widgets.train_job import in_words
 
 if TYPE_CHECKING:
     from napari_sr.training.progress import TrainProgress
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
 DRAW_SECONDS = 2.0
 #: pixels of one row of curves
 ROW_HEIGHT = 190
-WITH_A_CRITIC = (
-    " With a critic, the pictures get sharper while PSNR falls a little: that is its nature, and where it may invent."
-)
-HOW_TO_READ = (
-    "Good: both losses fall, and the model's PSNR is above bicubic's. When the validation loss rises while the "
-    "training loss still falls, the model learns its images by heart: stop, or give it more images."
-)
 COLOUR = "#c8c8c8"
 
 
@@ -37,6 +31,7 @@ class CurveView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.history: list[TrainProgress] = []
+        self._critic = False
         self.picture = QLabel()
         self.picture.setFixedHeight(ROW_HEIGHT)
         # the picture follows the dock's width, never the other way round
@@ -47,22 +42,21 @@ class CurveView(QWidget):
         self.log_box.toggled.connect(self.draw)
         self.figures = QLabel()
         self.figures.setWordWrap(True)
-        self.hint = QLabel(HOW_TO_READ)
+        #: what this run's curves say
+        self.hint = QLabel()
         self.hint.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.picture)
-        layout.addWidget(self.log_box)
-        layout.addWidget(self.figures)
-        layout.addWidget(self.hint)
+        for part in (self.figures, self.hint, self.picture, self.log_box):
+            layout.addWidget(part)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.draw)
         self._drawn = 0.0
 
-    def start(self, history: Sequence[TrainProgress]) -> None:
-        """Begin a run, or go on with one that has a history."""
-        self.history = list(history)
+    def start(self, history: Sequence[TrainProgress], *, critic: bool = False) -> None:
+        """Begin a run, an adversarial one if there is a critic, or go on with one that has a history."""
+        self.history, self._critic = list(history), critic
         self.figures.setText("")
         self.draw()
 
@@ -70,17 +64,22 @@ class CurveView(QWidget):
         """Take one report."""
         self.history.append(progress)
         if progress.val_psnr is not None and progress.val_bicubic is not None:
-            text = f"Validation: {progress.val_psnr:.2f} dB (bicubic {progress.val_bicubic:.2f})"
-            if progress.val_ssim is not None and progress.val_bicubic_ssim is not None:
-                text += f", SSIM {progress.val_ssim:.3f} ({progress.val_bicubic_ssim:.3f})"
-            self.figures.setText(text)
+            # no SSIM: it is taken on scaled values here, and would be another one than the finished model's
+            self.figures.setText(f"Validation: {in_words(progress.val_psnr, progress.val_bicubic)}")
         if not self._timer.isActive():
             self._timer.start(max(0, int(1000 * (self._drawn + DRAW_SECONDS - time.monotonic()))))
 
+    def settle(self, figures: str) -> None:
+        """Show the figures of the finished model in place of the last validation's: there is one figure, not two."""
+        if figures:
+            self.figures.setText(figures)
+
     def draw(self) -> None:
-        """Draw all curves."""
+        """Draw all curves, and say what they say."""
+        from napari_sr.training.reading import reading
+
         rows = 2 if any(p.losses for p in self.history) else 1
-        self.hint.setText(HOW_TO_READ + (WITH_A_CRITIC if rows == 2 else ""))
+        self.hint.setText(reading(self.history, critic=self._critic))
         self.picture.setFixedHeight(ROW_HEIGHT * rows)
         history, log = tuple(self.history), self.log_box.isChecked()
         size, ratio = (max(self.width(), 200), ROW_HEIGHT * rows), self.devicePixelRatioF()

@@ -25,6 +25,7 @@ from napari_sr.widgets.worker import Ended, Failed, Stopped
 if TYPE_CHECKING:
     import napari
 
+    from napari_sr.training.install import Undecided
     from napari_sr.training.progress import TrainProgress
     from napari_sr.training.runs import Run
     from napari_sr.widgets.train_watch import Watch
@@ -56,6 +57,8 @@ class Train(TrainChoices):
         self.command_button.clicked.connect(self.copy_command)
         self.export_button.clicked.connect(self._export)
         self.report_button.clicked.connect(self._open_report)
+        self.verdict_box.kept.connect(self._keep)
+        self.verdict_box.discarded.connect(self._discard)
         self._guard: CloseGuard | None = None
         window = getattr(getattr(self.viewer, "window", None), "_qt_window", None)
         if window is not None:
@@ -111,10 +114,16 @@ class Train(TrainChoices):
         )
 
     def resume(self) -> None:
-        """Go on with the chosen run."""
-        run: Run | None = self.resume_box.currentData()
-        if self._job is not None or run is None:
+        """Go on with the chosen run; of a finished one, ask again whether its model is kept."""
+        chosen: Run | Undecided | None = self.resume_box.currentData()
+        if self._job is not None or chosen is None:
             return
+        from napari_sr.training.install import Undecided
+
+        if isinstance(chosen, Undecided):
+            self._ask_again(chosen)
+            return
+        run = chosen
         self._begin(
             lambda: iter_run(
                 run.config, run.folder, resume=True, should_stop=self._should_stop, place=self._place,
@@ -129,6 +138,7 @@ class Train(TrainChoices):
         self._step = 0
         self.pause_button.setText("Pause")
         self.warn("")
+        self.verdict_box.clear()
         self.patch_label.setText("")
         self.say("Starting …")
         self.run_length.stop()
@@ -171,9 +181,7 @@ class Train(TrainChoices):
         if isinstance(event, Started):
             self._on_started(event)
         elif isinstance(event, Trained):
-            self._report = event.report if event.report.exists() else None
-            self.say(event.sentence)
-            catalogue().changed.emit(event.name)
+            self._on_trained(event)
         elif hasattr(event, "sr"):
             if self._watch is not None:
                 self._watch.stage.show(event)
@@ -188,7 +196,7 @@ class Train(TrainChoices):
         self._close_stage()
         self._watch = open_watch(self.viewer, event, self._layer, on_move=self._on_move)
         self._curves.show()
-        self._curves.start(event.history)
+        self._curves.start(event.history, critic=event.config.adversarial is not None)
         self.refresh()
         self._on_move()
 
@@ -207,8 +215,9 @@ class Train(TrainChoices):
         self.bar.setValue(round(1000 * event.step / max(1, event.steps)))
         self._curves.add(event)
         if self._job is not None and not self._job.cancelled and not self._paused.is_set():
-            left = "" if event.remaining is None else f", {duration(event.remaining)} left"
-            self.say(f"Step {event.step} of {event.steps}, loss {event.train_loss:.4g}{left}")
+            left = "" if event.remaining is None else f"{duration(event.remaining)} left"
+            parts = (f"Step {event.step} of {event.steps}", event.loss_text, left)
+            self.say(", ".join(part for part in parts if part))
 
     def pause(self) -> None:
         """Pause the run, or let it go on."""
@@ -251,6 +260,67 @@ class Train(TrainChoices):
         if self._watch is not None:
             self._watch.stage.close()
             self._watch = None
+
+    # -- the verdict ------------------------------------------------------------------------------
+
+    def _on_trained(self, event: Trained) -> None:
+        """Say what came out; a bad model goes nowhere before the user has said so."""
+        self._report = event.report if event.report.exists() else None
+        self._curves.settle(event.figures)
+        if event.verdict is not None:
+            self.verdict_box.show_verdict(event.verdict, None if event.installed else event.path)
+        if event.installed:
+            unmeasured = "" if event.verdict is not None else " It was not measured: compare it before you rely on it."
+            self.say(f"{event.name} is in your list of models now.{unmeasured}")
+            catalogue().changed.emit(event.name)
+        else:
+            self.say(f"{event.name} is trained, but not in your list of models.", ERROR_STYLE)
+
+    def _ask_again(self, run: Undecided) -> None:
+        report = run.folder / "report.html"
+        self._report = report if report.exists() else None
+        self.say(f"{run.path.stem} is trained, but not in your list of models.", ERROR_STYLE)
+        self.verdict_box.show_verdict(run.verdict, run.path)
+        self.refresh()
+
+    def _keep(self, path: Path) -> None:
+        """Add a model to the user's list though its verdict is bad."""
+
+        def copy() -> Generator[str, None, None]:
+            from napari_sr.training.install import answer, install
+
+            install(path)
+            with suppress(OSError):  # it is in the list, so it is not asked for again anyhow
+                answer(path.parent)
+            yield path.stem
+
+        def copied(name: str) -> None:
+            self.verdict_box.close_question()
+            self.say(f"{name} is in your list of models now.")
+            catalogue().changed.emit(name)
+
+        self.start_side_job(copy, copied, self._on_answer)
+
+    def _discard(self, path: Path) -> None:
+        """Leave a model out of the user's list, for good."""
+
+        def note() -> Generator[Path, None, None]:
+            from napari_sr.training.install import answer
+
+            answer(path.parent)
+            yield path.parent
+
+        def noted(folder: Path) -> None:
+            self.verdict_box.close_question()
+            self.say(f"{path.stem} is not in your list of models. Its files are still in {folder}.")
+            self._relist()
+
+        self.start_side_job(note, noted, self._on_answer)
+
+    def _on_answer(self, how: Failed | Stopped | Ended) -> None:
+        if isinstance(how, Failed):
+            self.say(how.message, ERROR_STYLE)
+            self.verdict_box.enable_answers(True)
 
     # -- afterwards -------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from napari_sr.widgets.worker import Ended, Failed, Stopped
 if TYPE_CHECKING:
     from napari_sr.model import ModelCard
     from napari_sr.training import TrainConfig
+    from napari_sr.training.install import Undecided
     from napari_sr.training.runs import Run
 
 
@@ -28,16 +29,18 @@ class Found:
 
     cards: tuple[ModelCard, ...]
     runs: tuple[Run, ...]
+    undecided: tuple[Undecided, ...]
     names: tuple[str, ...]
 
 
 def find() -> Found:
-    """Look which models and stopped runs there are."""
+    """Look which models, stopped runs, and finished ones with an open question there are."""
     from napari_sr.store import list_models, model_paths
+    from napari_sr.training.install import undecided_runs
     from napari_sr.training.runs import unfinished_runs
 
     cards = tuple(c for c in list_models(interpolations=False) if c.network != "wiener")
-    return Found(cards, tuple(unfinished_runs()), tuple(model_paths()))
+    return Found(cards, tuple(unfinished_runs()), tuple(undecided_runs()), tuple(model_paths()))
 
 
 class TrainChoices(TrainForm):
@@ -62,6 +65,7 @@ class TrainChoices(TrainForm):
         self.length_box.currentIndexChanged.connect(self._on_recipe)
         self.start_box.currentIndexChanged.connect(self._on_start)
         self.name_edit.textChanged.connect(self.refresh)
+        self.resume_box.currentIndexChanged.connect(self._on_earlier)
 
     # -- start-up ---------------------------------------------------------------------------------
 
@@ -81,7 +85,7 @@ class TrainChoices(TrainForm):
                 self._fill()
             self._names = what.names
             self._list_models(what.cards)
-            self._list_runs(what.runs)
+            self._list_runs(what.runs, what.undecided)
             self._ready = True
             if not self.name_edit.text():
                 self.name_edit.setText(self._free_name("my-model"))
@@ -136,11 +140,20 @@ class TrainChoices(TrainForm):
         path = runs_folder() / name / f"{name}-last.safetensors"
         return path if path.exists() else None
 
-    def _list_runs(self, runs: tuple[Run, ...]) -> None:
+    def _list_runs(self, runs: tuple[Run, ...], undecided: tuple[Undecided, ...]) -> None:
         self.resume_box.clear()
         for run in runs:
             self.resume_box.addItem(f"{run.config.name}, stopped at step {run.step} of {run.config.steps}", run)
-        self.resume_row.setVisible(bool(runs))
+        for finished in undecided:
+            self.resume_box.addItem(f"{finished.path.stem}, finished: keep or discard?", finished)
+        self.resume_row.setVisible(bool(runs or undecided))
+
+    def _on_earlier(self) -> None:
+        """A run was chosen in the list of earlier ones: what can be done with it differs."""
+        from napari_sr.training.install import Undecided
+
+        finished = isinstance(self.resume_box.currentData(), Undecided)
+        self.resume_button.setText("Decide" if finished else "Resume")
 
     def _free_name(self, wanted: str) -> str:
         from napari_sr.training.runs import runs_folder
@@ -343,7 +356,7 @@ class TrainChoices(TrainForm):
         def found(what: Found) -> None:
             self._names = what.names
             self._list_models(what.cards)
-            self._list_runs(what.runs)
+            self._list_runs(what.runs, what.undecided)
             name = self.name_edit.text().strip()
             if name and self._free_name(name) != name:
                 self.name_edit.setText(self._free_name(name.rstrip("0123456789").rstrip("-") or name))

@@ -26,6 +26,7 @@ from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.path_edit import PathEdit
 from napari_sr.widgets.sections import VerticalArea, section
 from napari_sr.widgets.super_resolve_form import WARNING_STYLE, message_label
+from napari_sr.widgets.train_verdict import VerdictBox
 from napari_sr.widgets.viewer_widget import ViewerWidget
 
 MADE = "made from the high-resolution image"
@@ -139,6 +140,7 @@ class TrainForm(ViewerWidget):
         self.status = message_label()
         self.warning = message_label(WARNING_STYLE)
         self.warning.hide()
+        self.verdict_box = VerdictBox()
         self.patch_label = message_label()
         self.curve_place = QVBoxLayout()
         self.command_button = QPushButton("Copy command")
@@ -147,7 +149,7 @@ class TrainForm(ViewerWidget):
         self.command_button.setToolTip("Copies the line for a terminal that repeats this training.")
         self.export_button.setToolTip("Saves the settings as a file that repeats this training.")
         self.report_button.setToolTip("Curves, figures and examples of the finished training, in the browser.")
-        self.resume_box.setToolTip("Trainings that were stopped.")
+        self.resume_box.setToolTip("Trainings that were stopped, and models that you have neither kept nor discarded.")
 
     def _run_layout(self) -> QVBoxLayout:
         buttons = QHBoxLayout()
@@ -167,6 +169,7 @@ class TrainForm(ViewerWidget):
         layout.addWidget(self.bar)
         layout.addWidget(self.status)
         layout.addWidget(self.warning)
+        layout.addWidget(self.verdict_box)
         layout.addLayout(self.curve_place)
         layout.addWidget(self.patch_label)
         layout.addLayout(after)

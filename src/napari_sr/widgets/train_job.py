@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,12 @@ from napari_sr.inference.axes import Layout
 
 if TYPE_CHECKING:
     from napari_sr.data.patches import Plane2D
+    from napari_sr.model import ModelCard
     from napari_sr.networks import SRNetwork
     from napari_sr.training import TrainConfig
     from napari_sr.training.preview import Pictures, Place
+    from napari_sr.training.progress import TrainProgress
+    from napari_sr.training.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,26 @@ class Started:
 
 @dataclass(frozen=True)
 class Trained:
-    """The model is in the user's list."""
+    """The run is over.
+
+    Attributes
+    ----------
+    name, path, report
+        Of the model; its file in the folder of the run; the report beside it.
+    verdict
+        None if the model could not be measured.
+    figures
+        Of the model, beside bicubic's, in words; empty if it could not be measured.
+    installed
+        The model is in the user's list; with a bad verdict it is not.
+    """
 
     name: str
+    path: Path
     report: Path
-    sentence: str
+    verdict: Verdict | None
+    figures: str
+    installed: bool
 
 
 def make_config(request: Request, hr: str, lr: str) -> TrainConfig:
@@ -111,7 +129,7 @@ def iter_training(
     place: Callable[[], Place],
     patch: int,
 ) -> Generator[Any, None, None]:
-    """Copy the layers into the run's folder, train, and add the model to the user's list.
+    """Copy the layers into the run's folder, train, and add the model to the user's list unless its verdict is bad.
 
     Parameters
     ----------
@@ -169,10 +187,12 @@ def iter_run(
     from napari_sr.data.patches import Plane2D
     from napari_sr.degradations import make_degradation
     from napari_sr.intensity import Intensity
-    from napari_sr.store import user_folder
+    from napari_sr.model import read_card
     from napari_sr.training import fit
     from napari_sr.training.history import read_history
+    from napari_sr.training.install import install
     from napari_sr.training.preview import PatchPreview
+    from napari_sr.training.verdict import Verdict
     from napari_sr.widgets.threads import iter_callbacks
 
     source = config.train[0]
@@ -204,32 +224,35 @@ def iter_run(
         )  # fmt: skip
 
     path = yield from iter_callbacks(run)
-    target = user_folder() / path.name
-    if target.exists():  # it was not there when the run began
-        raise TrainingError(f"Another model called {config.name} has come up meanwhile. This one is in {path}.")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
-    except OSError as error:
-        target.unlink(missing_ok=True)  # half a model is none
-        raise TrainingError(
-            f"The model could not be copied to {target.parent} ({error.strerror}). It is in {path}; open it from there."
-        ) from None
-    yield Trained(config.name, folder / "report.html", _sentence(path))
-
-
-def _sentence(path: Path) -> str:
-    """Say what came out."""
-    from napari_sr.model import read_card
-
     card = read_card(path)
-    text = f"{card.name} is in your list of models now."
-    if card.metrics:
-        ours, bicubic = (card.metrics[0][key].get("psnr", float("nan")) for key in ("model", "bicubic"))
-        text += f" On images kept aside: {ours:.2f} dB (bicubic {bicubic:.2f}"
-        before = card.metrics[0].get("start")
-        text += f", before {before['psnr']:.2f})." if before else ")."
-    return text
+    verdict = Verdict.of(card.training)
+    good_enough = verdict is None or not verdict.bad
+    if good_enough:
+        install(path)
+    figures = _figures(card, read_history(folder, steps=config.steps), critic=config.adversarial is not None)
+    yield Trained(config.name, path, folder / "report.html", verdict, figures, good_enough)
+
+
+def _figures(card: ModelCard, history: Sequence[TrainProgress], *, critic: bool) -> str:
+    """Say what the model that was kept is measured to have, and of which step it is."""
+    if not card.metrics:
+        return ""
+    model, bicubic = card.metrics[0]["model"], card.metrics[0]["bicubic"]
+    validated = [p for p in history if p.val_psnr is not None]
+    best = max(validated, key=lambda p: p.val_psnr or 0.0, default=None)
+    step = f" (step {best.step}, the best)" if best is not None and not critic and best != validated[-1] else ""
+    text = f"The model{step} on images kept aside"
+    return f"{text}: {in_words(model.get('psnr'), bicubic.get('psnr'), model.get('ssim'), bicubic.get('ssim'))}"
+
+
+def in_words(
+    psnr: float | None, bicubic: float | None, ssim: float | None = None, bicubic_ssim: float | None = None
+) -> str:
+    """Return fidelity beside bicubic's, as far as it was measured."""
+    parts = [] if psnr is None or bicubic is None else [f"{psnr:.2f} dB (bicubic {bicubic:.2f})"]
+    if ssim is not None and bicubic_ssim is not None:
+        parts.append(f"SSIM {ssim:.3f} ({bicubic_ssim:.3f})")
+    return ", ".join(parts)
 
 
 def _with_own_start(request: Request) -> Request:
