@@ -19,6 +19,8 @@ from napari_sr.metrics.spectral import power_spectrum
 from napari_sr.widgets.compare_form import SHAPES, VIEW
 from napari_sr.widgets.compare_layers import view_region
 from napari_sr.widgets.compare_plots import FRC, JOINT, PLANES, PROFILE, SPECTRA
+from napari_sr.widgets.compare_reference import NONE, OTHERS
+from napari_sr.widgets.compare_texts import NO_IMAGE, NO_TRUTH
 from napari_sr.widgets.layers import METADATA_KEY, unit_text
 from napari_sr.widgets.preview import camera
 
@@ -100,6 +102,71 @@ def test_figures_maps_and_their_places(viewer, dock, qtbot, hr, sr):
     assert len(dock.candidates.layers()) == 2
 
 
+def add_result(viewer, data, name, source):
+    """A layer as Super-resolve adds it."""
+    said = {"made_by": "super-resolution", "source_layer": source.name, "source_id": str(source.unique_id)}
+    return viewer.add_image(data, name=name, scale=(4, 4), units=("nm", "nm"), metadata={METADATA_KEY: said})
+
+
+def offered(dock):
+    return [dock.reference_box.itemText(row) for row in range(dock.reference_box.count())]
+
+
+def test_the_image_that_a_result_was_made_from_is_not_its_truth(viewer, dock, qtbot, sr):
+    # with the HR image, that one is the truth, and the others are not offered
+    lr = viewer.layers["cells LR"]
+    add_result(viewer, sr, "cells LR [y]", lr)
+    assert dock.reference_box.layer().name == "cells HR"
+    assert offered(dock) == [NONE, "cells LR [x]", "cells HR", OTHERS]
+    assert dock.no_truth.text() == ""
+    # without it, and the layer that nobody knows anything of, there is none
+    viewer.layers.remove("cells HR")
+    viewer.layers.remove("cells LR [x]")
+    assert dock.reference_box.layer() is None
+    assert offered(dock) == [NONE, OTHERS]
+    assert not dock.compare_button.isEnabled()
+    assert dock.status.text() == NO_TRUTH
+    # who insists is told what the figures mean
+    dock.reference_box.show_others()
+    assert offered(dock) == [NONE, "cells LR [y]", "cells LR"]
+    dock.reference_box.select_name("cells LR")
+    told = (
+        "cells LR is the image that cells LR [y] was made from: the figures only show how much cells LR [y] "
+        "changed it, not how true it is."
+    )
+    assert dock.no_truth.text() == told
+    assert not dock.no_truth.isHidden()
+    compare(dock, qtbot)
+    assert "[y]" in "".join(column(dock, "PSNR"))
+    assert dock.no_truth.text() == told
+    dock.candidates.tick(viewer.layers["cells LR [y]"], False)
+    assert dock.no_truth.isHidden()
+
+
+def test_an_image_is_no_truth_any_more_once_something_was_made_from_it(make_napari_viewer, qtbot, hr, sr):
+    viewer = make_napari_viewer()
+    only = viewer.add_image(hr, name="only", scale=(4, 4), units=("nm", "nm"))
+    _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
+    assert dock.reference_box.layer() is only
+    assert dock.status.text() == NO_IMAGE
+    made = add_result(viewer, sr, "only [x]", only)
+    assert dock.reference_box.layer() is None
+    assert dock.status.text() == NO_TRUTH
+    # a new name makes it no truth; another image of the old name does
+    only.name = "measured"
+    viewer.add_image(hr, name="only", scale=(4, 4), units=("nm", "nm"))
+    assert dock.reference_box.layer() is viewer.layers["only"]
+    assert offered(dock) == [NONE, "only", OTHERS]
+    assert dock.status.text() == ""
+    # by a click on the entry, too
+    dock.reference_box.activated.emit(dock.reference_box.findText(OTHERS))
+    assert offered(dock) == [NONE, "only", "only [x]", "measured"]
+    dock.reference_box.hidePopup()
+    # its own result is no truth either
+    dock.reference_box.select_name(made.name)
+    assert dock.no_truth.text().startswith("only [x] was made from measured: ")
+
+
 def test_the_hallucination_map_finds_what_was_drawn_by_hand(viewer, dock, qtbot, hr, sr, rng, tmp_path):
     faked = sr.copy()
     rows, columns = np.mgrid[:40, :40]
@@ -145,6 +212,7 @@ def test_the_best_is_bold_and_a_click_sorts_by_value(dock, qtbot):
     assert dock.table.item(0, 0).text() == "LR [x]"
 
 
+@pytest.mark.xdist_group("clipboard")  # workers share a screen, and it has one
 def test_copy_and_csv(dock, qtbot, tmp_path):
     compare(dock, qtbot)
     click(qtbot, dock.copy_button)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: files that are written with the truth, and with the image that it was made of
 WITH_TRUTH = ("ssim-map", "error-map", "hallucination-map", "flagged")
 WITH_LR = ("consistency-map", "uncertainty-map")
+#: side in pixels below which nothing is known of an image
+SMALLEST = 16
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,15 @@ def command(
     error: Annotated[str, typer.Option(help="absolute, signed or root-squared.")] = "absolute",
     degradation: Annotated[
         str | None,
-        typer.Option(help="Preset or steps for the consistency map. Default: the model's; else a blur is fitted."),
+        typer.Option(
+            help="How the image was blurred and reduced: preset or steps. Default: a blur that "
+            "is estimated from the image, and the mean over larger pixels.",
+            show_default=False,
+        ),
+    ] = None,
+    blur: Annotated[
+        float | None,
+        typer.Option(help="Blur of the image in its own pixels, if known.", min=0, max=5, show_default=False),
     ] = None,
     density: Annotated[bool, typer.Option("--density", help="Densities: compare log10(x + 0.02).")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
@@ -66,6 +76,8 @@ def command(
         raise ConfigError("Give the truth (--hr), or the image that it was made of (--lr), or both.")
     if model and lr is None:
         raise ConfigError("The uncertainty map needs the image that it was made of (--lr).")
+    if degradation is not None and blur is not None:
+        raise ConfigError("Give the degradation or the blur (--degradation, --blur), not both.")
     if error not in KINDS:
         raise ConfigError(f"There is no error map {error!r}; there are {', '.join(KINDS)}.")
     wanted = [*(WITH_TRUTH if hr is not None else ()), *(WITH_LR[: 2 if model else 1] if lr is not None else ())]
@@ -76,7 +88,8 @@ def command(
     density = density or any(m.intensity.kind == "log" for m in loaded)
     console = Console(soft_wrap=True)
     with console.status("Comparing …") as status:
-        for event in _maps(image, hr, lr, loaded, error=error, degradation=degradation, density=density):
+        own = {"degradation": degradation or "", "blur": blur}
+        for event in _maps(image, hr, lr, loaded, error=error, own=own, density=density):
             if isinstance(event, str):
                 status.update(event)
                 continue
@@ -87,13 +100,13 @@ def command(
 
 def _maps(
     image: Path, hr: Path | None, lr: Path | None, models: list[Model], *,
-    error: str, degradation: str | None, density: bool,
+    error: str, own: dict[str, Any], density: bool,
 ) -> Events:  # fmt: skip
     """Yield what is being done, and the maps."""
     if hr is not None:
         yield from _with_reference(image, hr, lr, error=error, density=density)
     if lr is not None:
-        yield from _without(image, lr, models, degradation, density=density)
+        yield from _without(image, lr, models, own, density=density)
 
 
 def _with_reference(image: Path, hr: Path, lr: Path | None, *, error: str, density: bool) -> Events:
@@ -136,24 +149,30 @@ def _finer(image: Path, factor: float) -> Geometry:
     return read_image(image, lazy=True).geometry.resampled(factor)
 
 
-def _without(image: Path, lr: Path, models: list[Model], degradation: str | None, *, density: bool) -> Events:
+def _without(image: Path, lr: Path, models: list[Model], own: dict[str, Any], *, density: bool) -> Events:
+    """Yield the maps that need no truth; ``own`` is what is known of the image's degradation."""
     from napari_sr.data.io import read_image
-    from napari_sr.evaluation.judged import Consistent, Uncertain
+    from napari_sr.evaluation.evidence import Evidence
+    from napari_sr.evaluation.examine import iter_evidence, sharp_spectrum_of
+    from napari_sr.evaluation.judged import Uncertain
     from napari_sr.evaluation.meanings import CONSISTENCY, UNCERTAINTY
-    from napari_sr.evaluation.trust import iter_consistency, iter_uncertainty
+    from napari_sr.evaluation.trust import iter_uncertainty
 
     above, below = read_image(image, lazy=True), read_image(lr, lazy=True)
-    preset = degradation if degradation is not None else next((m.card.degradation for m in models), "")
+    card = models[0].card if models else None
     sides = (one.data.shape[one.axes.index("Y")] for one in (above, below))
     scale = max(1, round(next(sides) / next(sides)))
     unit = "of log10(density + 0.02)" if density else "grey levels"
     geometry = below.geometry if below.geometry.steps else _finer(image, 1 / scale)
-    for event in iter_consistency(
-        above.data, below.data, axes=below.axes, scale=scale, degradation=preset, density=density
-    ):
-        if isinstance(event, Consistent):
-            meaning = f"{event.sentence(unit)} {CONSISTENCY}"
-            yield Map(WITH_LR[0], event.residual, below.axes, geometry, meaning)
+    for event in iter_evidence(
+        above.data, below.data, axes=below.axes, scale=scale, card="" if card is None else card.degradation,
+        density=density, sharp=None if card is None else sharp_spectrum_of(card.training), **own,
+    ):  # fmt: skip
+        if isinstance(event, Evidence):
+            said = [f"{x.light.upper()}: {x.text}" if x.light else x.text for x in event.lines(unit)]
+            misfit = _misfit(models, below)
+            meaning = "\n  ".join([*misfit, *said, CONSISTENCY])
+            yield Map(WITH_LR[0], event.own.residual, below.axes, geometry, meaning)
         else:
             yield event.stage
     if not models:
@@ -164,6 +183,20 @@ def _without(image: Path, lr: Path, models: list[Model], degradation: str | None
             yield Map(WITH_LR[1], seen.deviation, below.axes, geometry.resampled(models[0].scale), meaning)
         else:
             yield seen.stage or f"{seen.fraction:.0%}"
+
+
+def _misfit(models: list[Model], image: Any) -> list[str]:
+    """Return a line if the model that a picture was made with does not fit its image."""
+    from napari_sr.inference.recommend import pixel_nanometres, seen
+    from napari_sr.models.fit import fit
+
+    if not models or min(image.data.shape[image.axes.index(a)] for a in "YX") < SMALLEST:
+        return []
+    card = models[0].card
+    found = fit(card, seen(image.data, image.axes, pixel_nm=pixel_nanometres(image.geometry)))
+    if found.verdict != "red":
+        return []
+    return [f"RED: {card.name} does not fit this image: {'; '.join(found.reasons)}."]
 
 
 def _write(path: Path, made: Map, *, overwrite: bool) -> None:

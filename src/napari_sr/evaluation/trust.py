@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,14 @@ from napari_sr.evaluation.figures import log_density
 from napari_sr.evaluation.judged import Consistent, Uncertain
 from napari_sr.inference import Finished, Progress, iter_upscale
 from napari_sr.inference.axes import Layout
+from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
+from napari_sr.inference.planes import PlaneFits
 from napari_sr.metrics.consistency import Consistency, consistency, fitted_consistency
 from napari_sr.model import Model
 
 #: ways to turn and mirror an image
 SYMMETRIES = 8
+WHOLE = slice(None)
 
 
 def plane_consistency(
@@ -57,29 +61,67 @@ def plane_consistency(
     return consistency(view(again), view(lr), fit_intensity=False)
 
 
+@dataclass(frozen=True)
+class Both:
+    """One plane of the picture and of the image that it was made of, and how many of all planes are done."""
+
+    index: tuple[int, ...]
+    sr: npt.NDArray[Any]
+    lr: npt.NDArray[Any]
+    fraction: float = 0.0
+
+    def viewed(self, density: bool) -> Both:
+        """Return both as they are compared: densities as their logarithm."""
+        return replace(self, sr=log_density(self.sr), lr=log_density(self.lr)) if density else self
+
+    def consistency(self, scale: int, degradation: str, *, density: bool = False) -> Consistency:
+        """Return :func:`plane_consistency` of the two."""
+        return plane_consistency(self.sr, self.lr, scale=scale, degradation=degradation, density=density)
+
+
+def planes_of_both(sr: Any, lr: Any, layout: Layout, upscaled: Layout) -> Iterator[Both]:
+    """Iterate over the planes (and colours) of a picture and its LR image; alpha is left out."""
+    count = layout.plane_count()
+    for number, index in enumerate(layout.planes()):
+        if layout.is_alpha(index):
+            continue
+        above = upscaled.oriented(np.asarray(sr[upscaled.select(index, WHOLE, WHOLE)]))
+        below = layout.oriented(np.asarray(lr[layout.select(index, WHOLE, WHOLE)]))
+        yield Both(index, above, below, number / count)
+
+
+class Gathered:
+    """Consistency of the planes of an image, one after the other."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.residual = np.zeros(layout.shape, np.float32)
+        self.found: list[Consistency] = []
+
+    def add(self, index: tuple[int, ...], one: Consistency) -> None:
+        """Take what was found in one plane."""
+        self.residual[self.layout.select(index, WHOLE, WHOLE)] = self.layout.oriented(one.residual)
+        self.found.append(one)
+
+    def result(self) -> Consistent:
+        """Return the residual, and the figures over all planes."""
+        sigmas = [one.sigma for one in self.found if one.sigma is not None]
+        return Consistent(
+            self.residual, float(np.sqrt(np.mean([one.rse**2 for one in self.found]))),
+            float(np.mean([one.rsp for one in self.found])), float(np.mean(sigmas)) if sigmas else None,
+        )  # fmt: skip
+
+
 def iter_consistency(
     sr: Any, lr: Any, *, axes: str, scale: int, degradation: str = "", density: bool = False
 ) -> Generator[Progress | Consistent, None, None]:
     """Compare every plane (and colour) of ``sr``, degraded, with ``lr``; ends with :class:`Consistent`."""
     layout, upscaled = Layout(axes, tuple(lr.shape)), Layout(axes, tuple(sr.shape))
-    residual = np.zeros(tuple(lr.shape), np.float32)
-    found: list[Consistency] = []
-    whole, count = slice(None), layout.plane_count()
-    for number, index in enumerate(layout.planes()):
-        if layout.is_alpha(index):
-            continue
-        yield Progress(number / count, 0.0, 0.0, "Making it low-resolution again …")
-        window = layout.select(index, whole, whole)
-        above = upscaled.oriented(np.asarray(sr[upscaled.select(index, whole, whole)]))
-        below = layout.oriented(np.asarray(lr[window]))
-        one = plane_consistency(above, below, scale=scale, degradation=degradation, density=density)
-        residual[window] = layout.oriented(one.residual)
-        found.append(one)
-    sigmas = [one.sigma for one in found if one.sigma is not None]
-    yield Consistent(
-        residual, float(np.sqrt(np.mean([one.rse**2 for one in found]))), float(np.mean([one.rsp for one in found])),
-        float(np.mean(sigmas)) if sigmas else None,
-    )  # fmt: skip
+    gathered = Gathered(layout)
+    for both in planes_of_both(sr, lr, layout, upscaled):
+        yield Progress(both.fraction, 0.0, 0.0, "Making it low-resolution again …")
+        gathered.add(both.index, both.consistency(scale, degradation, density=density))
+    yield gathered.result()
 
 
 def turned(image: Any, axes: str, which: int) -> Any:
@@ -95,13 +137,38 @@ def turned_back(image: Any, axes: str, which: int) -> Any:
     return np.rot90(np.flip(image, axis=x) if which >= 4 else image, -(which % 4), axes=(y, x))
 
 
-def iter_uncertainty(
-    lr: Any, models: Sequence[Model], *, axes: str, **settings: Any
-) -> Generator[Progress | Uncertain, None, None]:
-    """Super-resolve eight views of an image with every model; ends with :class:`Uncertain`.
+def pinned(
+    model: Model, image: Any, layout: Layout, index: tuple[int, ...], conditions: Conditions | None = None
+) -> tuple[Model, dict[str, float]]:
+    """Return a model that scales intensities as it does in the whole plane, and what it is told of that plane.
 
-    With x_i the pictures, turned back, the standard deviation is √(Σ (x_i - mean)² / n), by Welford's recurrence: only
-    two images are held, whatever n.
+    What is run on a part of an image, or on a view of it, must see it as a run on the whole image does.
+
+    Parameters
+    ----------
+    model
+        The model.
+    image, layout, index
+        The whole image, how it is taken apart, and the plane.
+    conditions
+        Given ones; those that the network cannot be told are left out.
+    """
+    fits = PlaneFits(image, layout, model)
+    fitted = fits(index)[0]
+    known = {c.name for c in model.network.conditions}
+    given = checked_conditions(model, {k: v for k, v in (conditions or {}).items() if k in known})
+    told = PlaneConditions(image, layout, model, given, fits)(index)
+    if model.intensity.kind not in ("percentile", "range"):
+        return model, told  # depends on no image
+    fixed = replace(model.intensity, kind="fixed", low=fitted.low, high=fitted.high)
+    return replace(model, card=replace(model.card, intensity=fixed.to_dict())), told
+
+
+def iter_uncertainty(
+    lr: Any, models: Sequence[Model], *, axes: str, rows: slice = WHOLE, columns: slice = WHOLE,
+    conditions: Conditions | None = None, **settings: Any,
+) -> Generator[Progress | Uncertain, None, None]:  # fmt: skip
+    """Super-resolve eight views of an image, or of a part of it, with every model; ends with :class:`Uncertain`.
 
     Parameters
     ----------
@@ -109,6 +176,10 @@ def iter_uncertainty(
         The image; ``axes`` name its dimensions.
     models
         Of one scale.
+    rows, columns
+        The part. Intensities, blur and noise are those of the whole image all the same.
+    conditions
+        What models are told that can be told it; estimated if None.
     **settings
         As of :func:`napari_sr.iter_upscale`.
 
@@ -119,24 +190,45 @@ def iter_uncertainty(
     """
     if len({m.scale for m in models}) != 1:
         raise ConfigError("The models of an uncertainty map must have one scale.")
-    mean: npt.NDArray[np.float64] | None = None
-    squares: npt.NDArray[np.float64] | None = None
-    seen, members = 0, SYMMETRIES * len(models)
-    for model in models:
+    layout = Layout(axes, tuple(lr.shape))
+    rows, columns = (slice(*s.indices(n)) for s, n in zip((rows, columns), layout.plane_shape, strict=True))
+    cut = {"Y": rows.stop - rows.start, "X": columns.stop - columns.start}
+    part = Layout(axes, tuple(cut.get(a, n) for a, n in zip(axes, layout.shape, strict=True)))
+    mean, deviation = (np.zeros(part.upscaled_shape(models[0].scale), np.float32) for _ in range(2))
+    for number, index in enumerate(layout.planes()):
+        plane = layout.oriented(np.asarray(lr[layout.select(index, rows, columns)]))
+        asked = [pinned(model, lr, layout, index, conditions) for model in models]
+        for event in _plane_uncertainty(plane, asked, **settings):
+            if isinstance(event, Progress):
+                yield replace(event, fraction=(number + event.fraction) / layout.plane_count())
+                continue
+            window = part.select(index, WHOLE, WHOLE)
+            mean[window], deviation[window] = (part.oriented(x) for x in (event.mean, event.deviation))
+    yield Uncertain(mean, deviation, SYMMETRIES * len(models))
+
+
+def _plane_uncertainty(
+    plane: npt.NDArray[Any], asked: Sequence[tuple[Model, dict[str, float]]], **settings: Any
+) -> Generator[Progress | Uncertain, None, None]:
+    """Super-resolve eight views of a 2-D image with every model.
+
+    With x_i the pictures, turned back, the standard deviation is √(Σ (x_i - mean)² / n), by Welford's recurrence: only
+    two images are held, whatever n.
+    """
+    shape = tuple(n * asked[0][0].scale for n in plane.shape)
+    mean, squares = np.zeros(shape), np.zeros(shape)
+    seen, members = 0, SYMMETRIES * len(asked)
+    for model, told in asked:
         for which in range(SYMMETRIES):
-            for event in iter_upscale(turned(lr, axes, which), model, axes=axes, dtype=np.float32, **settings):
+            view = turned(plane, "YX", which)
+            for event in iter_upscale(view, model, axes="YX", dtype=np.float32, conditions=told, **settings):
                 if not isinstance(event, Finished):
                     share = (seen + event.fraction) / members
                     yield Progress(share, event.seconds, event.megapixels, f"View {seen + 1} of {members} …")
                     continue
-                picture = np.asarray(turned_back(event.image, axes, which), dtype=np.float64)
                 seen += 1
-                if mean is None or squares is None:
-                    mean, squares = picture.copy(), np.zeros_like(picture)
-                    continue
+                picture = np.asarray(turned_back(event.image, "YX", which), dtype=np.float64)
                 difference = picture - mean
                 mean += difference / seen
                 squares += difference * (picture - mean)
-    assert mean is not None
-    assert squares is not None
     yield Uncertain(mean.astype(np.float32), np.sqrt(squares / seen).astype(np.float32), seen)

@@ -17,7 +17,9 @@ from napari_sr.errors import SRError
 from napari_sr.evaluation.judged import HALLUCINATED, Comparing, Judged
 from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.compare_form import OWN_IMAGES, SHAPES, VIEW, CompareForm
-from napari_sr.widgets.compare_texts import likely_reference, made_up, shift_sentence, unit_of
+from napari_sr.widgets.compare_parentage import is_source, no_truth
+from napari_sr.widgets.compare_reference import likely_reference
+from napari_sr.widgets.compare_texts import NO_IMAGE, NO_TRUTH, made_up, shift_sentence, unit_of
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.quality_section import QualitySection
 from napari_sr.widgets.ranking_section import RankingSection
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from napari_sr.evaluation.judged import Region
     from napari_sr.evaluation.placed import Placed
     from napari_sr.model import ModelCard
-
-NO_IMAGE = "Open a high-resolution image and at least one other image of the same place."
 
 
 class Compare(CompareForm):
@@ -113,11 +113,22 @@ class Compare(CompareForm):
         for widget in (self.copy_button, self.save_button, self.plots_button):
             widget.setEnabled(self._judged is not None)
         self.table.setVisible(self._judged is not None)
-        if not running:
-            if not ready and not self.status.text():  # what a job has said stays
-                self.say(NO_IMAGE)
-            elif ready and self.status.text() == NO_IMAGE:
-                self.say("")
+        self._say_what_is_missing(ready=ready, running=running)
+
+    def _say_what_is_missing(self, *, ready: bool, running: bool) -> None:
+        """Tell why nothing can be compared, or what the reference is not."""
+        reference, layers = self.reference_box.layer(), list(self.viewer.layers)
+        told = [] if reference is None else no_truth(reference, self.candidates.layers(), layers)
+        self.no_truth.setText("\n".join(told))
+        self.no_truth.setVisible(bool(told))
+        if running:
+            return
+        said = self.status.text()
+        if not ready and said in ("", NO_IMAGE, NO_TRUTH):  # what a job has said stays
+            made = reference is None and any(is_source(x, layers) for x in layers)
+            self.say(NO_TRUTH if made else NO_IMAGE)
+        elif ready and said in (NO_IMAGE, NO_TRUTH):
+            self.say("")
 
     def _pair(self) -> tuple[Image, Image] | None:
         """Return the layers that are compared by eye."""

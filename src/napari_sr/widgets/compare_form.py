@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 from napari_sr.evaluation.meanings import HALLUCINATION
 from napari_sr.metrics.learned import MISSING, installed
 from napari_sr.metrics.maps import KINDS
+from napari_sr.widgets.compare_reference import ReferenceBox
 from napari_sr.widgets.figure_table import FigureTable
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.layers import METADATA_KEY
@@ -113,8 +114,10 @@ class CompareForm(ViewerWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
-        self.reference_box = LayerBox(self.viewer)
-        self.reference_box.setToolTip("The truth: a high-resolution image of the same place.")
+        self.reference_box = ReferenceBox(self.viewer)
+        self.reference_box.setToolTip(
+            "The truth: a high-resolution image of the same place. What a result was made from is not offered."
+        )
         self.candidates = CandidateList(self.viewer)
         self.candidates.setToolTip("What is measured against it: low-resolution and super-resolved images.")
         self.where_box = QComboBox()
@@ -152,6 +155,7 @@ class CompareForm(ViewerWidget):
         self.range_box.setRange(0, 1e12)
         self.range_box.setSpecialValueText("automatic")
         self.range_box.setToolTip("For PSNR and SSIM. Automatic: 255 for 8 bit, else the span of the reference.")
+        self.no_truth = message_label(WARNING_STYLE)
         self.compare_button = QPushButton("Compare")
         self.cancel_button = QPushButton("Cancel")
         self.bar = QProgressBar()
@@ -196,6 +200,7 @@ class CompareForm(ViewerWidget):
         with_reference = QVBoxLayout()
         with_reference.addLayout(form)
         with_reference.addWidget(self.advanced)
+        with_reference.addWidget(self.no_truth)
         with_reference.addWidget(self.compare_button)
         with_reference.addWidget(self.warning)
         with_reference.addWidget(self.register_button)

@@ -1,16 +1,19 @@
-"""What *Compare* guesses and says."""
+"""What *Compare* says."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from napari.layers import Image
 
 from napari_sr.evaluation.judged import FLAGGED, Comparing, Judged, Shift
 from napari_sr.evaluation.table import short_names
-from napari_sr.widgets.compare_form import is_helper
-from napari_sr.widgets.layers import METADATA_KEY, unit_text
+from napari_sr.widgets.layers import unit_text
+
+NO_IMAGE = "Open a high-resolution image and at least one other image of the same place."
+NO_TRUTH = (
+    "There is no truth here to measure against: what a result was made from is none. Open a high-resolution image of "
+    "the same place, or see Without a reference."
+)
 
 
 def shift_sentence(shift: Shift, reference: Image | None) -> str:
@@ -21,15 +24,6 @@ def shift_sentence(shift: Shift, reference: Image | None) -> str:
         f"{shift.name} does not lie over the reference: it would have to move by {shift.rows:+.1f} rows and "
         f"{shift.columns:+.1f} columns{world}. Its figures and maps are worse for it."
     )
-
-
-def likely_reference(viewer: Any) -> Image | None:
-    """Return the layer that another one names as its truth, or the original with the smallest pixels."""
-    images = [x for x in viewer.layers if isinstance(x, Image)]
-    partners = {x.metadata.get(METADATA_KEY, {}).get("reference") for x in images}
-    named = [x for x in images if x.name in partners and not is_helper(x)]
-    originals = [x for x in images if not x.metadata.get(METADATA_KEY, {}).get("made_by")]
-    return next(iter([*named, *sorted(originals, key=lambda x: float(x.scale[-1]))]), None)
 
 
 def made_up(judged: Judged) -> str:

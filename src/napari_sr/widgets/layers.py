@@ -121,30 +121,6 @@ def provenance(report: Report, card: ModelCard, source: Snapshot) -> dict[str, A
     }
 
 
-def mismatch(card: ModelCard, source: Snapshot) -> str:
-    """Say how a layer differs from what the model was trained on; empty if nothing speaks against it."""
-    reasons = []
-    if card.kind not in ("any", "own") and source.kind and source.kind != card.kind:
-        reasons.append(f"it was trained on {card.kind} images, this is a {source.kind} image")
-    limits = pixel_limits_nm(card)
-    if limits and source.unit in NANOMETRES:
-        size = source.pixel_size * NANOMETRES[source.unit]
-        low, high = limits
-        if not low / 1.5 <= size <= high * 1.5:
-            reasons.append(f"it was trained on pixels of {low:g}–{high:g} nm, these have {size:.3g} nm")
-    if not reasons:
-        return ""
-    return f"Far from what {card.name} knows: {'; '.join(reasons)}. Detail it adds may be invented."
-
-
-def pixel_limits_nm(card: ModelCard) -> tuple[float, float] | None:
-    """Return the smallest and largest LR pixel size of the training images in nm, if that is a length."""
-    factor = {"nm": 1.0, "µm": 1e3}.get(card.pixel_unit)
-    if factor is None or not card.pixel_size:
-        return None
-    return min(card.pixel_size) * factor, max(card.pixel_size) * factor
-
-
 def finite_limits(image: np.ndarray) -> list[float]:
     """Return contrast limits of a map: from zero to its 99.9th percentile."""
     values = image[np.isfinite(image)]

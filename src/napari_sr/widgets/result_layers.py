@@ -18,6 +18,7 @@ def add_result(viewer: Any, layer: Image, source: Snapshot, axes: str, card: Mod
     if result.comparison is not None:
         add_maps(viewer, source, card, result.comparison, arguments, axes)
     metadata = provenance(result.finished.report, card, source)
+    metadata[METADATA_KEY]["source_id"] = str(layer.unique_id)  # stays when the layer is renamed
     if result.comparison is not None:
         metadata[METADATA_KEY]["comparison"] = result.comparison.sentence()
     added: Image = viewer.add_image(

@@ -3,79 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image
 from napari.utils.colormaps import ensure_colormap
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
-from napari_sr.evaluation.judged import Consistent, Uncertain
+from napari_sr.evaluation.evidence import Evidence, Line
+from napari_sr.evaluation.judged import Uncertain
 from napari_sr.evaluation.meanings import CONSISTENCY, UNCERTAINTY
 from napari_sr.widgets.alignment import resampled_transform
 from napari_sr.widgets.also_box import AlsoBox
 from napari_sr.widgets.compare_layers import view_region
+from napari_sr.widgets.compare_made import Made, made_from
+from napari_sr.widgets.compare_verdict import MISFIT, VerdictBox, misfit_line
 from napari_sr.widgets.layer_box import LayerBox
-from napari_sr.widgets.layers import METADATA_KEY, Snapshot, snapshot, spatial_factors
+from napari_sr.widgets.layers import METADATA_KEY, snapshot, spatial_factors
 from napari_sr.widgets.sections import form_of
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, message_label
 
 if TYPE_CHECKING:
     from napari_sr.model import ModelCard
 
-NOT_OURS = "Choose a layer that Super-resolve has made: it knows its model, and the image that it was made of."
 #: made_by of the layers that are added
 MADE = "trust"
-
-
-@dataclass(frozen=True)
-class Made:
-    """A super-resolved layer, the layer it was made of, and how."""
-
-    sr: Image
-    lr: Image
-    source: Snapshot
-    axes: str
-    scale: int
-    kind: str
-    degradation: str
-    density: bool
-    loaded_from: tuple[str, tuple[str, float] | None]
-
-    def load(self) -> Any:
-        """Return the model again, mixed as it was."""
-        from napari_sr.widgets.mix_row import load_mixed
-
-        return load_mixed(*self.loaded_from)
-
-    @property
-    def unit(self) -> str:
-        """Of intensities as they are compared."""
-        return "log₁₀ density" if self.density else "grey levels"
-
-
-def made_from(viewer: Any, layer: Image | None) -> Made:
-    """Return where a super-resolved layer comes from.
-
-    Raises
-    ------
-    SRError
-        If it does not say, or its source is gone.
-    """
-    said = {} if layer is None else layer.metadata.get(METADATA_KEY, {})
-    card = said.get("model_card")
-    if layer is None or card is None or said.get("made_by") != "super-resolution":
-        raise SRError(NOT_OURS)
-    source = next((x for x in viewer.layers if x.name == said["source_layer"] and isinstance(x, Image)), None)
-    if source is None:
-        raise SRError(f"{said['source_layer']}, which {layer.name} was made of, is not in the viewer any more.")
-    taken = snapshot(source)
-    return Made(
-        layer, source, taken, said.get("axes", taken.axes), int(card["scale"]), card["kind"], card["degradation"],
-        card["intensity"].get("kind") == "log", said.get("loaded_from", (card["name"], None)),
-    )  # fmt: skip
 
 
 class TrustSection(QWidget):
@@ -105,8 +57,18 @@ class TrustSection(QWidget):
         self.view_box.setToolTip("It takes eight runs for every model: much faster on a part.")
         self.view_box.setChecked(True)
         self.also_box = AlsoBox()
+        self.blur_box = QDoubleSpinBox()
+        self.blur_box.setRange(0, 2)
+        self.blur_box.setSingleStep(0.05)
+        self.blur_box.setSuffix(" px")
+        self.blur_box.setSpecialValueText("estimated")
+        self.blur_box.setToolTip(
+            "How blurred the measured image is: standard deviation of everything that blurs it, optics and pixel size "
+            "together, in its own pixels. The lowest value stands for what is estimated from the image."
+        )
+        self.verdict = VerdictBox()
         self.meaning = message_label()
-        form = form_of(("Picture", self.layer_box), ("Ask also", self.also_box))
+        form = form_of(("Picture", self.layer_box), ("Its image's blur", self.blur_box), ("Ask also", self.also_box))
         buttons = QHBoxLayout()
         buttons.addWidget(self.consistency_button, 1)
         buttons.addWidget(self.uncertainty_button, 1)
@@ -115,6 +77,7 @@ class TrustSection(QWidget):
         layout.addLayout(form)
         layout.addLayout(buttons)
         layout.addWidget(self.view_box)
+        layout.addWidget(self.verdict)
         layout.addWidget(self.meaning)
         self.consistency_button.clicked.connect(self.consistency)
         self.uncertainty_button.clicked.connect(self.uncertainty)
@@ -126,13 +89,16 @@ class TrustSection(QWidget):
         self._offer()
 
     def _offer(self) -> None:
+        self.verdict.show_lines(())  # it was another layer's
         try:
             made = made_from(self.viewer, self.layer_box.layer())
         except SRError:  # not one of ours: pressing a button says so
             self.also_box.set_cards(())
             return
         known = (made.loaded_from[0], *(made.loaded_from[1] or ())[:1])
-        fitting = [c for c in self._cards if c.scale == made.scale and c.kind == made.kind and c.name not in known]
+        fitting = [
+            c for c in self._cards if c.scale == made.scale and c.kind == made.card["kind"] and c.name not in known
+        ]
         self.also_box.set_cards(fitting)
 
     def set_running(self, running: bool) -> None:
@@ -145,25 +111,33 @@ class TrustSection(QWidget):
         made = self._made()
         if made is None:
             return
-        data = snapshot(made.sr).data
+        data, blur = snapshot(made.sr).data, self.blur_box.value() or None
         self.meaning.setText(CONSISTENCY)
+        misfits: list[Line] = []
 
         def work() -> Generator[Any, None, None]:
-            from napari_sr.evaluation.trust import iter_consistency
+            from napari_sr.evaluation.examine import iter_evidence, sharp_spectrum_of
 
-            yield from iter_consistency(
-                data, made.source.data, axes=made.axes, scale=made.scale, degradation=made.degradation,
-                density=made.density,
+            misfit = misfit_line(made.card, made.source, made.axes)
+            misfits.extend([] if misfit is None else [misfit])
+            yield from iter_evidence(
+                data, made.source.data, axes=made.axes, scale=made.scale, card=made.card["degradation"], blur=blur,
+                density=made.density, sharp=sharp_spectrum_of(made.card["training"]),
             )  # fmt: skip
 
-        def show(found: Consistent) -> None:
-            limit = float(np.percentile(np.abs(found.residual), 99.9)) or 1.0
+        def show(found: Evidence) -> None:
+            self.verdict.show_lines([*misfits, *found.lines(made.unit)])
+            limit = float(np.percentile(np.abs(found.own.residual), 99.9)) or 1.0
             transform = resampled_transform(made.lr, spatial_factors(made.axes, 1))
             name = f"consistency map [{made.unit}] · {made.sr.name}"
-            self._add(name, found.residual, transform, made, "RdBu_r", (-limit, limit), CONSISTENCY)
-            self._say(found.sentence(made.unit))
+            told = " ".join(x.text for x in misfits)
+            self._add(
+                name, found.own.residual, transform, made, "RdBu_r", (-limit, limit), f"{told} {CONSISTENCY}".strip(),
+                suffix=MISFIT if misfits else "",
+            )  # fmt: skip
+            self._say(found.own.sentence(made.unit))
 
-        self._run(work, Consistent, show)
+        self._run(work, Evidence, show)
 
     def uncertainty(self) -> None:
         """Super-resolve eight views, and add how much they differ."""
@@ -171,7 +145,7 @@ class TrustSection(QWidget):
         if made is None:
             return
         try:
-            data, start = self._part(made)
+            (rows, columns), start = self._part(made)
         except SRError as error:
             self._say(str(error), ERROR_STYLE)
             return
@@ -184,7 +158,10 @@ class TrustSection(QWidget):
             from napari_sr.store import load_model
 
             models = [made.load(), *(load_model(name) for name in others)]
-            yield from iter_uncertainty(data, models, axes=made.axes, should_stop=self._stopping)
+            yield from iter_uncertainty(
+                made.source.data, models, axes=made.axes, rows=rows, columns=columns, conditions=made.conditions,
+                should_stop=self._stopping,
+            )  # fmt: skip
 
         def show(found: Uncertain) -> None:
             limit = float(np.nanpercentile(found.deviation, 99.9)) or 1.0
@@ -203,17 +180,16 @@ class TrustSection(QWidget):
             self._say(str(error), ERROR_STYLE)
             return None
 
-    def _part(self, made: Made) -> tuple[Any, list[float]]:
-        """Return what is to be looked at, and its first pixel on every spatial axis."""
+    def _part(self, made: Made) -> tuple[tuple[slice, slice], list[float]]:
+        """Return rows and columns that are to be looked at, and the first pixel on every spatial axis."""
         spatial = [a for a in made.axes if a != "S"]
         start = [0.0] * len(spatial)
         if not self.view_box.isChecked():
-            return made.source.data, start
+            return (slice(None), slice(None)), start
         window = view_region(made.lr, self.viewer)
-        part = {"Y": window.rows, "X": window.columns}
-        for axis, rows in part.items():
-            start[spatial.index(axis)] = float(rows.start)
-        return made.source.data[tuple(part.get(a, slice(None)) for a in made.axes)], start
+        for axis, part in (("Y", window.rows), ("X", window.columns)):
+            start[spatial.index(axis)] = float(part.start)
+        return (window.rows, window.columns), start
 
     def _run(self, work: Callable[[], Generator[Any, None, None]], kind: type, show: Callable[[Any], None]) -> None:
         def on_event(event: Any) -> None:
@@ -226,14 +202,14 @@ class TrustSection(QWidget):
 
     def _add(
         self, name: str, image: Any, transform: dict[str, Any], made: Made, colormap: str, limits: tuple[float, float],
-        meaning: str,
+        meaning: str, suffix: str = "",
     ) -> None:  # fmt: skip
-        """Add a map over the picture; one of that name is replaced."""
+        """Add a map over the picture; one of that name is replaced, with or without a suffix."""
         shown = image[..., :3].mean(axis=-1, dtype=np.float32) if made.axes.endswith("S") else image
-        for old in [x for x in self.viewer.layers if x.name == name]:
+        for old in [x for x in self.viewer.layers if x.name in (name, name + MISFIT)]:
             self.viewer.layers.remove(old)
         layer = self.viewer.add_image(
-            shown, name=name, colormap=ensure_colormap(colormap), contrast_limits=limits,
+            shown, name=name + suffix, colormap=ensure_colormap(colormap), contrast_limits=limits,
             metadata={METADATA_KEY: {"made_by": MADE, "meaning": meaning, "of": made.sr.name}},
             axis_labels=made.lr.axis_labels, units=made.lr.units, **transform,
         )  # fmt: skip

@@ -1,0 +1,86 @@
+"""The choice of a reference: what can be the truth is offered; all else only to those who ask for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Image
+from qtpy.QtCore import Qt
+
+from napari_sr.widgets.compare_parentage import is_source
+from napari_sr.widgets.layer_box import LayerBox
+from napari_sr.widgets.layers import METADATA_KEY
+
+NONE, OTHERS = "none", "others…"
+#: role of the entry that shows the others
+ASKS = Qt.ItemDataRole.UserRole + 1
+
+
+def may_be_truth(layer: Any, layers: Any) -> bool:
+    """Return False for what another layer was made from, and for what napari-sr has made: results and maps."""
+    made_by = layer.metadata.get(METADATA_KEY, {}).get("made_by", "sample")
+    return made_by == "sample" and not is_source(layer, layers)
+
+
+class ReferenceBox(LayerBox):
+    """Image layers that can be the truth, and an entry that shows the others."""
+
+    def __init__(self, viewer: Any) -> None:
+        self._all, self._filling = False, False
+        super().__init__(viewer, optional=NONE)
+        self.activated.connect(self._on_activated)
+
+    def show_others(self) -> None:
+        """List all image layers."""
+        self._all = True
+        self._fill()
+
+    def select_name(self, name: str | None) -> None:
+        """Choose the layer called ``name``, whatever it is, or none."""
+        if name and self.findText(name, Qt.MatchFlag.MatchExactly) < 0 and name in self.viewer.layers:
+            self.show_others()
+        super().select_name(name)
+
+    def _fill(self, event: Any = None) -> None:
+        self._filling = True
+        super()._fill(event)
+        self._filling = False
+        if not self._all:
+            self._hide_others()
+        self._announce()
+
+    def _hide_others(self) -> None:
+        layers = self.viewer.layers
+        listed = [(row, self.itemData(row)) for row in range(self.count())]
+        hidden = [row for row, layer in listed if layer is not None and not may_be_truth(layer, layers)]
+        if not hidden:
+            return
+        self.blockSignals(True)
+        if self.currentIndex() in hidden:
+            self.setCurrentIndex(0)  # it was the truth until something was made from it
+        for row in reversed(hidden):
+            self.removeItem(row)
+        self.addItem(OTHERS)
+        last = self.count() - 1
+        self.setItemData(last, True, ASKS)
+        self.setItemData(last, "What results were made from, results, and maps.", Qt.ItemDataRole.ToolTipRole)
+        self.blockSignals(False)
+
+    def _on_activated(self, row: int) -> None:
+        if self.itemData(row, ASKS):
+            self.show_others()
+            self.showPopup()
+
+    def _announce(self, index: int = 0) -> None:
+        if not self._filling:
+            super()._announce(index)
+
+
+def likely_reference(viewer: Any) -> Image | None:
+    """Return the layer that another one names as its truth, or the original with the smallest pixels; None if none."""
+    images = [x for x in viewer.layers if isinstance(x, Image)]
+    fit = [x for x in images if may_be_truth(x, viewer.layers)]
+    partners = {x.metadata.get(METADATA_KEY, {}).get("reference") for x in images}
+    named = [x for x in fit if x.name in partners]
+    originals = [x for x in fit if not x.metadata.get(METADATA_KEY, {}).get("made_by")]
+    return next(iter([*named, *sorted(originals, key=lambda x: float(x.scale[-1]))]), None)
