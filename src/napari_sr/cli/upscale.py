@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from napari_sr.errors import ImageError
+
+if TYPE_CHECKING:
+    from napari_sr.model import ModelCard
 
 
 def given_conditions(**given: str) -> dict[str, float]:
@@ -23,6 +26,17 @@ def given_conditions(**given: str) -> dict[str, float]:
         except ValueError:
             raise typer.BadParameter(f"{text!r} is neither a number nor auto", param_hint=f"--{name}") from None
     return numbers
+
+
+def unsuitable(file: Path, card: ModelCard) -> str:
+    """Return a sentence if a model can be expected to do harm to an image; empty if not."""
+    from napari_sr.inference.recommend import look_at
+    from napari_sr.models.fit import fit
+
+    found = fit(card, look_at(file))
+    if found.verdict != "red":
+        return ""
+    return f"{card.name} does not suit this image: {'; '.join(found.reasons)}. See: napari-sr recommend {file.name}"
 
 
 def command(
@@ -45,6 +59,9 @@ def command(
     noise: Annotated[
         str, typer.Option(help="For models that are told: how noisy it is, in per cent of its range; or auto.")
     ] = "auto",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at an image that the model does not suit, instead of warning.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Super-resolve images with a model."""
@@ -80,6 +97,10 @@ def command(
     from napari_sr.inference.files import iter_upscale_file
 
     for file, target in zip(files, targets, strict=True):
+        if objection := unsuitable(file, loaded.card):
+            if strict:
+                raise ImageError(f"{file.name}: {objection}")
+            console.print(f"{file.name}: {objection}", style="yellow", highlight=False, markup=False)
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task(file.name, total=1.0, rate="")
             for event in iter_upscale_file(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,9 @@ Plane = npt.NDArray[Any] | DiskPlane
 #: a patch is empty if its standard deviation is below this share of its whole image's
 EMPTY = 0.1
 #: by how much a network is told wrong in training: LR pixels of blur, and of the noise's logarithm (both are σ)
-BLUR_ERROR, NOISE_ERROR = 0.06, 0.12
+BLUR_ERROR, NOISE_ERROR = 0.1, 0.15
+#: how often structure is taken for noise in images of less blur than ``SHARP``, and for how much, per cent of the range
+CONFUSED, SHARP, TEXTURE = 0.4, 0.6, 4.0
 #: so many empty patches are passed over before one is taken all the same
 DRAWS = 8
 
@@ -80,6 +83,19 @@ def described(found: Suffered, fitted: FittedIntensity) -> dict[str, float]:
     return {"blur": found.blur, **noise_conditions(*noise, low=fitted.low, high=fitted.high)}
 
 
+def mistaken(values: Mapping[str, float], rng: np.random.Generator) -> dict[str, float]:
+    """Return blur and noise as they may be estimated: a network must not believe all that it is told.
+
+    Sizes of errors are those of :mod:`napari_sr.estimation` on images of known blur and noise. In sharp images, part of
+    the structure is taken for noise.
+    """
+    blur = values["blur"] + rng.normal(0, BLUR_ERROR)
+    noise = values["noise"] * float(np.exp(rng.normal(0, NOISE_ERROR)))
+    if values["blur"] < SHARP and rng.random() < CONFUSED:
+        noise = math.hypot(noise, rng.uniform(0, TEXTURE))
+    return {**values, "blur": blur, "noise": noise}
+
+
 def told(
     conditions: Sequence[Condition],
     suffered: Suffered | None,
@@ -94,8 +110,7 @@ def told(
     if suffered is not None:
         values = described(suffered, fitted)
         if rng is not None:
-            values["blur"] += rng.normal(0, BLUR_ERROR)
-            values["noise"] *= float(np.exp(rng.normal(0, NOISE_ERROR)))
+            values = mistaken(values, rng)
     return torch.tensor(normalised(conditions, values), dtype=torch.float32)
 
 

@@ -41,7 +41,7 @@ ADVICE = {
 #: dB that the filter for the image itself may be better by: where there is little to gain, that is no fault
 NEAR = 0.3
 #: by how much pixels may be larger or smaller than those of training; a model that is told has seen more sizes
-PIXELS = {False: 1.5, True: 3.0}
+PIXELS = {False: 1.5, True: 5.0}
 NANOMETRES = {"nm": 1.0, "µm": 1e3}
 #: kinds that share no structure and no scale of brightness
 DENSITY = "N-body"
@@ -220,6 +220,8 @@ def _judge_kind(card: ModelCard, seen: Seen, found: list[tuple[Verdict, str]]) -
     if not seen.kind or card.kind in ("any", "own", "", seen.kind):
         return
     apart = DENSITY in (seen.kind, card.kind)
+    if seen.guessed and not apart:
+        return  # a guess is too little to speak against a model
     text = f"it was trained on images of another kind ({card.kind}, not {seen.kind})"
     found.append(("red" if apart else "yellow", text))
 

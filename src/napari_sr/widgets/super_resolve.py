@@ -19,6 +19,7 @@ from napari_sr.widgets.folder_section import FolderSection
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.live_preview import LivePreview, Previewed, PreviewRequest
 from napari_sr.widgets.mix_row import load_mixed, partners
+from napari_sr.widgets.preview import LARGEST
 from napari_sr.widgets.request import Catalogue, Request
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, SuperResolveForm
 from napari_sr.widgets.worker import Ended, Failed, Stopped
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: where no trained model suits an image
 NEUTRAL = "bicubic-x4"
+#: largest side of a preview that follows a slider, LR pixels: it has to keep up
+LIVE = 128
 NO_IMAGE = "Open an image, or File ▸ Open Sample ▸ Super-resolution."
 
 
@@ -69,7 +72,7 @@ class SuperResolve(SuperResolveForm):
         self.live.failed.connect(lambda reason: self.say(reason, ERROR_STYLE))
         self.card_button.clicked.connect(self._show_card)
         self.open_button.clicked.connect(self._open_model)
-        self.preview_button.clicked.connect(self.preview)
+        self.preview_button.clicked.connect(self._on_preview)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
         catalogue().changed.connect(self._on_new_model)
@@ -192,7 +195,9 @@ class SuperResolve(SuperResolveForm):
     def _on_model(self) -> None:
         """A model was chosen: offer those that can be mixed with it."""
         card = self.model_box.card()
-        self.mix_row.set_partners(partners(card, self.model_box.cards()) if card is not None else ())
+        mixable = partners(card, self.model_box.cards()) if card is not None else []
+        self.mix_row.set_partners(mixable)
+        self.form.setRowVisible(self.mix_row, bool(mixable))
         self.conditions.set_conditions(told_by(card))
         self.fit_panel.show_model(card, self.model_box.cards())
         self.refresh()
@@ -205,7 +210,7 @@ class SuperResolve(SuperResolveForm):
     def follow(self) -> None:
         """Something was moved that changes what a preview shows: show the latest, if there is a preview."""
         if self.preview_button.isEnabled():
-            self.preview()
+            self.preview(largest=LIVE)
 
     def _show_card(self) -> None:
         from napari_sr.widgets.card_view import CardDialog
@@ -381,8 +386,11 @@ class SuperResolve(SuperResolveForm):
         lines = [f"{problem}." for problem in report.problems] + lines
         self.say("\n".join(lines), ERROR_STYLE if report.problems else "")
 
-    def preview(self) -> None:
-        """Super-resolve a square in the centre of the view."""
+    def _on_preview(self) -> None:
+        self.preview()
+
+    def preview(self, *, largest: int = LARGEST) -> None:
+        """Super-resolve a square in the centre of the view, of at most ``largest`` LR pixels a side."""
         request = self._request()
         if request is None:
             return
@@ -390,7 +398,7 @@ class SuperResolve(SuperResolveForm):
 
         card = self.model_box.card()
         assert card is not None
-        side = side_for(self._rates.get(card.name), card.scale)
+        side = min(largest, side_for(self._rates.get(card.name), card.scale))
         try:
             dims = self.viewer.dims
             window = visible_window(

@@ -56,21 +56,21 @@ class SuperResolveForm(ViewerWidget):
         self.card_button.setToolTip("What the model was trained on, how good it was measured to be, its licence.")
 
         model_row = QHBoxLayout()
-        model_row.addWidget(self.model_box, 1)
         model_row.addWidget(self.card_button)
-        form = form_of(
+        model_row.addWidget(self.open_button, 1)
+        self.form = form_of(
             ("Image", self.layer_box),
             ("Axes", self.axes_edit),
-            ("Model", model_row),
+            ("Model", self.model_box),
+            ("", model_row),
             ("Mix with", self.mix_row),
-            ("", self.open_button),
             ("Reference", self.reference_box),
         )
         buttons = QHBoxLayout()
         for button in (self.preview_button, self.run_button, self.cancel_button):
             buttons.addWidget(button, 1)
         layout = QVBoxLayout(self)
-        layout.addLayout(form)
+        layout.addLayout(self.form)
         layout.addWidget(self.fit_panel)
         layout.addWidget(self.conditions)
         layout.addLayout(buttons)

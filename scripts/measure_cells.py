@@ -1,0 +1,170 @@
+"""Measure the models on LR images of many blurs, samplings and noises; prints the tables of docs/results.md.
+
+
+    python scripts/measure_cells.py [--sets "FlyEM" …] [--models NAME.safetensors …]
+
+For every cell: PSNR of bicubic interpolation, and what others gain over it: the best linear filter *fitted for that
+very cell* on the training images (the least-squares optimum), the specialists of the theses, and the model that is told
+blur and noise, once exactly and once as estimated from the LR image alone, as users get it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from finish_models import HERE
+
+from napari_sr import load_model, upscale
+from napari_sr.data.folders import read_planes
+from napari_sr.data.patches import Plane2D, described
+from napari_sr.degradations import low_resolution_told, make_degradation
+from napari_sr.intensity import Intensity
+from napari_sr.metrics.pixel import psnr
+from napari_sr.model import Model, ModelCard
+from napari_sr.training.config import TrainConfig
+from napari_sr.training.images import load_sources
+from napari_sr.training.wiener import fit_wiener
+
+CELLS = {
+    "as the specialists were trained (blur 3, bilinear)": "gaussian(sigma=3) + bilinear",
+    "larger pixels": "area",
+    "blur 1.5, larger pixels": "gaussian(sigma=1.5) + area",
+    "blur 4.5, larger pixels": "gaussian(sigma=4.5) + area",
+    "blur 3, larger pixels, 100 photons": "gaussian(sigma=3) + area + shot(photons=100)",
+    "larger pixels, 100 photons": "area + shot(photons=100)",
+    "larger pixels, 25 photons": "area + shot(photons=25)",
+    "points, 100 photons": "bilinear + shot(photons=100)",
+}
+LIGHT_CELLS = {
+    "larger pixels": "area",
+    "blur 1, larger pixels": "gaussian(sigma=1) + area",
+    "blur 2, larger pixels": "gaussian(sigma=2) + area",
+    "blur 1, larger pixels, 200 photons": "gaussian(sigma=1) + area + shot(photons=200, read=2)",
+    "blur 1, larger pixels, 50 photons": "gaussian(sigma=1) + area + shot(photons=50, read=2)",
+    "blur 2, larger pixels, 50 photons": "gaussian(sigma=2) + area + shot(photons=50, read=2)",
+    "points, 50 photons": "bilinear + shot(photons=50, read=2)",
+}
+DATA = HERE / "data"
+#: real fluorescence images that nothing was trained on
+LIGHT = (
+    "fluo_neubias/xyc_16bit__nup_nuclei_c1", "fluo_neubias/xyc_8bit__membranes_nuclei_c0",
+    "fluo_neubias/xyc_8bit__membranes_nuclei_c1", "fluo_neubias/xyc_8bit__nuclei_nup_c0",
+    "fluo_neubias/xyz_nuclear_envelope_drosophila_z7", "fluo_ccby_notebooks/membranes_2d",
+    "fluo_ccby_notebooks/morpholibj_NucleiDAPIconfocal",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Images, what made the models' training images, and the models."""
+
+    title: str
+    images: list[np.ndarray]
+    like: str
+    ours: str
+    specialists: tuple[str, ...]
+    cells: dict[str, str]
+
+
+def centre(image: Any, side: int, scale: int) -> np.ndarray:
+    """Return the middle of an image, its sides multiples of the scale."""
+    image = np.asarray(image)
+    size = [min(side, n) // scale * scale for n in image.shape]
+    start = [(n - m) // 2 for n, m in zip(image.shape, size, strict=True)]
+    return image[start[0] : start[0] + size[0], start[1] : start[1] + size[1]]
+
+
+def test_sets() -> list[TestSet]:
+    """Return what is measured on."""
+    fly = read_planes(DATA / "em_flyem_medulla/flyem_test_independent_250px.tif")[::4]
+    nerve = read_planes(DATA / "sem_axondeepseg_MIT/test")
+    cord = read_planes(DATA / "em_vnc_sstem_NC/vnc_stack2_test_00-09.tif")[::3]
+    light = [np.asarray(read_planes(DATA / f"{name}.tif")[0]) for name in LIGHT]
+    em = ("em-x4.1.yaml", "em-x4", ("em-dfcan-x4", "em-wgan-pixel-x4"), CELLS)
+    return [
+        TestSet(f"FlyEM, independent tissue ({len(fly)} × 248²)", [centre(p, 248, 4) for p in fly], *em),
+        TestSet("AxonDeepSeg SEM, test animals (4 × 480²)", [centre(p, 480, 4) for p in nerve], *em),
+        TestSet(
+            f"ssTEM of a nerve cord ({len(cord)} × 512², never trained on)", [centre(p, 512, 4) for p in cord], *em
+        ),
+        TestSet(
+            f"real fluorescence ×2 ({len(light)} images, up to 512²)",
+            [centre(p, 512, 2) for p in light],
+            "fluo-x2.1.yaml",
+            "fluo-x2",
+            ("fluo-dfcan-x2",),
+            LIGHT_CELLS,
+        ),
+    ]
+
+
+def linear(config: TrainConfig, degradation: str) -> Model:
+    """Fit the best linear filter for one cell on (at most 32 of) the training images."""
+    planes = [p for p in load_sources(config.train, config.scale) if min(p.hr.shape) >= 32 * config.scale]
+    planes = [Plane2D(centre(p.hr, 512, config.scale), p.weight, name=p.name) for p in planes[:: -(-len(planes) // 32)]]
+    network = fit_wiener(planes, degradation=make_degradation(degradation, config.scale), intensity=Intensity())
+    card = ModelCard(
+        name="linear", network="wiener", hyper_parameters=network.hyper_parameters, scale=config.scale,
+        intensity=Intensity().to_dict(),
+    )  # fmt: skip
+    return Model(network.eval(), card)
+
+
+def figure(sr: np.ndarray, hr: np.ndarray, crop: int) -> float:
+    """Return PSNR inside the border: range 255 for 8 bit, the image's own otherwise."""
+    inner = slice(crop, -crop)
+    span = 255.0 if hr.dtype == np.uint8 else float(hr.max()) - float(hr.min())
+    return float(psnr(sr[inner, inner].astype(np.float64), hr[inner, inner].astype(np.float64), data_range=span))
+
+
+def measure(test: TestSet, ours: Model) -> str:
+    """Return the table of one set."""
+    config = TrainConfig.read(HERE / test.like)
+    scale, bicubic = config.scale, load_model(f"bicubic-x{config.scale}")
+    specialists = [load_model(name) for name in test.specialists]
+    names = ["linear, fitted here", *test.specialists, f"{test.ours}, told", f"{test.ours}, estimated"]
+    lines = [f"| LR images | bicubic | {' | '.join(names)} |", f"|{'---|' * (len(names) + 2)}"]
+    all_gains = []
+    for title, cell in test.cells.items():
+        filter_here, gains, base = linear(config, cell), [], []
+        for number, hr in enumerate(test.images):
+            chain = make_degradation(cell, scale)
+            lr, suffered = low_resolution_told(hr, chain, np.random.default_rng(number))
+            stored = lr.astype(hr.dtype)
+            assert suffered is not None
+            told = described(suffered, ours.intensity.fit(stored))
+            runs: list[tuple[Model, dict[str, float] | None]] = [(filter_here, None), *((m, None) for m in specialists)]
+            runs += [(ours, told), (ours, None)]
+            base.append(figure(upscale(stored, bicubic, dtype=np.float32, precision="fp32"), hr, scale))
+            gains.append([
+                figure(upscale(stored, m, dtype=np.float32, precision="fp32", conditions=c), hr, scale) - base[-1]
+                for m, c in runs
+            ])  # fmt: skip
+        mean = np.mean(gains, axis=0)
+        all_gains.append(mean)
+        lines.append(f"| {title} | {np.mean(base):.2f} | {' | '.join(f'{g:+.2f}' for g in mean)} |")
+        print(lines[-1], flush=True)
+    lines.append(f"| **mean** | | {' | '.join(f'{g:+.2f}' for g in np.mean(all_gains, axis=0))} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", default=[""], help="only sets whose titles begin so")
+    parser.add_argument("--models", nargs="*", type=Path, default=[], help="files to take in place of shipped models")
+    arguments = parser.parse_args()
+    given = {path.stem: path for path in arguments.models}
+    for test in test_sets():
+        if not any(test.title.startswith(start) for start in arguments.sets):
+            continue
+        print(f"\n## Any blur and noise: {test.title}\n", flush=True)
+        print(measure(test, load_model(given.get(test.ours, test.ours))).splitlines()[-1], flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
