@@ -6,8 +6,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sr.degradations import PRESETS, degrade, make_degradation
-from napari_sr.degradations.composed import canonical
-from napari_sr.widgets.degradation_box import OWN, DegradationBox
+from napari_sr.degradations.composed import canonical, parse
+from napari_sr.widgets.degradation_box import OWN, DegradationBox, OwnDegradation
 from napari_sr.widgets.layers import METADATA_KEY
 
 
@@ -130,3 +130,29 @@ def test_the_preview_has_the_noise_of_the_whole_image(rng):
     text = "area + noise(sigma=10)"
     _, after = _pictures(whole, text, 4, (0.0, 255.0), False)
     assert after.std() == pytest.approx(10, rel=0.1)  # a tenth of the range from 100 to 200, in grey levels of 255
+
+
+def test_an_image_of_the_microscope_fills_in_the_form(qtbot, tmp_path):
+    import tifffile
+
+    from napari_sr.data.samples import load_sample
+    from napari_sr.inference.own_microscope import degradation_like
+
+    lr = degrade(load_sample("em-phantom").hr[:512, :512], "gaussian(sigma=3) + area + shot(photons=40)", 4)
+    tifffile.imwrite(tmp_path / "mine.tif", lr.astype(np.uint8))
+    form = OwnDegradation()
+    qtbot.addWidget(form)
+    form.measure(tmp_path / "mine.tif")
+    assert form.busy
+    qtbot.waitUntil(lambda: not form.busy, timeout=60_000)
+    assert "mine.tif" in form.measured.text()
+    measured = dict(parse(degradation_like(lr.astype(np.uint8), 4)))
+    shown = dict(parse(form.text()))
+    assert shown["gaussian"]["sigma"] == pytest.approx(measured["gaussian"]["sigma"], abs=0.01)
+    assert shown["shot"]["photons"] == pytest.approx(measured["shot"]["photons"], abs=1)
+    (tmp_path / "broken.tif").write_bytes(b"no image")
+    before = form.text()
+    form.measure(tmp_path / "broken.tif")
+    qtbot.waitUntil(lambda: not form.busy, timeout=60_000)
+    assert "broken.tif" in form.measured.text()
+    assert form.text() == before

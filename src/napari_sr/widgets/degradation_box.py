@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QSizePolicy, QSpinBox, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QWidget,
+)
+
+from napari_sr.widgets.latest import Latest
 
 OWN = "own"
 BLURS = {
@@ -30,14 +45,14 @@ class DegradationBox(QComboBox):
         self.own.changed.connect(self.changed)
         self.currentIndexChanged.connect(self._on_choice)
 
-    def fill(self) -> None:
-        """List the presets; the EM one is chosen."""
+    def fill(self, default: str = "em") -> None:
+        """List the presets; ``default`` is chosen."""
         from napari_sr.degradations import PRESETS
 
         for name in PRESETS:
             self.addItem(PRESETS.entry(name).title, name)
         self.addItem("My own: blur, pixels, noise …", OWN)
-        self.setCurrentIndex(self.findData("em"))
+        self.setCurrentIndex(self.findData(default))
 
     def text(self) -> str:
         """Return a preset's name or a composition, as :func:`napari_sr.degradations.make_degradation` takes it."""
@@ -66,15 +81,25 @@ class DegradationBox(QComboBox):
 
 
 class OwnDegradation(QWidget):
-    """A form for the usual steps: blur, larger pixels, noise, compression.
+    """A form for the usual steps: blur, larger pixels, noise, compression; an image of the microscope fills it in.
 
-    ``changed`` is emitted with every value that is changed.
+    ``changed`` is emitted with every value that is changed. ``scale`` is called for the model's.
     """
 
     changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
+        self.scale: Callable[[], int] = lambda: 4
+        self.measure_button = QPushButton("As in my own low-resolution image …")
+        self.measure_button.setToolTip(
+            "Choose an image that your microscope took: its blur and noise are measured, and filled in here."
+        )
+        self.measured = QLabel()
+        self.measured.setWordWrap(True)
+        self.measured.hide()
+        self._latest = Latest(self, self._on_measured, self._on_failed)
+        self.measure_button.clicked.connect(self._choose_image)
         self.blur = QComboBox()
         for name, title in BLURS.items():
             self.blur.addItem(title, name)
@@ -97,6 +122,8 @@ class OwnDegradation(QWidget):
         self._form = form = QFormLayout(self)
         form.setContentsMargins(12, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow(self.measure_button)
+        form.addRow(self.measured)
         for title, field in (
             ("Blur", self.blur), ("Width σ", self.sigma), ("Across σ", self.across), ("Direction", self.angle),
             ("Finest period", self.finest), ("Larger pixels", self.reduction), ("Light", self.photons),
@@ -106,6 +133,40 @@ class OwnDegradation(QWidget):
             signal = field.currentIndexChanged if isinstance(field, QComboBox) else field.valueChanged
             signal.connect(self._on_change)
         self._on_change()
+
+    @property
+    def busy(self) -> bool:
+        """True while an image is measured."""
+        return self._latest.busy
+
+    def _choose_image(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "An image of your microscope", "", "Images (*);;All (*)")
+        if path:
+            self.measure(Path(path))
+
+    def measure(self, path: Path) -> None:
+        """Measure blur and noise of an image file in the background, and fill them in."""
+        scale = self.scale()
+
+        def work() -> tuple[str, str]:
+            from napari_sr.inference.own_microscope import degradation_like_file
+
+            return path.name, degradation_like_file(path, scale)
+
+        self._say(f"Measuring {path.name} …")
+        self._latest.ask(work)
+
+    def _on_measured(self, found: tuple[str, str]) -> None:
+        name, text = found
+        self.show_text(text)
+        self._say(f"Filled in from {name}, for ×{self.scale()}.")
+
+    def _on_failed(self, reason: str) -> None:
+        self._say(reason)
+
+    def _say(self, text: str) -> None:
+        self.measured.setText(text)
+        self.measured.show()
 
     def text(self) -> str:
         """Return the steps as a composition."""

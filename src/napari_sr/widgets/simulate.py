@@ -27,6 +27,7 @@ class SimulateLowResolution(ViewerWidget):
         self.preset_box = DegradationBox()
         self.preset_box.fill()
         self.scale_box = QSpinBox()
+        self.preset_box.own.scale = self.scale_box.value
         self.scale_box.setRange(2, 8)
         self.scale_box.setValue(4)
         self.scale_box.setPrefix("÷ ")

@@ -107,10 +107,10 @@ class TrainChoices(TrainForm):
 
         for box in (self.preset_box, self.recipe_box, self.length_box):
             box.blockSignals(True)
-        self.preset_box.fill()
+        self.preset_box.fill("microscope")
         for name in RECIPES:
             self.recipe_box.addItem(RECIPES.entry(name).title, name)
-        self.recipe_box.setCurrentIndex(self.recipe_box.findData("wgan-pixel"))
+        self.recipe_box.setCurrentIndex(self.recipe_box.findData("adaptive"))
         for name, (title, _) in LENGTHS.items():
             self.length_box.addItem(title, name)
         for box in (self.preset_box, self.recipe_box, self.length_box):
@@ -226,14 +226,22 @@ class TrainChoices(TrainForm):
         if card is not None:
             self.scale_box.setValue(card.scale)
             self.preset_box.choose(card.degradation)
-            if card.network == "dfcan":
-                self.recipe_box.setCurrentIndex(self.recipe_box.findData("dfcan"))
-            elif self.recipe_box.currentData() == "dfcan":
-                self.recipe_box.setCurrentIndex(self.recipe_box.findData("wgan-pixel"))
+            self._take_recipe_of(card.network)
             if self.name_edit.text().startswith("my-"):
                 self.name_edit.setText(self._free_name(f"my-{card.name}"))
         self.refresh()
         self.run_length.ask()
+
+    def _take_recipe_of(self, network: str) -> None:
+        """Choose a recipe for a network, a faithful one, unless the chosen one is."""
+        from napari_sr.training.recipes import RECIPES
+
+        chosen = self.recipe_box.currentData()
+        if chosen is None or RECIPES[chosen]["network"] == network:
+            return
+        fitting = [n for n in RECIPES if RECIPES[n]["network"] == network and "adversarial" not in RECIPES[n]]
+        if fitting:
+            self.recipe_box.setCurrentIndex(self.recipe_box.findData(fitting[0]))
 
     def _on_recipe(self) -> None:
         """A recipe or a length was chosen: show its settings under *Advanced*."""

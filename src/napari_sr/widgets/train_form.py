@@ -69,6 +69,7 @@ class TrainForm(ViewerWidget):
         self.scale_box.setRange(2, 8)
         self.scale_box.setValue(4)
         self.scale_box.setPrefix("× ")
+        self.preset_box.own.scale = self.scale_box.value
         self.before_after = BeforeAfter()
         self.hr_box.setToolTip("Images as you want to get them. A stack is better than one image.")
         self.lr_box.setToolTip("Measured low-resolution images of the same places, if you have them.")
