@@ -1,6 +1,6 @@
 """Speed of tiled inference beside one 256-pixel fp32 tile after another, and the seams of DFCAN.
 
-    python benchmarks/inference.py [--size 1024] [--models em-wgan-pixel-x4 em-dfcan-x4]
+    python benchmarks/inference.py [--size 1024] [--models em-wgan-pixel-x4 em-dfcan-x4 em-x4]
 
 Both ways run the same weights on the same image in the same process; the ratio is what counts.
 """
@@ -70,19 +70,20 @@ def seam(image: np.ndarray, model: Model) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=1024, help="side of the LR image")
-    parser.add_argument("--models", nargs="+", default=["em-wgan-pixel-x4", "em-dfcan-x4"])
+    parser.add_argument("--models", nargs="+", default=["em-wgan-pixel-x4", "em-dfcan-x4", "em-x4"])
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     target: Target = choose(arguments.device)
     image = picture(arguments.size)
     print(f"{device_title(target.device)}, {target.precision}, {torch.get_num_threads()} threads, LR {image.shape}")
+    rates: dict[str, float] = {}
     for name in arguments.models:
         model = load_model(name)
         done = tiled(image, model, device=target.device)
         _, seconds = naive(image, load_model(name), target.device)
         report = done.report
         plain = report.megapixels / seconds
-        rate = report.megapixels / report.seconds
+        rate = rates[name] = report.megapixels / report.seconds
         print(
             f"{name}: {rate:.2f} Mpx/s (LR tile {report.tile}, halo {report.halo}, blend {report.blend}); "
             f"fp32, 256-px tiles: {plain:.2f} Mpx/s; ratio {rate / plain:.2f}",
@@ -90,6 +91,8 @@ def main() -> None:
         )
         if model.network.pools_tile:
             print(f"  seam, {seam(image, model)}", flush=True)
+    if "em-x4" in rates and "em-wgan-pixel-x4" in rates:
+        print(f"em-x4 has {rates['em-x4'] / rates['em-wgan-pixel-x4']:.1f} times the rate of em-wgan-pixel-x4")
 
 
 if __name__ == "__main__":

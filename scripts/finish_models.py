@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from add_hr_spectrum import with_spectrum
 
 from napari_sr.data.folders import read_planes
 from napari_sr.data.patches import Plane2D, lr_of
@@ -41,6 +42,20 @@ TESTS = {
 }
 #: a real fluorescence image to measure the halo on
 LIGHT = HERE / "data/fluo_ccby_notebooks/morpholibj_NucleiDAPIconfocal.tif"
+#: sharp images of a kind, for the mean spectrum on the cards
+SHARP = {
+    "EM": [HERE / "data/em_flyem_medulla/flyem_train.tif", HERE / "data/sem_axondeepseg_MIT/train"],
+    "fluorescence": [
+        HERE / f"data/{name}.tif"
+        for name in (
+            "fluo_neubias/xy_16bit__bacteria_cords_thick",
+            "fluo_neubias/xy_8bit__nuclei_PLK1_control",
+            "fluo_ccby_notebooks/BPAE_actin",
+            "fluo_ccby_notebooks/BPAE_mito",
+            "fluo_osteosarcoma/Osteosarcoma_01_G",
+        )
+    ],
+}
 #: how the models' names begin, and what makes their LR images
 PREFIXES = {"EM": "em", "ssTEM": "em", "N-body": "nbody", "fluorescence": "fluo"}
 PRESETS = {"EM": "em", "ssTEM": "em", "N-body": "nbody", "fluorescence": "fluorescence"}
@@ -224,7 +239,10 @@ def finish(model: Model, kind: str) -> None:
     else:
         card = replace(card, halo=widest_halo(model, lr))
         print(name, "halo", card.halo, "of", model.network.halo)
-    save(Model(network=model.network, card=card), shipped_folder() / f"{name}.safetensors", half=True)
+    finished = Model(network=model.network, card=card)
+    if kind in SHARP:
+        finished = with_spectrum(finished, SHARP[kind], most=40)
+    save(finished, shipped_folder() / f"{name}.safetensors", half=True)
 
 
 def main() -> None:
