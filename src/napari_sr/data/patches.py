@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +26,7 @@ Plane = npt.NDArray[Any] | DiskPlane
 #: a patch is empty if its standard deviation is below this share of its whole image's
 EMPTY = 0.1
 #: by how much a network is told wrong in training: LR pixels of blur, and of the noise's logarithm (both are σ)
-BLUR_ERROR, NOISE_ERROR = 0.1, 0.15
-#: how often structure is taken for noise in images of less blur than ``SHARP``, and for how much, per cent of the range
-CONFUSED, SHARP, TEXTURE = 0.4, 0.6, 4.0
+BLUR_ERROR, NOISE_ERROR = 0.06, 0.12
 #: so many empty patches are passed over before one is taken all the same
 DRAWS = 8
 
@@ -83,19 +80,6 @@ def described(found: Suffered, fitted: FittedIntensity) -> dict[str, float]:
     return {"blur": found.blur, **noise_conditions(*noise, low=fitted.low, high=fitted.high)}
 
 
-def mistaken(values: Mapping[str, float], rng: np.random.Generator) -> dict[str, float]:
-    """Return blur and noise as they may be estimated: a network must not believe all that it is told.
-
-    Sizes of errors are those of :mod:`napari_sr.estimation` on images of known blur and noise. In sharp images, part of
-    the structure is taken for noise.
-    """
-    blur = values["blur"] + rng.normal(0, BLUR_ERROR)
-    noise = values["noise"] * float(np.exp(rng.normal(0, NOISE_ERROR)))
-    if values["blur"] < SHARP and rng.random() < CONFUSED:
-        noise = math.hypot(noise, rng.uniform(0, TEXTURE))
-    return {**values, "blur": blur, "noise": noise}
-
-
 def told(
     conditions: Sequence[Condition],
     suffered: Suffered | None,
@@ -110,7 +94,8 @@ def told(
     if suffered is not None:
         values = described(suffered, fitted)
         if rng is not None:
-            values = mistaken(values, rng)
+            values["blur"] += rng.normal(0, BLUR_ERROR)
+            values["noise"] *= float(np.exp(rng.normal(0, NOISE_ERROR)))
     return torch.tensor(normalised(conditions, values), dtype=torch.float32)
 
 
