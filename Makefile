@@ -29,6 +29,7 @@ soak: env
 
 # the tables in docs/results.md; needs the data sets in scripts/models/data and data/nbody
 results: env
+	$(BIN)/python scripts/measure_cells.py
 	$(BIN)/python scripts/make_results.py
 
 env: $(VENV)/.ready

@@ -156,12 +156,6 @@ TEXTS = {
         "and the residual generator.",
         "Zhang et al. 2018, arXiv:1807.02758",
     ),
-    "fluo-dfcan-x2": (
-        "DFCAN ×2 for noisy fluorescence (demonstration)",
-        "Joint denoising and super-resolution. A demonstration: trained on one movie of one cell (means of four "
-        "frames), with simulated blur and noise. Train a model of your own for your microscope.",
-        DFCAN,
-    ),
     "nbody-rcan-x4": (
         "RCAN ×4 for N-body densities",
         "Residual channel attention network with 16 features, 10 groups of 20 blocks, trained on block means of the "
@@ -170,8 +164,8 @@ TEXTS = {
     ),
     "fluo-wiener-x2": (
         "Wiener filter ×2 for noisy fluorescence (demonstration)",
-        "The best linear filter for the images of fluo-dfcan-x2: it deblurs as far as their noise allows, and nothing "
-        "is learnt about structure.",
+        "The best linear filter for images of one cell with little light: it deblurs as far as their noise allows, and "
+        "nothing is learnt about structure.",
         "Wiener 1949",
     ),
     "em-wiener-x4": (

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from napari_sr.data.patches import Plane2D, described
 from napari_sr.degradations import low_resolution_told, make_degradation
 from napari_sr.intensity import Intensity
 from napari_sr.metrics.pixel import psnr
-from napari_sr.model import Model, ModelCard
+from napari_sr.model import Model, ModelCard, save
+from napari_sr.store import model_paths
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.images import load_sources
 from napari_sr.training.wiener import fit_wiener
@@ -50,6 +51,8 @@ LIGHT_CELLS = {
     "points, 50 photons": "bilinear + shot(photons=50, read=2)",
 }
 DATA = HERE / "data"
+RESULTS = HERE.parents[1] / "docs/results.md"
+BEGIN, END = "<!-- cells: written by scripts/measure_cells.py -->", "<!-- end of cells -->"
 #: real fluorescence images that nothing was trained on
 LIGHT = (
     "fluo_neubias/xyc_16bit__nup_nuclei_c1", "fluo_neubias/xyc_8bit__membranes_nuclei_c0",
@@ -97,7 +100,7 @@ def test_sets() -> list[TestSet]:
             [centre(p, 512, 2) for p in light],
             "fluo-x2.1.yaml",
             "fluo-x2",
-            ("fluo-dfcan-x2",),
+            ("fluo-wiener-x2",),
             LIGHT_CELLS,
         ),
     ]
@@ -122,14 +125,14 @@ def figure(sr: np.ndarray, hr: np.ndarray, crop: int) -> float:
     return float(psnr(sr[inner, inner].astype(np.float64), hr[inner, inner].astype(np.float64), data_range=span))
 
 
-def measure(test: TestSet, ours: Model) -> str:
-    """Return the table of one set."""
+def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, Any]]:
+    """Return the table of one set, and the mean over its cells as an entry of the model's card."""
     config = TrainConfig.read(HERE / test.like)
     scale, bicubic = config.scale, load_model(f"bicubic-x{config.scale}")
     specialists = [load_model(name) for name in test.specialists]
     names = ["linear, fitted here", *test.specialists, f"{test.ours}, told", f"{test.ours}, estimated"]
     lines = [f"| LR images | bicubic | {' | '.join(names)} |", f"|{'---|' * (len(names) + 2)}"]
-    all_gains = []
+    all_gains, bases = [], []
     for title, cell in test.cells.items():
         filter_here, gains, base = linear(config, cell), [], []
         for number, hr in enumerate(test.images):
@@ -147,10 +150,36 @@ def measure(test: TestSet, ours: Model) -> str:
             ])  # fmt: skip
         mean = np.mean(gains, axis=0)
         all_gains.append(mean)
+        bases.append(float(np.mean(base)))
         lines.append(f"| {title} | {np.mean(base):.2f} | {' | '.join(f'{g:+.2f}' for g in mean)} |")
         print(lines[-1], flush=True)
     lines.append(f"| **mean** | | {' | '.join(f'{g:+.2f}' for g in np.mean(all_gains, axis=0))} |")
-    return "\n".join(lines)
+    bicubic_psnr = float(np.mean(bases))
+    entry = {
+        "data": f"{test.title}; mean over {len(test.cells)} kinds of LR images, blur and noise estimated; border left "
+        f"out: {scale} px",
+        "model": {"psnr": bicubic_psnr + float(np.mean(all_gains, axis=0)[-1])},
+        "bicubic": {"psnr": bicubic_psnr},
+    }
+    return "\n".join(lines), entry
+
+
+def write(title: str, table: str) -> None:
+    """Put a table into docs/results.md, in the place of the one of the same title."""
+    head, _, rest = RESULTS.read_text(encoding="utf-8").partition(BEGIN)
+    body, _, tail = rest.partition(END)
+    sections = {part.split("\n", 1)[0]: part.split("\n", 1)[1].strip() for part in body.split("### ")[1:]}
+    sections[title] = table
+    text = "\n\n".join(f"### {name}\n\n{content}" for name, content in sections.items())
+    RESULTS.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}", encoding="utf-8")
+
+
+def note(name: str, entry: dict[str, Any]) -> None:
+    """Put a figure on the card of a shipped model, in the place of the one of the same images."""
+    model = load_model(name)
+    others = [m for m in model.card.metrics if str(m["data"]).split(";")[0] != entry["data"].split(";")[0]]
+    card = replace(model.card, metrics=(*others, entry))
+    save(Model(network=model.network, card=card), model_paths()[name], half=True)
 
 
 def main() -> None:
@@ -162,8 +191,12 @@ def main() -> None:
     for test in test_sets():
         if not any(test.title.startswith(start) for start in arguments.sets):
             continue
-        print(f"\n## Any blur and noise: {test.title}\n", flush=True)
-        print(measure(test, load_model(given.get(test.ours, test.ours))).splitlines()[-1], flush=True)
+        print(f"\n### {test.title}\n", flush=True)
+        table, entry = measure(test, load_model(given.get(test.ours, test.ours)))
+        print(table.splitlines()[-1], flush=True)
+        if not given:
+            write(test.title, table)
+            note(test.ours, entry)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def test_for_people_it_is_a_table(run, sharp):
     assert code == 0, errors
     assert "a guess" in output
     assert "does not fit" in output
-    assert "fluo-dfcan-x2" not in output  # another scale
+    assert "fluo-wiener-x2" not in output  # another scale
 
 
 def test_upscaling_with_a_model_that_does_not_suit_warns_and_strictly_fails(run, sharp, tmp_path):

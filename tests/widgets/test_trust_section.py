@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from napari_sr.blend import blend
 from napari_sr.data.samples import load_sample
 from napari_sr.estimation import estimate
-from napari_sr.evaluation.examine import iter_evidence
+from napari_sr.evaluation.examine import iter_evidence, sharp_spectrum_of
 from napari_sr.evaluation.judged import Uncertain
 from napari_sr.evaluation.meanings import CONSISTENCY, UNCERTAINTY
 from napari_sr.evaluation.own_degradation import own_degradation
@@ -99,7 +99,9 @@ def test_the_consistency_map_lies_over_the_measured_image(viewer, dock, qtbot, p
     assert f"differs by {expected.rse:.3g} grey levels (RSE)" in dock.status.text()
     assert dock.trust.meaning.text() == CONSISTENCY
     assert layer.metadata[METADATA_KEY]["meaning"].endswith(CONSISTENCY)
-    found = last(iter_evidence(picture.data, lr, axes="YX", scale=4, card="em"))
+    sharp = sharp_spectrum_of(picture.metadata[METADATA_KEY]["model_card"]["training"])
+    assert sharp is not None
+    found = last(iter_evidence(picture.data, lr, axes="YX", scale=4, card="em", sharp=sharp))
     assert [x for x in dock.trust.verdict.lines() if "does not fit" not in x.text] == list(found.lines())
     shown = [label.text() for label in dock.trust.verdict.findChildren(QLabel) if not label.isHidden()]
     assert len(shown) == len(dock.trust.verdict.lines())

@@ -31,9 +31,14 @@ def given_conditions(**given: str) -> dict[str, float]:
 def unsuitable(file: Path, card: ModelCard) -> str:
     """Return a sentence if a model can be expected to do harm to an image; empty if not."""
     from napari_sr.inference.recommend import look_at
-    from napari_sr.models.fit import fit
+    from napari_sr.models.fit import fit, interpolates
 
-    found = fit(card, look_at(file))
+    if interpolates(card):
+        return ""
+    try:
+        found = fit(card, look_at(file))
+    except ImageError:  # too small to tell anything; what cannot be read is said when it is
+        return ""
     if found.verdict != "red":
         return ""
     return f"{card.name} does not suit this image: {'; '.join(found.reasons)}. See: napari-sr recommend {file.name}"

@@ -26,6 +26,8 @@ AUTO = "auto"
 CAUTION = 0.05
 #: side of the squares of a large plane that blur and noise are estimated from
 SQUARE = 512
+#: side below which a plane is too small to estimate anything from
+SMALLEST = 16
 #: where they lie along each side
 PLACES = (0.15, 0.5, 0.85)
 
@@ -65,8 +67,11 @@ def estimate_conditions(
     Returns
     -------
     dict
-        Values by name, within the limits of the conditions.
+        Values by name, within the limits of the conditions; their defaults for planes that are too small to tell.
     """
+    if min(plane.shape) < SMALLEST:
+        return {c.name: c.default for c in conditions}
+    plane = plane.astype(np.float32) if plane.dtype.kind == "b" else plane
     if fitted.log_offset is None:
         image, low, high = plane, fitted.low, fitted.high
     else:  # noise is what it is where the network sees it

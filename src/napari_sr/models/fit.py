@@ -95,6 +95,7 @@ class Fit:
 
 def look(image: npt.NDArray[Any], *, kind: str = "", pixel_nm: float | None = None) -> Seen:
     """Measure what :func:`fit` needs of a 2-D image, or of a part of it; an unknown ``kind`` is guessed."""
+    image = image.astype(np.float32) if image.dtype.kind == "b" else image
     guessed = not kind
     kind = kind or guess_kind(image)
     if kind == DENSITY:  # what models of densities see
