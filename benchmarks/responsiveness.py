@@ -2,6 +2,7 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/responsiveness.py [--seconds 30]
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/responsiveness.py --train wgan-gp --seconds 60
+    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/responsiveness.py --live
 
 A 10-ms QTimer runs in the GUI thread; its gaps are measured idle, during a run, and while the layer is
 added (or during a training, with its curves and pictures), in one process.
@@ -87,13 +88,52 @@ def train(viewer: napari.Viewer, recipe: str, seconds: float) -> None:
         print(f"Stop took {time.perf_counter() - asked:.1f} s")
 
 
+def live(viewer: napari.Viewer) -> None:
+    """Measure the preview that follows a slider: how long an update takes, and how the window feels meanwhile."""
+    viewer.add_image(np.tile(load_sample("em-phantom").hr[:400, :400], (2, 2)), name="image")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
+    wait(lambda: not widget.busy and widget.model_box.card() is not None, 60)
+    widget.choose_model("em-x4")
+    for _ in range(3):  # the first ones find out how large a preview may be
+        widget.preview()
+        wait(lambda: not widget.busy, 60)
+    slider = widget.conditions.sliders["blur"].slider
+    took = []
+    for step in range(20, 180, 4):
+        start = time.perf_counter()
+        slider.setValue(step)
+        while widget.busy:
+            wait(lambda: not widget.busy, 0.02)
+        took.append(1000 * (time.perf_counter() - start))
+    print(f"one update: median {np.median(took):.0f} ms, 90th percentile {np.percentile(took, 90):.0f} ms")
+    print(widget.status.text())
+    gaps = Gaps()
+    wait(lambda: False, 5)
+    gaps.report("idle")
+    gaps.reset()
+    moves = iter(np.tile(np.r_[20:180:2, 180:20:-2], 20).tolist())
+    drag = QTimer()
+    drag.setInterval(30)  # as a hand drags
+    drag.timeout.connect(lambda: slider.setValue(next(moves)))
+    drag.start()
+    wait(lambda: False, 15)
+    drag.stop()
+    gaps.report("while the slider is dragged")
+    wait(lambda: not widget.busy, 60)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--model", default="em-wgan-pixel-x4")
     parser.add_argument("--train", metavar="RECIPE", help="Measure a training with this recipe instead.")
+    parser.add_argument("--live", action="store_true", help="Measure the preview that follows a slider instead.")
     arguments = parser.parse_args()
     viewer = napari.Viewer(show=True)
+    if arguments.live:
+        live(viewer)
+        viewer.close()
+        return
     if arguments.train:
         train(viewer, arguments.train, arguments.seconds)
         viewer.close()
@@ -102,7 +142,8 @@ def main() -> None:
     viewer.add_image(np.tile(lr, (3, 3)), name="image")
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
     wait(lambda: widget._job is None and widget.model_box.card() is not None, 60)
-    widget.model_box.select(arguments.model)
+    widget.choose_model(arguments.model)
+    wait(lambda: not widget.busy, 60)
     gaps = Gaps()
     wait(lambda: False, 10)
     idle = gaps.report("idle")

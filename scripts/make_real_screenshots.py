@@ -28,7 +28,7 @@ OUT = HERE.parent / "docs/images"
 IMAGES: dict[str, tuple[str, int, str, float, tuple[int, int]]] = {
     "fly-brain-fib-sem": ("em_flyem_medulla/flyem_test.tif", 0, "EM", 10, (260, 260)),
     "rat-nerve-sem": ("sem_axondeepseg_MIT/test/sub-rat6_sample-data15_SEM.tif", 0, "EM", 130, (300, 300)),
-    "mitochondrion-tem": ("em_bio_neubias/em_mitochondria_er.tif", 0, "EM", 3, (250, 260)),
+    "mitochondrion-tem": ("em_bio_neubias/em_mitochondria_er.tif", 0, "EM", 8, (250, 260)),
     "nuclei-and-pores": ("fluo_neubias/xyc_8bit__nuclei_nup_c0.tif", 0, "fluorescence", 264, (256, 256)),
     "membranes": ("fluo_ccby_notebooks/membranes_2d.tif", 0, "fluorescence", 260, (128, 128)),
 }

@@ -43,22 +43,31 @@ def main() -> None:
     viewer.window._qt_window.resize(1400, 860)
     viewer.open_sample("napari-sr", "em-phantom")
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-    wait(lambda: widget._job is None and widget.model_box.card() is not None)
-    widget.model_box.select("em-wgan-pixel-x4")
+    wait(lambda: not widget.busy and widget.model_box.card() is not None)
     shoot(viewer, "sample")
 
     click(widget.preview_button)
-    wait(lambda: widget._job is None)
+    wait(lambda: not widget.busy)
     shoot(viewer, "preview")
     viewer.layers.remove(viewer.layers[-1])
+    # an image that is sharper than those that a specialist was trained on
+    high, low = (next(x for x in viewer.layers if x.name.endswith(end)) for end in ("HR", "LR"))
+    high.visible, low.visible, viewer.layers.selection.active = True, False, high
+    widget.choose_model("em-wiener-x4")
+    wait(lambda: not widget.busy)
+    click(widget.run_button)
+    shoot(viewer, "unsuitable")
+    high.visible, low.visible, viewer.layers.selection.active = False, True, low
+    wait(lambda: not widget.busy)
+    widget.fit_panel.verdict.linkActivated.emit("use:em-x4")
 
     widget.settings.tile.setValue(48)
     widget.settings.overlap.setValue(12)
     viewer.window._status_bar._toggle_activity_dock(True)
     click(widget.run_button)
-    wait(lambda: widget.bar.value() > 400 or widget._job is None)
+    wait(lambda: widget.bar.value() > 400 or not widget.busy)
     shoot(viewer, "running")
-    wait(lambda: widget._job is None)
+    wait(lambda: not widget.busy)
     viewer.window._status_bar._toggle_activity_dock(False)
     camera(viewer).zoom *= 3
     sr = viewer.layers[-1]
@@ -98,16 +107,17 @@ def main() -> None:
         broken = Path(folder) / "broken.safetensors"
         broken.write_bytes(b"not a model")
         widget.open_model(broken)
-        wait(lambda: widget._job is None)
+        wait(lambda: not widget.busy)
         shoot(viewer, "error")
 
     widget.settings.tile.setValue(0)
     widget.settings.overlap.setValue(widget.settings.overlap.minimum())
     viewer.layers.clear()
     viewer.open_sample("napari-sr", "nbody")
-    widget.model_box.select("nbody-dfcan-x4")
+    wait(lambda: not widget.busy)
+    widget.choose_model("nbody-dfcan-x4")
     click(widget.run_button)
-    wait(lambda: widget._job is None)
+    wait(lambda: not widget.busy)
     shoot(viewer, "nbody")
 
     viewer.layers.clear()

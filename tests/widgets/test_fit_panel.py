@@ -64,12 +64,13 @@ def blurred():
 def test_the_recommended_model_is_chosen_and_said(docked, viewer, qtbot, sharp):
     viewer.add_image(sharp, metadata={METADATA_KEY: {"kind": "EM"}}, scale=(40, 40), units=("nm", "nm"))
     settle(qtbot, docked)
-    assert docked.model_box.card().name == "told-x4"
+    assert docked.model_box.card().name == "em-x4"
     assert "Recommended for this image" in docked.fit_panel.verdict.text()
     assert not docked.fit_panel.facts.text()  # nothing is unknown
     assert docked.model_box.itemText(0) == "Recommended"
-    assert docked.model_box.currentText().strip() == "Told ×4"  # words, not names
-    assert "told-x4" in docked.model_box.toolTip()
+    assert docked.model_box.itemText(2).strip() == "Told ×4"  # the user's own is as good: second
+    assert docked.model_box.currentText().strip() == "Electron microscopy ×4, any blur and noise"  # words, not names
+    assert "em-x4" in docked.model_box.toolTip()
 
 
 def test_a_model_that_was_chosen_stays_and_the_better_one_is_a_click_away(docked, viewer, qtbot, sharp):
@@ -80,9 +81,9 @@ def test_a_model_that_was_chosen_stays_and_the_better_one_is_a_click_away(docked
     text = docked.fit_panel.verdict.text()
     assert "does not suit this image" in text
     assert "sharper" in text
-    assert "use:told-x4" in text
-    docked.fit_panel.verdict.linkActivated.emit("use:told-x4")
-    assert docked.model_box.card().name == "told-x4"
+    assert "use:em-x4" in text
+    docked.fit_panel.verdict.linkActivated.emit("use:em-x4")
+    assert docked.model_box.card().name == "em-x4"
     assert "Recommended" in docked.fit_panel.verdict.text()
 
 
@@ -133,6 +134,20 @@ def test_what_is_unknown_is_said_and_one_click_sets_it(docked, viewer, qtbot, sh
     assert str(layer.units[0]) == "nanometer"
     assert "unknown" not in docked.fit_panel.facts.text()
     assert row.isHidden()
+
+
+def test_a_run_keeps_its_model_for_its_image_and_for_no_other(docked, viewer, qtbot, sharp):
+    first = viewer.add_image(sharp, name="first", metadata={METADATA_KEY: {"kind": "EM"}})
+    settle(qtbot, docked)
+    assert docked.model_box.card().name == "em-x4"
+    docked.run()
+    settle(qtbot, docked)
+    viewer.add_image(sharp, name="second", metadata={METADATA_KEY: {"kind": "fluorescence"}})
+    settle(qtbot, docked)
+    assert docked.model_box.card().kind != "EM"
+    viewer.layers.selection.active = first
+    settle(qtbot, docked)
+    assert docked.layer_box.layer() is first
 
 
 def test_where_no_model_suits_interpolation_is_chosen(docked, viewer, qtbot, rng):

@@ -125,14 +125,26 @@ def show_preview(viewer: Any, layer: Image, axes: str, window: Window, image: np
         existing = viewer.add_image(data, name=NAME, metadata={METADATA_KEY: {"made_by": "preview"}}, **arguments)
     else:
         existing.data = data
-        for name in ("scale", "rotate", "shear", "translate", "affine"):
-            setattr(existing, name, transform[name])
+        wanted = {name: transform[name] for name in ("scale", "rotate", "shear", "translate", "affine")}
         if not layer.rgb:
-            existing.contrast_limits = layer.contrast_limits
-            existing.colormap = layer.colormap
-            existing.gamma = layer.gamma
-    existing.bounding_box.visible = True
-    existing.bounding_box.points = False
-    existing.visible = True
-    viewer.layers.selection.active = active
+            wanted |= {name: getattr(layer, name) for name in ("contrast_limits", "colormap", "gamma")}
+        for name, value in wanted.items():
+            if not _same(getattr(existing, name), value):  # each of these draws the window anew
+                setattr(existing, name, value)
+    if not existing.bounding_box.visible:
+        existing.bounding_box.visible = True
+        existing.bounding_box.points = False
+    if not existing.visible:
+        existing.visible = True
+    if viewer.layers.selection.active is not active:
+        viewer.layers.selection.active = active
     return existing
+
+
+def _same(value: Any, other: Any) -> bool:
+    """Return True if two settings of a layer are the same."""
+    matrices = [getattr(x, "affine_matrix", x) for x in (value, other)]
+    try:
+        return np.shape(matrices[0]) == np.shape(matrices[1]) and bool(np.all(np.asarray(matrices[0] == matrices[1])))
+    except (TypeError, ValueError):  # of a kind that numpy cannot compare
+        return False

@@ -53,6 +53,7 @@ class SuperResolve(SuperResolveForm):
         self._paths: dict[str, str] = {}
         self._rates: dict[str, float] = {}
         self._chosen_by_hand = False
+        self._ran_on = 0  # identifies the layer of the last run
         self.live = LivePreview(self)
         self.folder = FolderSection(
             self.viewer, load=self._loader, start_job=self._start_folder, say=self.say, stopping=self.stopping
@@ -158,7 +159,7 @@ class SuperResolve(SuperResolveForm):
         recommended = judged.recommended
         self.conditions.set_estimate(conditions_of(judged.seen))
         self.model_box.set_cards(self.model_box.cards(), recommended)
-        if not self._chosen_by_hand:
+        if not self._chosen_by_hand and judged.layer != self._ran_on:
             self.model_box.select(recommended[0] if recommended else NEUTRAL)
         self.fit_panel.show_model(self.model_box.card(), self.model_box.cards())
 
@@ -327,7 +328,7 @@ class SuperResolve(SuperResolveForm):
         if objection := self.fit_panel.objection(self.model_box.card()):
             self.say(objection, ERROR_STYLE)
             return
-        self._chosen_by_hand = True  # what runs now must not change because the image was measured meanwhile
+        self._ran_on = id(request.layer)  # what runs must not change because the image was measured meanwhile
         self.live.forget()
         from napari_sr.widgets.layers import snapshot
 

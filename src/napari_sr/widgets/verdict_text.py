@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from napari_sr.models.fit import Fit, Seen
 
 COLOURS = {"green": "#5ac26b", "yellow": "#f0b429", "red": "#ff6b5e"}
+#: Qt's own blue cannot be read on napari's dark grey
+LINK = "#8ab4f8"
 HEADS = {
     "green": "{} suits this image.",
     "yellow": "{} may suit this image or not:",
@@ -42,10 +44,9 @@ def verdict_html(card: ModelCard, fit: Fit, best: ModelCard | None, *, is_best: 
     reasons = [html.escape(reason) for reason in fit.reasons]
     if reasons:
         text = "; ".join(reasons)
-        parts.append(f"<span style='color:{COLOURS[fit.verdict]}'>{text[0].upper()}{text[1:]}.</span>")
+        parts.append(f"<span style='color:{COLOURS[fit.verdict]}'>{text}.</span>")
     if best is not None and not is_best:
-        link = f"<a href='{USE}{html.escape(best.name)}'>{html.escape(title_of(best))}</a>"
-        parts.append(f"Recommended: {link}")
+        parts.append(f"Recommended: {_link(USE + best.name, title_of(best))}")
     elif fit.verdict != "green" and fit.advice:
         parts.append(html.escape(fit.advice))
     return " ".join(parts)
@@ -60,15 +61,19 @@ def image_html(seen: Seen) -> str:
         parts.append("Kind of image unknown: " + _links(KINDS, TITLES))
     elif seen.guessed:
         others = tuple(kind for kind in KINDS if kind != seen.kind)
-        sure = f"<a href='{KIND}{seen.kind}'>yes</a>"
+        sure = _link(KIND + seen.kind, "yes")
         parts.append(f"Taken for {TITLES.get(seen.kind, seen.kind)}: {sure}, or {_links(others, TITLES)}?")
     if seen.pixel_nm is None and seen.kind != "N-body":
-        parts.append(f"Pixel size unknown: <a href='{PIXELS}'>set</a>")
+        parts.append(f"Pixel size unknown: {_link(PIXELS, 'set')}")
     return "<br>".join(parts)
 
 
 def _links(kinds: tuple[str, ...], titles: dict[str, str]) -> str:
-    return " · ".join(f"<a href='{KIND}{kind}'>{titles[kind]}</a>" for kind in kinds)
+    return " · ".join(_link(KIND + kind, titles[kind]) for kind in kinds)
+
+
+def _link(target: str, text: str) -> str:
+    return f"<a style='color:{LINK}' href='{html.escape(target)}'>{html.escape(text)}</a>"
 
 
 def question(card: ModelCard) -> str:
