@@ -12,6 +12,9 @@ from typing import Any
 
 from napari_sr.data.io import read_image
 
+#: seconds that the dock must have been at rest before its picture is taken, and that are waited for that at most
+STILL, LONGEST = 1.0, 60.0
+
 
 def add_layers(viewer: Any, folder: Path) -> None:
     """Add the TIFFs of the EM job, the LR image at the bottom and the super-resolved ones on top."""
@@ -51,16 +54,19 @@ def main() -> None:
     viewer = napari.Viewer(title="napari-sr demo", show=True)
     viewer.window._qt_window.resize(1500, 900)
     add_layers(viewer, arguments.folder / "em")
-    viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
     overlays = viewer.canvas.overlays if hasattr(viewer, "canvas") else viewer  # moved with napari 0.9
     overlays.scale_bar.visible = True
     if arguments.screenshot is None:
         napari.run()
         return
-    end = time.monotonic() + 8  # the list of models arrives from the background
-    while time.monotonic() < end:
+    # the list of models, and what suits the image, arrive from the background
+    start, settled = time.monotonic(), 0.0
+    while time.monotonic() - start < LONGEST and settled < STILL:
+        before = time.monotonic()
         QApplication.processEvents()
         time.sleep(0.01)
+        settled = 0.0 if dock.busy or dock.model_box.card() is None else settled + time.monotonic() - before
     viewer.screenshot(str(arguments.screenshot), canvas_only=False, flash=False)
     viewer.close()
 

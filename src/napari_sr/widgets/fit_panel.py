@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_sr.model import ModelCard
+
+
+#: milliseconds that nothing else must be chosen for
+SETTLE = 40
 
 
 class FitPanel(QWidget):
@@ -44,6 +48,10 @@ class FitPanel(QWidget):
         self._axes = ""
         self._asked: tuple[int, str] | None = None
         self._watch = FitWatch(self)
+        self._cards: Sequence[ModelCard] = ()
+        # many layers can come or go at once: only the one that is chosen in the end is measured
+        self._settle = QTimer(self, singleShot=True, interval=SETTLE)
+        self._settle.timeout.connect(self._ask)
         self._watch.judged.connect(self._on_judged)
         self._watch.failed.connect(self._on_failed)
         self.verdict.linkActivated.connect(self._on_link)
@@ -53,13 +61,14 @@ class FitPanel(QWidget):
     @property
     def busy(self) -> bool:
         """True while an image is measured."""
-        return self._watch.busy
+        return self._settle.isActive() or self._watch.busy
 
     def measure(self, layer: Image | None, axes: str, cards: Sequence[ModelCard]) -> None:
         """Find out in the background what the image of a layer is like, and which models suit it."""
         if layer is not self._layer:
             self.pixel_row.hide()
         self._layer, self._axes, self.found = layer, axes, None
+        self._settle.stop()
         _say(self.facts, "")
         if layer is None or not cards:
             _say(self.verdict, "")
@@ -70,7 +79,12 @@ class FitPanel(QWidget):
             _say(self.verdict, "")
             return
         _say(self.verdict, "Looking at the image …")
-        self._watch.ask(id(layer), snapshot(layer), axes, cards)
+        self._cards = cards
+        self._settle.start()
+
+    def _ask(self) -> None:
+        if self._layer is not None:
+            self._watch.ask(id(self._layer), snapshot(self._layer), self._axes, self._cards)
 
     def show_model(self, card: ModelCard | None, cards: Sequence[ModelCard]) -> None:
         """Show the verdict on the chosen model."""
@@ -95,6 +109,7 @@ class FitPanel(QWidget):
 
     def shut_down(self) -> None:
         """Want nothing any more."""
+        self._settle.stop()
         self._watch.forget()
 
     def _on_judged(self, found: Judged) -> None:
