@@ -37,13 +37,14 @@ TESTS = {
     },
     # non-commercial: measured on, never trained on for a model that ships
     "ssTEM": {"fly nerve cord, test stack (10 × 1024²)": HERE / "data/em_vnc_sstem_NC/vnc_stack2_test_00-09.tif"},
-    "N-body": {"simulated test box (48 × 256²)": HERE / "nbody/test_box5.npz"},
+    "N-body": {"simulated test box (48 × 256²)": HERE / "nbody/mpc200/test_box5.npz"},
     "fluorescence": {"focal adhesions, mean of the last four frames of the same cell (504²)": HERE / "fluo/test.tif"},
 }
 #: a real fluorescence image to measure the halo on
 LIGHT = HERE / "data/fluo_ccby_notebooks/morpholibj_NucleiDAPIconfocal.tif"
 #: sharp images of a kind, for the mean spectrum on the cards
 SHARP = {
+    "N-body": [HERE / f"nbody/mpc{size}/train_box1.npz" for size in (75, 200, 750)],
     "EM": [HERE / "data/em_flyem_medulla/flyem_train.tif", HERE / "data/sem_axondeepseg_MIT/train"],
     "fluorescence": [
         HERE / f"data/{name}.tif"
@@ -87,6 +88,8 @@ TOLD: dict[str, dict[str, object]] = {
         "pixel_size": (40.0, 1440.0),
         "attribution": EM_DATA + "; NEUBIAS / EMBL Bioimage Analysis Training Resources (CC BY 4.0)",
     },
+    # LR pixels of boxes of 75, 200 and 750 Mpc/h with 64 pixels a side
+    "N-body": {"pixel_size": (1.17, 11.72)},
     "fluorescence": {
         "attribution": "NEUBIAS / EMBL Bioimage Analysis Training Resources (CC BY 4.0); R. Haase et al., "
         "BioImageAnalysisNotebooks (CC BY 4.0); BBBC022v1 (CC0), Gustafsdottir et al. 2013, Ljosa et al. 2012; "
@@ -119,6 +122,25 @@ TEXTS = {
         "A small, fast network that is told how blurred and how noisy the image is. Trained on sharp real images and "
         "on simulated ones (filaments, networks, vesicles, membranes, nuclei), with random optics, pixels and photons.",
         ADAPTIVE,
+    ),
+    "em-x4-realistic": (
+        "Electron microscopy ×4, any blur and noise, sharper",
+        "em-x4, trained on against a critic that tells its pictures from real ones: sharper, and further from the "
+        "truth. Detail may be invented; mix it with em-x4, and look at the consistency and uncertainty maps.",
+        ADAPTIVE + "; Gulrajani et al. 2017, arXiv:1704.00028",
+    ),
+    "nbody-x4": (
+        "N-body density ×4, boxes of any size",
+        "A small, fast network for dark-matter density slices of 0.3 to 3 Mpc/h a pixel of the result, trained on mean "
+        "densities and on means of their logarithm, smoothed or not. Not trained on coarse simulations: their errors "
+        "are of another kind.",
+        ADAPTIVE,
+    ),
+    "nbody-x4-realistic": (
+        "N-body density ×4, boxes of any size, sharper",
+        "nbody-x4, trained on against a critic that tells its pictures from real ones: made for the spectrum, not for "
+        "the place of every clump. Mix it with nbody-x4.",
+        ADAPTIVE + "; Gulrajani et al. 2017, arXiv:1704.00028",
     ),
     "em-dfcan-x4": (
         "DFCAN ×4 for electron microscopy",

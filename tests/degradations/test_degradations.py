@@ -68,7 +68,7 @@ def test_errors_say_what_to_do():
         degrade(np.zeros((3, 4, 5)), "em", 2)
     with pytest.raises(ImageError, match="too small"):
         degrade(np.zeros((3, 3)), "em", 4)
-    with pytest.raises(ConfigError, match="Known: area, em"):
+    with pytest.raises(ConfigError, match="Known: any-density, area, em"):
         degrade(np.zeros((8, 8)), "nix", 4)
 
 

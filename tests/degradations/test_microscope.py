@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_sr.degradations import low_resolution_told, make_degradation
 from napari_sr.degradations.blur import GaussianBlur, KernelBlur, gaussian_kernel
-from napari_sr.degradations.microscope import AnyMicroscope, Member, PhotonNoise, draw_member, vary
+from napari_sr.degradations.microscope import GRAIN, AnyMicroscope, Member, PhotonNoise, RowNoise, draw_member, vary
 from napari_sr.degradations.resample import BilinearDown, BlockMean, PointSampling
 from napari_sr.degradations.suffered import Spreads
 
@@ -181,3 +181,34 @@ def test_other_degradations_tell_their_noise_too(hr):
 def test_what_cannot_be_told_is_not():
     assert make_degradation("second-order", 4).suffered() is None
     assert make_degradation("microscope", 4).suffered() is None
+
+
+@pytest.mark.parametrize("grain", [(0.0, 0.0), (0.7, 0.7), (0.0, 0.8)])
+def test_noise_with_grain_keeps_its_variance_and_is_shared_by_neighbours(grain):
+    """Noise smoothed with a Gaussian of g pixels is correlated over d pixels by exp(-d² / 4 g²)."""
+    noise = PhotonNoise(slope=0.5, background=0.0, read=2.0, grain=grain)
+    drawn = noise(np.full((600, 600), 100, np.float32), np.random.default_rng(1)) - 100
+    slope, intercept = noise.variance(drawn)
+    assert np.var(drawn) == pytest.approx(slope * 100 + intercept, rel=0.03)
+    for axis, sigma in enumerate(grain):
+        shared = np.mean(drawn * np.roll(drawn, 1, axis)) / np.var(drawn)
+        assert shared == pytest.approx(math.exp(-1 / (4 * sigma**2)) if sigma else 0.0, abs=0.03)
+
+
+def test_rows_of_a_scan_differ_as_a_whole():
+    drawn = RowNoise(3.0)(np.zeros((4000, 5), np.float32), np.random.default_rng(2))
+    assert np.ptp(drawn, axis=1).max() == 0
+    assert np.std(drawn[:, 0]) == pytest.approx(3.0, rel=0.05)
+
+
+def test_grain_and_rows_occur_as_often_as_is_said():
+    rng = np.random.default_rng(3)
+    noisy = [
+        m
+        for m in (draw_member(4, low=20, high=220, inverted=False, white=255, rng=rng) for _ in range(3000))
+        if m.noise
+    ]
+    grain = [m.noise.grain for m in noisy if any(m.noise.grain)]
+    assert len(grain) / len(noisy) == pytest.approx(1 / 4, abs=0.04)
+    assert all(GRAIN[0] <= max(g) <= GRAIN[1] for g in grain)
+    assert np.mean([m.rows is not None for m in noisy]) == pytest.approx(1 / 8, abs=0.03)

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -193,3 +194,16 @@ def test_densities_are_told_in_their_logarithm(rng):
         (BLUR, NOISE, SHOT), fitted.forward(field), Intensity(kind="fixed", low=0, high=1).fit(field)
     )
     assert values == pytest.approx(again)
+
+
+def test_an_estimate_stays_within_what_the_model_was_trained_on(image):
+    """It knows no other; a number that is given is taken as it is."""
+    model = model_that_listens()
+    limited = replace(model, card=replace(model.card, lr_images={"blur": (0.3, 0.4), "noise": (0.0, 0.0)}))
+    *_, done = iter_upscale(image, limited, precision="fp32")
+    assert isinstance(done, Finished)
+    assert 0.3 <= done.report.conditions["blur"] <= 0.4
+    assert done.report.conditions["noise"] == NOISE.low
+    *_, done = iter_upscale(image, limited, conditions={"blur": 0.9}, precision="fp32")
+    assert isinstance(done, Finished)
+    assert done.report.conditions["blur"] == 0.9

@@ -235,8 +235,10 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
             return window
 
         margin = -(-self.chain(index).reach // self.scale)
-        lr, high, suffered, (low, up) = family.pair(cut, self.lr_patch, margin, rng)
-        return lr, high, suffered, FittedIntensity(low, up, self.intensity.lower, self.intensity.upper)
+        lr, high, suffered, limits = family.pair(cut, self.lr_patch, margin, rng)
+        if limits is None:
+            return lr, high, suffered, self.intensity.fit(lr)
+        return lr, high, suffered, FittedIntensity(*limits, self.intensity.lower, self.intensity.upper)
 
     def _pair(self, index: int, rng: np.random.Generator) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Suffered | None]:
         """Return a random LR patch and its HR patch, in image values, and what was done."""

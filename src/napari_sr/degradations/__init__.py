@@ -21,13 +21,15 @@ from napari_sr.errors import ConfigError, ImageError
 from napari_sr.registry import Registry
 
 __all__ = [
-    "PRESETS", "Chain", "FloatImage", "Step", "Suffered", "degrade", "low_resolution", "low_resolution_told",
-    "make_degradation",
+    "DENSITIES", "PRESETS", "Chain", "FloatImage", "Step", "Suffered", "degrade", "low_resolution",
+    "low_resolution_told", "make_degradation",
 ]  # fmt: skip
 
 FloatImage = npt.NDArray[np.floating]
 #: variance of rounding to whole numbers (Widrow 1956)
 ROUNDING = 1 / 12
+#: presets for densities, whose intensity is their logarithm
+DENSITIES = ("nbody", "any-density")
 
 
 class Step(Protocol):
@@ -54,8 +56,8 @@ class Family(Protocol):
 
     def pair(
         self, cut: Callable[[int], FloatImage], side: int, margin: int, rng: np.random.Generator
-    ) -> tuple[FloatImage, FloatImage, Suffered, tuple[float, float]]:
-        """Return an LR and an HR patch for training, what was done, and the limits of their intensities."""
+    ) -> tuple[FloatImage, FloatImage, Suffered, tuple[float, float] | None]:
+        """Return an LR and an HR patch for training, what was done, and limits of intensity, if they are not fixed."""
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
@@ -35,6 +36,8 @@ SNR = (4.0, 200.0)
 #: a Gaussian is cut off so many standard deviations from its centre
 TRUNCATED = 3.5
 WHITE = 255.0
+#: grain: standard deviation in LR pixels of the Gaussian that noise was smoothed with
+GRAIN = (0.35, 0.9)
 
 
 @dataclass(frozen=True)
@@ -49,25 +52,40 @@ class PhotonNoise:
         Image value where no photon arrived.
     read
         Standard deviation of the detector's noise, image values.
+    grain
+        Standard deviation in pixels of the Gaussian that the noise was smoothed with since, without losing variance:
+        what an image that was filtered or enlarged has kept of its noise. Two numbers, for rows and columns.
     """
 
     noise: ClassVar[bool] = True
     slope: float
     background: float
     read: float
+    grain: tuple[float, float] = (0.0, 0.0)
 
     def variance(self, image: FloatImage) -> tuple[float, float]:
         """Return (slope, intercept) of the variance at an image value."""
         return self.slope, self.read**2 - self.slope * self.background
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
-        noisy: FloatImage = np.asarray(image, dtype=np.float32)
+        noise = np.zeros(image.shape)
         if self.slope:
-            expected = np.maximum((noisy - self.background) / self.slope, 0)
-            noisy = noisy + self.slope * (rng.poisson(expected) - expected)
+            expected = np.maximum((np.asarray(image, np.float64) - self.background) / self.slope, 0)
+            noise += self.slope * (rng.poisson(expected) - expected)
         if self.read:
-            noisy = noisy + rng.normal(0, self.read, noisy.shape)
-        return np.asarray(noisy, dtype=np.float32)
+            noise += rng.normal(0, self.read, image.shape)
+        return np.asarray(image + smoothed(noise, self.grain), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class RowNoise:
+    """Rows of a scan that are brighter or darker than they should be: normally distributed, one value a row."""
+
+    noise: ClassVar[bool] = True
+    sigma: float
+
+    def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
+        return np.asarray(image + rng.normal(0, self.sigma, (image.shape[0], 1)), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -76,7 +94,7 @@ class Member:
 
     Attributes
     ----------
-    optics, sampling, noise
+    optics, sampling, noise, rows
         What is done, in this order; None for nothing.
     rounded
         True if values are rounded to integers at the end.
@@ -90,16 +108,17 @@ class Member:
     noise: PhotonNoise | None
     rounded: bool
     white: float = math.inf
+    rows: RowNoise | None = None
 
     def suffered(self) -> Suffered:
-        """Return its blur and noise."""
+        """Return its blur and noise, without what whole rows have in common."""
         steps: tuple[object, ...] = (self.optics, self.sampling)
         spread = sum(step.spread for step in steps if isinstance(step, Spreads))
         slope, intercept = (0.0, 0.0) if self.noise is None else self.noise.variance(np.empty(0, np.float32))
         return Suffered(total_blur(spread, self.scale), slope, intercept + (ROUNDING if self.rounded else 0.0))
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
-        for step in (self.optics, self.sampling, self.noise):
+        for step in (self.optics, self.sampling, self.noise, self.rows):
             image = image if step is None else step(image, rng)
         image = np.minimum(image, self.white)
         return np.asarray(np.maximum(np.rint(image), 0) if self.rounded else image, dtype=np.float32)
@@ -121,8 +140,12 @@ def draw_member(
     else:
         sampling = PointSampling(scale, (bool(rng.integers(2)), bool(rng.integers(2))))
     noise = _draw_noise(low, high, inverted, rng) if rng.random() < 2 / 3 else None
+    optics, rounded = _draw_optics(scale, rng), bool(rng.random() < 2 / 3)
+    rows = (
+        RowNoise((high - low) * 10 ** rng.uniform(-2.5, -1.3)) if noise is not None and rng.random() < 1 / 8 else None
+    )
     # unrounded images have the range of a finer detector: what is cut is cut alike
-    return Member(scale, _draw_optics(scale, rng), sampling, noise, bool(rng.random() < 2 / 3), white)
+    return Member(scale, optics, sampling, noise, rounded, white, rows)
 
 
 def _draw_optics(scale: int, rng: np.random.Generator) -> Step | None:
@@ -146,7 +169,27 @@ def _draw_noise(low: float, high: float, inverted: bool, rng: np.random.Generato
     below = span * rng.uniform(0, 0.5)  # a background of light, or the black level of an offset
     photons, dark = (low, high + below) if inverted else (high, low - below)
     slope = of_photons * deviation**2 / (photons - dark)
-    return PhotonNoise(slope, dark, math.sqrt(1 - of_photons) * deviation)
+    grain = (0.0, 0.0)
+    if rng.random() < 0.25:
+        sigma = rng.uniform(*GRAIN)
+        grain = (sigma, sigma) if rng.random() < 0.7 else (0.0, sigma)  # a slow detector smears along the scan
+    return PhotonNoise(slope, dark, math.sqrt(1 - of_photons) * deviation, grain)
+
+
+def smoothed(noise: npt.NDArray[np.float64], grain: tuple[float, float]) -> npt.NDArray[np.float64]:
+    """Return noise smoothed with a Gaussian along rows and columns, with the variance that it had."""
+    for axis, sigma in enumerate(grain):
+        if sigma:
+            kernel = gaussian_taps(sigma)
+            noise = ndimage.correlate1d(noise, kernel / math.sqrt(float((kernel**2).sum())), axis=axis, mode="wrap")
+    return noise
+
+
+def gaussian_taps(sigma: float) -> npt.NDArray[np.float64]:
+    """Return a sampled Gaussian with the sum 1."""
+    reach = math.ceil(TRUNCATED * sigma)
+    taps = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
+    return np.asarray(taps / taps.sum())
 
 
 @dataclass(frozen=True)

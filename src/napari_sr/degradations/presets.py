@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from napari_sr.degradations import PRESETS, Chain
 from napari_sr.degradations.blur import GaussianBlur
+from napari_sr.degradations.density import AnyDensity, reach
 from napari_sr.degradations.microscope import TRUNCATED, WIDEST, AnyMicroscope
 from napari_sr.degradations.noise import ShotAndReadNoise
 from napari_sr.degradations.resample import BilinearDown, BlockMean, InLogDensity
@@ -86,3 +87,13 @@ def light_microscope(scale: int) -> Chain:
     """As ``microscope``, for images in which bright is never dark: fluorescence."""
     chain = microscope(scale)
     return replace(chain, name="light-microscope", steps=(AnyMicroscope(scale, inverts=False),))
+
+
+@PRESETS.register(
+    "any-density",
+    title="Any N-body density (random smoothing, larger pixels; the network is told)",
+    reference="napari_sr.degradations.density",
+)
+def any_density(scale: int) -> Chain:
+    """A random member of the family of :mod:`napari_sr.degradations.density` for every patch."""
+    return Chain("any-density", scale, (AnyDensity(scale),), random=True, reach=reach(scale))

@@ -92,6 +92,7 @@ class PlaneConditions:
     def __init__(self, image: Any, layout: Layout, model: Model, given: Conditions, fits: PlaneFits) -> None:
         self.image, self.layout, self.fits = image, layout, fits
         self.conditions = model.network.conditions
+        self.trained = model.card.lr_images
         self.given = given
         self.wanted = [c for c in self.conditions if given[c.name] == AUTO]
         self._known: dict[int, dict[str, float]] = {}  # by channel
@@ -118,7 +119,13 @@ class PlaneConditions:
             return {}
         index = middle_plane(self.layout, channel)
         square = square_of(read_plane(self.image, self.layout, index), self.layout.plane_shape)
-        return estimate_conditions(self.wanted, square, self.fits(index)[0])
+        values = estimate_conditions(self.wanted, square, self.fits(index)[0])
+        return {c.name: c.clipped(within(self.trained.get(c.name), values[c.name])) for c in self.wanted}
+
+
+def within(limits: tuple[float, float] | None, value: float) -> float:
+    """Return an estimate within what the model was trained on: it knows no other, and densities have no noise."""
+    return value if limits is None else min(max(value, limits[0]), limits[1])
 
 
 def middle_plane(layout: Layout, channel: int = 0) -> tuple[int, ...]:

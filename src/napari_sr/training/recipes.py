@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from napari_sr.degradations import DENSITIES
 from napari_sr.registry import Registry
 from napari_sr.training.config import Source, TrainConfig
 
@@ -109,7 +110,7 @@ def recipe_config(recipe: str, *, name: str, train: tuple[Source, ...], **change
         # a shorter run keeps the shares of its phases
         shorter = rival.get("pixel_steps", 0) * changes["steps"] // RECIPES[recipe].get("steps", TrainConfig.steps)
         settings["adversarial"] = {**rival, "pixel_steps": shorter}
-    if settings.get("degradation") == "nbody" and "intensity" not in changes:
+    if settings.get("degradation") in DENSITIES and "intensity" not in changes:
         limits = {k: v for k, v in settings.get("intensity", {}).items() if k in ("lower", "upper")}
         settings["intensity"] = {**DENSITY, **limits}
     settings["train"] = [asdict(source) for source in train]

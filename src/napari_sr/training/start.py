@@ -144,4 +144,5 @@ def start_filters(
     for bank in filters:
         if isinstance(bank, FilterBank):
             inverts = getattr(degradation.family, "inverts", False) if degradation is not None else False
-            fit_bank(bank, Cuts(planes, intensity), inverts=inverts, check_stop=check_stop)
+            varies = intensity.kind != "log"
+            fit_bank(bank, Cuts(planes, intensity), inverts=inverts, varies=varies, check_stop=check_stop)

@@ -117,6 +117,7 @@ def fit_bank(
     cuts: Callable[[np.random.Generator], Callable[[int], FloatImage]],
     *,
     inverts: bool = True,
+    varies: bool = True,
     seed: int = 0,
     ridge: float = 1e-8,
     check_stop: Callable[[], None] = lambda: None,
@@ -139,6 +140,8 @@ def fit_bank(
         limits are 0 and 1.
     inverts, seed
         As in training.
+    varies
+        False if intensities are what they are (densities).
     ridge
         Smallest σ², for blurs that leave nothing of some frequencies.
     check_stop
@@ -152,7 +155,7 @@ def fit_bank(
         count = 0
         for _ in range(BANK_PATCHES):
             check_stop()
-            lr, hr = blurred_pair(cuts(rng), blur, scale=s, side=BANK_SIDE, inverts=inverts, rng=rng)
+            lr, hr = blurred_pair(cuts(rng), blur, scale=s, side=BANK_SIDE, inverts=inverts, varies=varies, rng=rng)
             x = torch.from_numpy(lr)[None, None]
             columns = F.unfold(x, k)[0].double()  # (k^2, inner pixels)
             inner = slice(k // 2 * s, (BANK_SIDE - k // 2) * s)
@@ -167,7 +170,14 @@ def fit_bank(
 
 
 def blurred_pair(
-    cut: Callable[[int], FloatImage], blur: float, *, scale: int, side: int, inverts: bool, rng: np.random.Generator
+    cut: Callable[[int], FloatImage],
+    blur: float,
+    *,
+    scale: int,
+    side: int,
+    inverts: bool,
+    varies: bool = True,
+    rng: np.random.Generator,
 ) -> tuple[FloatImage, FloatImage]:
     """Return an LR patch without noise whose blur in all is ``blur`` LR pixels, and its HR patch, in network values."""
     wanted = (blur * scale) ** 2
@@ -177,9 +187,11 @@ def blurred_pair(
     sampling = possible[0] if len(possible) == 3 and rng.random() < 0.5 else possible[int(rng.integers(len(possible)))]
     margin = math.ceil(TRUNCATED * blur) + 1
     whole = (side + 2 * margin) * scale
-    hr, low, high, *_ = vary(reduced(cut(round(whole * rng.uniform(1, 2))), whole), inverts, rng)
-    low, high = fitted_limits(low, high, rng)
-    hr = (hr - np.float32(low)) / np.float32(high - low)
+    hr = reduced(cut(round(whole * rng.uniform(1, 2 if varies else 1))), whole)
+    if varies:
+        hr, low, high, *_ = vary(hr, inverts, rng)
+        low, high = fitted_limits(low, high, rng)
+        hr = (hr - np.float32(low)) / np.float32(high - low)
     lr = sampling(GaussianBlur(math.sqrt(wanted - sampling.spread), truncate=TRUNCATED)(hr, rng), rng)
     inner = slice(margin * scale, (margin + side) * scale)
     return lr[margin : margin + side, margin : margin + side], hr[inner, inner]

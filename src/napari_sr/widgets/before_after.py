@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_sr.degradations import DENSITIES
 from napari_sr.errors import SRError
 from napari_sr.widgets.latest import Latest
 
@@ -61,7 +62,7 @@ class BeforeAfter(QWidget):
         """
         data = layer.data[0] if layer.multiscale else layer.data
         low, high = (float(v) for v in layer.contrast_limits)
-        log = degradation == "nbody"
+        log = degradation in DENSITIES
         self._latest.ask(lambda: _pictures(data, degradation, scale, (low, high), log))
 
     def show_file(self, path: Path, degradation: str, scale: int) -> None:
@@ -76,7 +77,7 @@ class BeforeAfter(QWidget):
             sides = [slice(max(0, (n - LARGEST) // 2), max(0, (n - LARGEST) // 2) + LARGEST) for n in plane.shape]
             part = np.asarray(plane[sides[0], sides[1]])
             low, high = (float(v) for v in np.nanpercentile(part, (0.1, 99.9)))
-            return _pictures(part, degradation, scale, (low, high), degradation == "nbody")
+            return _pictures(part, degradation, scale, (low, high), degradation in DENSITIES)
 
         self._latest.ask(pictures)
 

@@ -185,7 +185,7 @@ class TrainChoices(TrainForm):
         hr, lr = self.hr_box.layer(), self.lr_box.layer()
         if self._on_layers and hr is not None:
             if self.sender() is self.hr_box and hr.metadata.get(METADATA_KEY, {}).get("kind") == "N-body":
-                self.preset_box.choose("nbody")
+                self.preset_box.choose("any-density" if self.recipe_box.currentData() == "adaptive" else "nbody")
             if lr is not None:
                 self.scale_box.setValue(max(2, min(8, round(hr.data.shape[-1] / lr.data.shape[-1]))))
         self._show_patch()
