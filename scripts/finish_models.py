@@ -166,12 +166,6 @@ TEXTS = {
         "spectrum, not for the place of every clump.",
         "Ledig et al. 2017, arXiv:1609.04802; Gulrajani et al. 2017, arXiv:1704.00028",
     ),
-    "nbody-dfcan-x4": (
-        "DFCAN ×4 for N-body densities",
-        "Fourier channel attention network for dark-matter density slices (units of the mean density), trained on "
-        "block means of the logarithm. Not trained on coarse simulations: their errors are of another kind.",
-        DFCAN,
-    ),
     "em-rcan-x4": (
         "RCAN ×4 for electron microscopy",
         "Residual channel attention network with 16 features, 10 groups of 20 blocks. A third opinion beside the DFCAN "

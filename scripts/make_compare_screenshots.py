@@ -197,7 +197,7 @@ def main() -> None:
         viewer.close()
         return
     tour(viewer, "em-phantom", "compare-em", ("em-wgan-x4", "em-wgan-pixel-x4", "em-wiener-x4"))
-    tour(viewer, "nbody", "compare-nbody", ("nbody-wgan-x4", "nbody-dfcan-x4", "nbody-wiener-x4"))
+    tour(viewer, "nbody", "compare-nbody", ("nbody-wgan-x4", "nbody-x4", "nbody-wiener-x4"))
     folders(viewer)
     viewer.close()
 

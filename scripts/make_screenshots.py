@@ -115,7 +115,7 @@ def main() -> None:
     viewer.layers.clear()
     viewer.open_sample("napari-sr", "nbody")
     wait(lambda: not widget.busy)
-    widget.choose_model("nbody-dfcan-x4")
+    widget.choose_model("nbody-x4")
     click(widget.run_button)
     wait(lambda: not widget.busy)
     shoot(viewer, "nbody")

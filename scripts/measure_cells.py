@@ -23,6 +23,7 @@ from napari_sr import load_model, upscale
 from napari_sr.data.folders import read_planes
 from napari_sr.data.patches import Plane2D, described
 from napari_sr.degradations import low_resolution_told, make_degradation
+from napari_sr.evaluation.figures import log_density
 from napari_sr.intensity import Intensity
 from napari_sr.metrics.pixel import psnr
 from napari_sr.model import Model, ModelCard, save
@@ -31,6 +32,8 @@ from napari_sr.training.config import TrainConfig
 from napari_sr.training.images import load_sources
 from napari_sr.training.wiener import fit_wiener
 
+#: noise whose neighbouring pixels are alike
+FILTERED = "noise(sigma=15) + gaussian(sigma=0.6)"
 CELLS = {
     "as the specialists were trained (blur 3, bilinear)": "gaussian(sigma=3) + bilinear",
     "larger pixels": "area",
@@ -40,6 +43,19 @@ CELLS = {
     "larger pixels, 100 photons": "area + shot(photons=100)",
     "larger pixels, 25 photons": "area + shot(photons=25)",
     "points, 100 photons": "bilinear + shot(photons=100)",
+    "blur 2, larger pixels, noise of 15 %, filtered since": f"gaussian(sigma=2) + area + {FILTERED}",
+}
+#: the same for pixels twice as large
+CELLS_X2 = {
+    "larger pixels": "area",
+    "blur 0.75, larger pixels": "gaussian(sigma=0.75) + area",
+    "blur 1.5, larger pixels": "gaussian(sigma=1.5) + area",
+    "blur 2.25, larger pixels": "gaussian(sigma=2.25) + area",
+    "blur 1.5, larger pixels, 100 photons": "gaussian(sigma=1.5) + area + shot(photons=100)",
+    "larger pixels, 100 photons": "area + shot(photons=100)",
+    "larger pixels, 25 photons": "area + shot(photons=25)",
+    "points, 100 photons": "bilinear + shot(photons=100)",
+    "blur 1, larger pixels, noise of 15 %, filtered since": f"gaussian(sigma=1) + area + {FILTERED}",
 }
 LIGHT_CELLS = {
     "larger pixels": "area",
@@ -49,6 +65,22 @@ LIGHT_CELLS = {
     "blur 1, larger pixels, 50 photons": "gaussian(sigma=1) + area + shot(photons=50, read=2)",
     "blur 2, larger pixels, 50 photons": "gaussian(sigma=2) + area + shot(photons=50, read=2)",
     "points, 50 photons": "bilinear + shot(photons=50, read=2)",
+}
+LIGHT_CELLS_X4 = {
+    "larger pixels": "area",
+    "blur 2, larger pixels": "gaussian(sigma=2) + area",
+    "blur 4, larger pixels": "gaussian(sigma=4) + area",
+    "blur 2, larger pixels, 200 photons": "gaussian(sigma=2) + area + shot(photons=200, read=2)",
+    "blur 2, larger pixels, 50 photons": "gaussian(sigma=2) + area + shot(photons=50, read=2)",
+    "blur 4, larger pixels, 50 photons": "gaussian(sigma=4) + area + shot(photons=50, read=2)",
+    "points, 50 photons": "bilinear + shot(photons=50, read=2)",
+}
+DENSITY_CELLS = {
+    "mean of the logarithm (as the specialists were trained)": "nbody",
+    "mean density": "area",
+    "smoothed by 1 pixel, mean density": "gaussian(sigma=1) + area",
+    "smoothed by 2 pixels, mean density": "gaussian(sigma=2) + area",
+    "smoothed by 3 pixels, mean density": "gaussian(sigma=3) + area",
 }
 DATA = HERE / "data"
 RESULTS = HERE.parents[1] / "docs/results.md"
@@ -72,6 +104,7 @@ class TestSet:
     ours: str
     specialists: tuple[str, ...]
     cells: dict[str, str]
+    density: bool = False
 
 
 def centre(image: Any, side: int, scale: int) -> np.ndarray:
@@ -89,12 +122,15 @@ def test_sets() -> list[TestSet]:
     cord = read_planes(DATA / "em_vnc_sstem_NC/vnc_stack2_test_00-09.tif")[::3]
     light = [np.asarray(read_planes(DATA / f"{name}.tif")[0]) for name in LIGHT]
     em = ("em-x4.1.yaml", "em-x4", ("em-dfcan-x4", "em-wgan-pixel-x4"), CELLS)
-    return [
+    electron = [
         TestSet(f"FlyEM, independent tissue ({len(fly)} × 248²)", [centre(p, 248, 4) for p in fly], *em),
         TestSet("AxonDeepSeg SEM, test animals (4 × 480²)", [centre(p, 480, 4) for p in nerve], *em),
         TestSet(
             f"ssTEM of a nerve cord ({len(cord)} × 512², never trained on)", [centre(p, 512, 4) for p in cord], *em
         ),
+    ]
+    return [
+        *electron,
         TestSet(
             f"real fluorescence ×2 ({len(light)} images, up to 512²)",
             [centre(p, 512, 2) for p in light],
@@ -103,23 +139,46 @@ def test_sets() -> list[TestSet]:
             ("fluo-wiener-x2",),
             LIGHT_CELLS,
         ),
-    ]
+        *(
+            replace(one, title=title, like="em-x2.1.yaml", ours="em-x2", specialists=(), cells=CELLS_X2)
+            for one, title in zip(electron, ("FlyEM ×2 (13 × 248²)", "AxonDeepSeg SEM ×2 (4 × 480²)"), strict=False)
+        ),
+        TestSet(
+            f"real fluorescence ×4 ({len(light)} images, up to 512²)", [centre(p, 512, 4) for p in light],
+            "fluo-x4.1.yaml", "fluo-x4", (), LIGHT_CELLS_X4,
+        ),
+        *(
+            TestSet(
+                f"N-body, box of {size} Mpc/h (6 × 256²)", densities(size), "nbody-x4.1.yaml", "nbody-x4",
+                ("nbody-wiener-x4", "nbody-rcan-x4"), DENSITY_CELLS, density=True,
+            )
+            for size in (75, 200, 750)
+        ),
+    ]  # fmt: skip
+
+
+def densities(size: int) -> list[np.ndarray]:
+    """Return slices of the test box, two along each axis."""
+    return [np.asarray(p) for p in read_planes(HERE / f"nbody/mpc{size}/test_box5.npz")[4::8]]
 
 
 def linear(config: TrainConfig, degradation: str) -> Model:
     """Fit the best linear filter for one cell on (at most 32 of) the training images."""
     planes = [p for p in load_sources(config.train, config.scale) if min(p.hr.shape) >= 32 * config.scale]
     planes = [Plane2D(centre(p.hr, 512, config.scale), p.weight, name=p.name) for p in planes[:: -(-len(planes) // 32)]]
-    network = fit_wiener(planes, degradation=make_degradation(degradation, config.scale), intensity=Intensity())
+    intensity = Intensity.from_dict(config.intensity)
+    network = fit_wiener(planes, degradation=make_degradation(degradation, config.scale), intensity=intensity)
     card = ModelCard(
         name="linear", network="wiener", hyper_parameters=network.hyper_parameters, scale=config.scale,
-        intensity=Intensity().to_dict(),
+        intensity=intensity.to_dict(),
     )  # fmt: skip
     return Model(network.eval(), card)
 
 
-def figure(sr: np.ndarray, hr: np.ndarray, crop: int) -> float:
-    """Return PSNR inside the border: range 255 for 8 bit, the image's own otherwise."""
+def figure(sr: np.ndarray, hr: np.ndarray, crop: int, density: bool = False) -> float:
+    """Return PSNR inside the border: range 255 for 8 bit, otherwise the image's own (of densities: the logarithm's)."""
+    if density:
+        sr, hr = log_density(sr), log_density(hr)
     inner = slice(crop, -crop)
     span = 255.0 if hr.dtype == np.uint8 else float(hr.max()) - float(hr.min())
     return float(psnr(sr[inner, inner].astype(np.float64), hr[inner, inner].astype(np.float64), data_range=span))
@@ -143,11 +202,12 @@ def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, Any]]:
             told = described(suffered, ours.intensity.fit(stored))
             runs: list[tuple[Model, dict[str, float] | None]] = [(filter_here, None), *((m, None) for m in specialists)]
             runs += [(ours, told), (ours, None)]
-            base.append(figure(upscale(stored, bicubic, dtype=np.float32, precision="fp32"), hr, scale))
-            gains.append([
-                figure(upscale(stored, m, dtype=np.float32, precision="fp32", conditions=c), hr, scale) - base[-1]
-                for m, c in runs
-            ])  # fmt: skip
+            reached = [
+                figure(upscale(stored, m, dtype=np.float32, precision="fp32", conditions=c), hr, scale, test.density)
+                for m, c in [(bicubic, None), *runs]
+            ]
+            base.append(reached[0])
+            gains.append([value - reached[0] for value in reached[1:]])
         mean = np.mean(gains, axis=0)
         all_gains.append(mean)
         bases.append(float(np.mean(base)))

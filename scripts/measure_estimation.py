@@ -26,7 +26,7 @@ import tifffile
 from napari_sr import load_sample
 from napari_sr.degradations.blur import GaussianBlur
 from napari_sr.degradations.resample import BilinearDown, BlockMean
-from napari_sr.estimation import estimate, sharp_spectrum
+from napari_sr.estimation import estimate, estimate_blur, sharp_spectrum
 
 Image = npt.NDArray[Any]
 FLUORESCENCE = (
@@ -142,7 +142,7 @@ def row(name: str, cases: Sequence[Case], spectra: dict[int, Image]) -> str:
     noises = [e.noise for e in found]
     blurs = [e.blur.sigma - c.blur for c, e in zip(cases, found, strict=True)]
     quiet = [e for c, e in zip(cases, blurs, strict=True) if c.noise in {"none", "1 %"}]
-    known = [estimate(c.lr, reference=spectra[c.scale]).blur.sigma - c.blur for c in cases if c.scale in spectra]
+    known = [estimate_blur(c.lr, reference=spectra[c.scale]).sigma - c.blur for c in cases if c.scale in spectra]
     ratios, blurred, absent = [], [], []
     for case, noise in zip(cases, noises, strict=True):
         at = np.percentile(case.lr, (5, 25, 50, 75, 95)).astype(np.float64)

@@ -68,6 +68,11 @@ def normalised(conditions: Sequence[Condition], values: Mapping[str, float]) -> 
     return [c.normalised(values.get(c.name, c.default)) for c in conditions]
 
 
+def within(limits: tuple[float, float] | None, value: float) -> float:
+    """Return an estimate within what the model was trained on: it knows no other, and densities have no noise."""
+    return value if limits is None else min(max(value, limits[0]), limits[1])
+
+
 def noise_conditions(slope: float, intercept: float, *, low: float, high: float) -> dict[str, float]:
     """Return ``noise`` and ``shot`` of a variance slope v + intercept at image values v from ``low`` to ``high``.
 

@@ -212,3 +212,15 @@ def test_grain_and_rows_occur_as_often_as_is_said():
     assert len(grain) / len(noisy) == pytest.approx(1 / 4, abs=0.04)
     assert all(GRAIN[0] <= max(g) <= GRAIN[1] for g in grain)
     assert np.mean([m.rows is not None for m in noisy]) == pytest.approx(1 / 8, abs=0.03)
+
+
+@pytest.mark.parametrize("filtered", ["gaussian(sigma=0.7)", "elliptic(sigma=0.9, across=0.5)"])
+def test_noise_that_was_filtered_since_is_told_as_what_is_left_of_it(filtered):
+    flat = np.full((1200, 1200), 100, np.float32)
+    flat[::300] = 200  # the range that noise counts in
+    flat[1::300] = 0
+    chain = make_degradation(f"area + noise(sigma=10) + {filtered}", 4).bound_to(flat)
+    suffered = chain.suffered()
+    assert suffered is not None
+    noise = chain(flat, np.random.default_rng(0)) - chain.without_noise()(flat, np.random.default_rng(0))
+    assert np.var(noise) == pytest.approx(suffered.intercept, rel=0.03)

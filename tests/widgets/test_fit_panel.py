@@ -12,7 +12,6 @@ from napari_sr import upscale
 from napari_sr.conditions import BLUR, NOISE
 from napari_sr.data.samples import load_sample
 from napari_sr.degradations import degrade
-from napari_sr.inference.conditions import CAUTION
 from napari_sr.model import load, save
 from napari_sr.store import user_folder
 from napari_sr.widgets.condition_row import STEPS, ConditionRow, ConditionSlider, from_step, to_step
@@ -166,7 +165,7 @@ def test_sliders_are_set_to_what_was_estimated_and_the_preview_follows(docked, v
     sliders = docked.conditions.sliders
     assert list(sliders) == ["blur", "noise"]
     seen = docked.fit_panel.found.seen
-    assert sliders["blur"].value() == pytest.approx(seen.blur - CAUTION)
+    assert sliders["blur"].value() == pytest.approx(seen.blur)
     assert sliders["blur"].slider.mark == sliders["blur"].slider.value()
     sliders["blur"].slider.setFocus()
     for _ in range(30):  # faster than previews are made

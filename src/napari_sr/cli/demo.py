@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: sample, what to use when it cannot be fetched, models
 JOBS = (
     ("em-fly", "em-phantom", ("em-dfcan-x4", "em-wgan-pixel-x4")),
-    ("nbody", "nbody", ("nbody-dfcan-x4",)),
+    ("nbody", "nbody", ("nbody-x4",)),
 )
 
 

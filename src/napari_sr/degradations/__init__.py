@@ -120,6 +120,8 @@ class Chain:
                 return step.suffered()
             if getattr(step, "unpredictable", False):
                 return None
+            left = getattr(step, "noise_left", 1.0)  # a filter takes part of the noise that came before it
+            slope, intercept = slope * left, intercept * left
             if isinstance(step, Spreads):
                 spread += step.spread * factor**2
             if isinstance(step, Noisy):

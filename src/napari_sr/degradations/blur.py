@@ -23,6 +23,13 @@ class GaussianBlur:
         """Variance of its point-spread function, pixels squared."""
         return self.sigma**2
 
+    @property
+    def noise_left(self) -> float:
+        """Share of the variance of white noise that it leaves: the sum of the squares of its kernel."""
+        point = np.zeros(2 * round(self.truncate * self.sigma) + 3)
+        point[len(point) // 2] = 1.0
+        return float((ndimage.gaussian_filter1d(point, self.sigma, truncate=self.truncate) ** 2).sum() ** 2)
+
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         return np.asarray(ndimage.gaussian_filter(image, self.sigma, mode="reflect", truncate=self.truncate))
 
@@ -43,6 +50,11 @@ class KernelBlur:
         squares = np.arange(-reach, reach + 1) ** 2.0
         rows, columns = squares @ self.kernel.sum(1), squares @ self.kernel.sum(0)
         return max(float(rows + columns) / 2, 0.0)
+
+    @property
+    def noise_left(self) -> float:
+        """Share of the variance of white noise that it leaves: the sum of the squares of its kernel."""
+        return float((self.kernel**2).sum())
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         return np.asarray(signal.oaconvolve(np.pad(image, len(self.kernel) // 2, "symmetric"), self.kernel, "valid"))

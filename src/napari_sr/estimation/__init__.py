@@ -11,11 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.estimation.blur import Blur, estimate_blur, judge
+from napari_sr.estimation.blur import LARGEST, Blur, estimate_blur, judge
+from napari_sr.estimation.learned import statistics, weights
 from napari_sr.estimation.noise import Noise, estimate_noise
+from napari_sr.estimation.sampling import checked, filled, rounding, tiles
 from napari_sr.estimation.spectrum import sharp_spectrum
 
 __all__ = ["Blur", "Estimate", "Noise", "estimate", "estimate_blur", "estimate_noise", "sharp_spectrum"]
+
+#: share of the image's variance below which noise is none
+NEGLIGIBLE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -26,10 +31,35 @@ class Estimate:
     noise: Noise
 
 
-def estimate(image: npt.NDArray[Any], *, reference: npt.NDArray[np.float64] | None = None) -> Estimate:
+def estimate(image: npt.NDArray[Any]) -> Estimate:
     """Return blur and noise of a 2-D image, each judged with the other.
 
-    The noise is that of :func:`estimate_noise` or less: the shape of the power spectrum tells part of the structure
-    that was taken for noise. Parameters and errors are those of :func:`napari_sr.estimation.blur.judge`.
+    Both are what a small network learnt from images of known blur and noise (:mod:`napari_sr.estimation.learned`): it
+    sees noise that neighbouring pixels share, and takes less structure for noise. How the noise depends on brightness
+    is that of :func:`estimate_noise`. Images of less than 44 pixels a side are judged by the shape of their spectrum
+    alone (:func:`napari_sr.estimation.blur.judge`).
+
+    Parameters
+    ----------
+    image
+        Any real dtype, from 16 pixels a side; infinite values and NaN are left out.
+
+    Raises
+    ------
+    ImageError
+        If the image is no such image.
     """
-    return Estimate(*judge(image, reference=reference))
+    values = checked(image)
+    found = statistics(values)
+    if found is None:
+        return Estimate(*judge(values))
+    sigma, share = weights()(found.features)
+    noise, sample = estimate_noise(values), filled(tiles(values))
+    seen, variance = float(noise.variance(sample).mean()), float(np.exp(share)) * found.variance
+    least = rounding(values.dtype, sample)
+    if seen > NEGLIGIBLE * found.variance:
+        noise = noise.times(variance / seen, least)
+    else:  # nothing to see in the finest details, as in an image that was enlarged
+        noise = Noise(0.0, max(variance, least), "learnt", least)
+    blur = Blur(float(np.clip(sigma, 0.0, LARGEST)), bool(sigma > LARGEST), "learnt from spectrum and details")
+    return Estimate(blur, noise)

@@ -1,11 +1,9 @@
 """Blur of one image, from the shape of its power spectrum.
 
 The power of natural images falls with frequency as a power law (Field 1987, doi:10.1364/JOSAA.4.002379), that of
-their blur as a Gaussian, and that of noise as a rule not at all:
+their blur as a Gaussian, and that of noise not at all:
 
-    P(f) = A (f² + f₀²)^(-β/2) exp(-4 π² σ² f²) + N(f).
-
-That of noise falls, too, where an image was filtered or enlarged since (:mod:`napari_sr.estimation.grain`).
+    P(f) = A (f² + f₀²)^(-β/2) exp(-4 π² σ² f²) + N.
 
 The posterior of σ is summed over grids of the other parameters. Frequencies beyond the Nyquist frequency that the
 pixel grid folds back are left out: with them, σ was not found better.
@@ -13,16 +11,15 @@ pixel grid folds back are left out: with them, σ was not found better.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
-from napari_sr.estimation.grain import Hypotheses, coarseness, hypotheses
 from napari_sr.estimation.noise import Noise, estimate_noise
-from napari_sr.estimation.sampling import checked, extremes, filled, rounding, tiles
+from napari_sr.estimation.sampling import checked, filled, rounding, tiles
 from napari_sr.estimation.spectrum import RINGS, Spectrum, spectrum
 
 FloatArray = npt.NDArray[np.float64]
@@ -37,6 +34,10 @@ SLOPE = (3.3, 0.9)
 #: of the power law's difference from that of a reference, a grid and its standard deviation
 TILTS = np.linspace(-1.2, 1.2, 9)
 TILT = 0.3
+#: grid of ln(N / estimated noise), with its standard deviations below and above 0: structure is taken for noise,
+#: rarely noise for structure
+NOISES = np.array([-2.3, -1.2, -0.6, -0.25, 0.0, 0.25])
+LESS, MORE = 1.3, 0.3
 #: lowest frequency that counts, in cycles per pixel: below it are single objects
 LOWEST = 0.06
 #: standard deviation of the logarithm of a ring's power about the model, and the degrees of freedom of its tails
@@ -44,8 +45,6 @@ SPREAD = 0.25
 TAILS = 4.0
 #: quantile of the posterior of the noise
 CAUTIOUS = 0.7
-#: probability of grain from which it is believed
-EVIDENCE = 0.5
 #: steps of Newton's method for A
 STEPS = 4
 
@@ -82,15 +81,15 @@ def shapes(found: Spectrum, reference: FloatArray | None) -> tuple[FloatArray, F
     return objects - 4 * np.pi**2 * SIGMAS[:, None, None] ** 2 * f**2, cost
 
 
-def posterior(found: Spectrum, noises: Hypotheses, reference: FloatArray | None = None) -> FloatArray:
-    """Return the probabilities of pairs of :data:`SIGMAS` (row) and possible noises (column).
+def posterior(found: Spectrum, white: float, reference: FloatArray | None = None) -> FloatArray:
+    """Return the probabilities of pairs of :data:`SIGMAS` (row) and :data:`NOISES` (column).
 
     Parameters
     ----------
     found
         Of the image, from :data:`LOWEST` on.
-    noises
-        What the noise may be.
+    white
+        Estimated power of the noise.
     reference
         Logarithm of the power of sharp images in all rings.
     """
@@ -100,8 +99,9 @@ def posterior(found: Spectrum, noises: Hypotheses, reference: FloatArray | None 
     # twice the relative variance of a mean of count / 2 exponentially distributed powers
     weight = 1 / (SPREAD**2 + 2 / found.count)
     costs = []
-    for noise, before in zip(noises.power(found.frequency), noises.cost, strict=True):
-        start = max(power[0] - noise[0], 0.05 * power[0])
+    for offset in NOISES:
+        noise = white * np.exp(offset)
+        start = max(power[0] - noise, 0.05 * power[0])
         amplitude = np.full(model.shape[:-1], np.log(start))
         for _ in range(STEPS):
             signal = np.exp(amplitude)[..., None] * model
@@ -111,16 +111,14 @@ def posterior(found: Spectrum, noises: Hypotheses, reference: FloatArray | None 
             amplitude += np.clip(change, -2, 2)
         rest = weight * (log - np.log(np.exp(amplitude)[..., None] * model + noise)) ** 2
         misfit = (TAILS * np.log1p(rest / TAILS)).sum(axis=-1)
-        costs.append(misfit + cost + before)
-    total_cost = np.stack(costs, axis=-1).reshape(len(SIGMAS), -1, len(noises.cost))
+        costs.append(misfit + cost + (offset / (LESS if offset < 0 else MORE)) ** 2)
+    total_cost = np.stack(costs, axis=-1).reshape(len(SIGMAS), -1, len(NOISES))
     chance = np.exp(-(total_cost - total_cost.min()) / 2).sum(axis=1)
     return np.asarray(chance / chance.sum())
 
 
 def quantile(grid: FloatArray, chance: FloatArray, share: float) -> float:
     """Return the value of ``grid`` below which the ``share`` of its probability lies."""
-    order = np.argsort(grid, kind="stable")
-    grid, chance = grid[order], chance[order]
     return float(np.interp(share, np.cumsum(chance) - chance / 2, grid))
 
 
@@ -137,7 +135,7 @@ def judge(
     image
         Any real dtype, from 16 pixels a side; infinite values and NaN are left out.
     noise
-        Of the image, if known already; it is then taken for white.
+        Of the image, if known already.
     reference
         Of sharp images of this kind at this pixel size, from :func:`~napari_sr.estimation.spectrum.sharp_spectrum`.
 
@@ -149,7 +147,6 @@ def judge(
     values = checked(image)
     if reference is not None and np.shape(reference) != (RINGS,):
         raise ImageError(f"A reference for the blur has {RINGS} values, not {np.shape(reference)}.")
-    given = noise is not None
     noise = estimate_noise(values) if noise is None else noise
     sample = filled(tiles(values))
     found = spectrum(sample)
@@ -159,22 +156,12 @@ def judge(
         return Blur(0.0, True, "constant image"), noise
     used = Spectrum(found.frequency[counts], found.power[counts], found.count[counts], found.ring[counts])
     white = max(float(noise.variance(sample).mean()), 1e-6 * float(used.power.max()))
-    least = rounding(values.dtype, sample)
-    ratio = None if given else coarseness(sample, np.isin(sample, extremes(sample)), noise)
-    noises = hypotheses(white, ratio, least)
-    chance = posterior(used, noises, reference)
-    grain = noises.grain > 0
-    if chance[:, grain].sum() < EVIDENCE:
-        grain = ~grain
-    chance = chance[:, grain] / chance[:, grain].sum()  # one or the other: a mean of both would be right for neither
+    chance = posterior(used, white, reference)
     sigma = quantile(SIGMAS, chance.sum(axis=1), 0.5)
-    shares = noises.variance[grain] / white
-    share = float(np.exp(quantile(np.log(shares), chance.sum(axis=0), CAUTIOUS)))
-    if not noises.grain[grain].any():
-        share = min(share, 1.0)
+    share = min(float(np.exp(quantile(NOISES, chance.sum(axis=0), CAUTIOUS))), 1.0)
     kind = "power law" if reference is None else "reference"
     blur = Blur(min(sigma, LARGEST), sigma > LARGEST, f"{kind} times Gaussian, plus noise")
-    return blur, replace(noise.times(share, least), grain=float(chance.sum(axis=0) @ noises.grain[grain]))
+    return blur, noise.times(share, rounding(values.dtype, sample))
 
 
 def estimate_blur(image: npt.NDArray[Any], noise: Noise | None = None, *, reference: FloatArray | None = None) -> Blur:

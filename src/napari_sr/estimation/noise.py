@@ -51,15 +51,12 @@ class Noise:
         How it was found, for people.
     floor
         Smallest variance.
-    grain
-        Standard deviation in pixels of the Gaussian that it was smoothed with since; 0 for white noise.
     """
 
     slope: float
     intercept: float
     method: str
     floor: float = 0.0
-    grain: float = 0.0
 
     def variance(self, value: npt.ArrayLike) -> FloatArray:
         """Return the variance at image values."""
@@ -160,8 +157,7 @@ def fit(found: FloatArray) -> tuple[float, float]:
 def estimate_noise(image: npt.NDArray[Any]) -> Noise:
     """Return the noise of a 2-D image.
 
-    Noise that neighbouring pixels share, as after a filter or enlarging, is taken for less than it is;
-    :func:`~napari_sr.estimation.estimate` sees it. Whole numbers have at least the
+    Noise that neighbouring pixels share, as after a filter or enlarging, is not seen. Whole numbers have at least the
     variance 1/12 of rounding.
 
     Parameters

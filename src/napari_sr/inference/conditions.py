@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.conditions import Condition, noise_conditions
+from napari_sr.conditions import Condition, noise_conditions, within
 from napari_sr.errors import ConfigError
 from napari_sr.estimation import estimate
 from napari_sr.inference.axes import Layout
@@ -21,9 +21,6 @@ from napari_sr.model import Model
 Conditions = Mapping[str, float | str]
 
 AUTO = "auto"
-#: a network is told so much less blur than was estimated, LR pixels: sharpening what is sharp costs more than leaving
-#: blur behind (0.07 dB on average over 24 cells of blur and noise on three kinds of tissue)
-CAUTION = 0.05
 #: side of the squares of a large plane that blur and noise are estimated from
 SQUARE = 512
 #: side below which a plane is too small to estimate anything from
@@ -77,7 +74,7 @@ def estimate_conditions(
     else:  # noise is what it is where the network sees it
         image, low, high = fitted.forward(plane), fitted.lower, fitted.upper
     found = estimate(image)
-    values = {"blur": max(found.blur.sigma - CAUTION, 0.0)}
+    values = {"blur": found.blur.sigma}
     values |= noise_conditions(found.noise.slope, found.noise.intercept, low=low, high=high)
     return {c.name: c.clipped(values[c.name]) for c in conditions}
 
@@ -121,11 +118,6 @@ class PlaneConditions:
         square = square_of(read_plane(self.image, self.layout, index), self.layout.plane_shape)
         values = estimate_conditions(self.wanted, square, self.fits(index)[0])
         return {c.name: c.clipped(within(self.trained.get(c.name), values[c.name])) for c in self.wanted}
-
-
-def within(limits: tuple[float, float] | None, value: float) -> float:
-    """Return an estimate within what the model was trained on: it knows no other, and densities have no noise."""
-    return value if limits is None else min(max(value, limits[0]), limits[1])
 
 
 def middle_plane(layout: Layout, channel: int = 0) -> tuple[int, ...]:

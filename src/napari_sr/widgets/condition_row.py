@@ -9,7 +9,7 @@ from qtpy.QtCore import QPoint, QRect, Qt, Signal
 from qtpy.QtGui import QMouseEvent, QPainter, QPaintEvent, QPolygon
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QWidget
 
-from napari_sr.conditions import Condition
+from napari_sr.conditions import Condition, within
 
 STEPS = 200
 #: half the width of the mark, pixels
@@ -138,14 +138,20 @@ class ConditionRow(QWidget):
         self._form.setContentsMargins(0, 0, 0, 0)
         self._conditions: tuple[Condition, ...] = ()
         self._estimate: dict[str, float] = {}
+        self._trained: dict[str, tuple[float, float]] = {}
         self.sliders: dict[str, ConditionSlider] = {}
         self.hide()
 
-    def set_conditions(self, conditions: Sequence[Condition]) -> None:
-        """Show sliders for these; values stay where a condition stays."""
-        if tuple(conditions) == self._conditions:
+    def set_conditions(
+        self, conditions: Sequence[Condition], trained: Mapping[str, tuple[float, float]] | None = None
+    ) -> None:
+        """Show sliders for these; values stay where a condition stays.
+
+        What was estimated is taken for the nearest value within the ranges that the model was ``trained`` on.
+        """
+        if (tuple(conditions), dict(trained or {})) == (self._conditions, self._trained):
             return
-        self._conditions = tuple(conditions)
+        self._conditions, self._trained = tuple(conditions), dict(trained or {})
         while self._form.rowCount():
             self._form.removeRow(0)
         self.sliders = {}
@@ -153,7 +159,7 @@ class ConditionRow(QWidget):
             if not condition.unit:
                 continue
             slider = ConditionSlider(condition)
-            slider.set_estimate(self._estimate.get(condition.name))
+            slider.set_estimate(self._estimated(condition.name))
             slider.moved.connect(self.moved)
             self._form.addRow(condition.title, slider)
             self.sliders[condition.name] = slider
@@ -163,11 +169,16 @@ class ConditionRow(QWidget):
         """Take what was estimated from another image."""
         self._estimate = dict(values)
         for name, slider in self.sliders.items():
-            slider.set_estimate(values.get(name))
+            slider.set_estimate(self._estimated(name))
+
+    def _estimated(self, name: str) -> float | None:
+        value = self._estimate.get(name)
+        return None if value is None else within(self._trained.get(name), value)
 
     def values(self) -> dict[str, float]:
         """Return what the model is told: numbers for what is known or was set; the rest is left to be estimated."""
-        known = {c.name: self._estimate[c.name] for c in self._conditions if c.name in self._estimate}
+        estimated = {c.name: self._estimated(c.name) for c in self._conditions}
+        known = {name: value for name, value in estimated.items() if value is not None}
         set_by_hand = {name: s.value() for name, s in self.sliders.items() if s.by_hand or s.estimate is not None}
         return known | set_by_hand
 

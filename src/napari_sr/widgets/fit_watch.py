@@ -82,6 +82,4 @@ def judge(layer: int, source: Snapshot, axes: str, cards: Sequence[ModelCard]) -
 
 def conditions_of(seen: Any) -> dict[str, float]:
     """Return what a model is told of an image that was measured."""
-    from napari_sr.inference.conditions import CAUTION
-
-    return {"blur": max(seen.blur - CAUTION, 0.0), "noise": seen.noise, "shot": seen.shot}
+    return {"blur": seen.blur, "noise": seen.noise, "shot": seen.shot}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
 
+from napari_sr.intensity import Intensity
+
 if TYPE_CHECKING:
     from napari_sr.model import Model, ModelCard
 
@@ -91,7 +93,7 @@ def partners(card: ModelCard, cards: Sequence[ModelCard]) -> list[ModelCard]:
     """Return the models that can be mixed with one: of the same network, and one trained from the other."""
 
     def facts(one: ModelCard) -> tuple[object, ...]:
-        return one.network, one.scale, dict(one.hyper_parameters), dict(one.intensity)
+        return one.network, one.scale, dict(one.hyper_parameters), Intensity.from_dict(one.intensity)
 
     def related(one: ModelCard, other: ModelCard) -> bool:
         return one.name in ancestors(other) or other.name in ancestors(one)

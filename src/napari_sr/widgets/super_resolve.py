@@ -199,7 +199,7 @@ class SuperResolve(SuperResolveForm):
         mixable = partners(card, self.model_box.cards()) if card is not None else []
         self.mix_row.set_partners(mixable)
         self.form.setRowVisible(self.mix_row, bool(mixable))
-        self.conditions.set_conditions(told_by(card))
+        self.conditions.set_conditions(told_by(card), card.lr_images if card else None)
         self.fit_panel.show_model(card, self.model_box.cards())
         self.refresh()
 

@@ -1,0 +1,162 @@
+"""Fit the network that estimates blur and noise from one image (napari_sr.estimation.learned).
+
+    python scripts/fit_estimation.py --seeds 1 2 --cases 9000 --out cases   # draws; several can run side by side
+    python scripts/fit_estimation.py --fit cases                            # writes estimation/learned.npz
+
+Cases are members of the family of any microscope, as in training (napari_sr.degradations.microscope), of the training
+images of the models: FlyEM, AxonDeepSeg, two of C. elegans, real and simulated fluorescence. The images that
+scripts/measure_estimation.py and scripts/measure_cells.py test on are none of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_sr.degradations.microscope import TRUNCATED, WIDEST, AnyMicroscope, limits_of
+from napari_sr.estimation import learned
+from napari_sr.estimation.learned import FARTHEST, statistics
+from napari_sr.evaluation.figures import log_density
+from napari_sr.training.config import TrainConfig
+from napari_sr.training.images import load_sources
+
+HERE = Path(__file__).parent / "models"
+OUT = Path(learned.__file__).with_name(learned.WEIGHTS)
+#: sides of LR images in pixels
+SIDES = (44, 256)
+#: configurations whose training images are drawn from, and how often: tissue, cells, densities
+KINDS = {"em-x4.1.yaml": 0.5, "fluo-x2.1.yaml": 0.35, "nbody-x4.1.yaml": 0.15}
+#: half of the images get a spectrum that falls more or less steeply: its exponent changes by so much (σ)
+TILT = 0.4
+HIDDEN, MEMBERS, EPOCHS, BATCH = 64, 6, 60, 128
+#: quantile of the noise that is learnt: too little of it costs more than too much
+CAUTIOUS = 0.72
+
+
+def draw(seed: int, count: int, folder: Path) -> None:
+    """Draw cases and keep what the network sees of them, and the truth."""
+    rng = np.random.default_rng(seed)
+    kinds = []
+    for name in KINDS:
+        config = TrainConfig.read(HERE / name)
+        planes = load_sources(config.train, 1)
+        share = np.array([p.weight / math.sqrt(p.hr.size) for p in planes])  # a stack counts less than its planes
+        kinds.append((planes, np.cumsum(share / share.sum())))
+    seen, true = [], []
+    margin = math.ceil(TRUNCATED * WIDEST)
+    while len(seen) < count:
+        kind = int(rng.choice(len(kinds), p=list(KINDS.values())))
+        planes, cumulative = kinds[kind]
+        hr = np.asarray(planes[min(int(np.searchsorted(cumulative, rng.random())), len(planes) - 1)].hr, np.float32)
+        if kind == 2:
+            hr = log_density(np.tile(hr, (2, 2))).astype(np.float32)
+        scale = int(rng.choice([2, 4]))
+        side = round(math.exp(rng.uniform(*np.log(SIDES))))
+        side = min(side, min(hr.shape) // scale - 2 * margin)
+        if side < SIDES[0]:
+            continue
+
+        tilt = float(rng.normal(0, TILT)) if rng.random() < 0.5 else 0.0
+
+        def cut(length: int, hr: np.ndarray = hr, tilt: float = tilt) -> np.ndarray:
+            length = min(length, *hr.shape)
+            top, left = (int(rng.integers(0, n - length + 1)) for n in hr.shape)
+            return tilted(hr[top : top + length, left : left + length], tilt)
+
+        family = AnyMicroscope(scale, limits_of(hr), inverts=kind == 0)
+        lr, _, suffered, _ = family.pair(cut, side, margin, rng)
+        found = statistics(lr)
+        if found is None:
+            continue
+        variance = float(np.maximum(suffered.slope * lr + suffered.intercept, 0).mean())
+        seen.append(found.features)
+        true.append((suffered.blur, math.log(max(variance, 1e-6) / found.variance)))
+        if len(seen) % 500 == 0 or len(seen) == count:
+            folder.mkdir(parents=True, exist_ok=True)
+            np.savez(folder / f"cases{seed}.npz", seen=np.array(seen, np.float32), true=np.array(true, np.float32))
+            print(f"seed {seed}: {len(seen)} cases", flush=True)
+
+
+def tilted(image: np.ndarray, tilt: float) -> np.ndarray:
+    """Return an image whose power is multiplied by frequency to the power of ``-tilt``, with its mean and variance."""
+    if not tilt:
+        return image
+    frequency = np.hypot(np.fft.fftfreq(image.shape[0])[:, None], np.fft.rfftfreq(image.shape[1]))
+    frequency[0, 0] = 1.0
+    mean, deviation = float(image.mean()), float(image.std())
+    other = np.fft.irfft2(np.fft.rfft2(image - mean) * frequency ** (-tilt / 2), s=image.shape)
+    return np.asarray(mean + other * deviation / max(float(other.std()), 1e-9), dtype=np.float32)
+
+
+def pinball(error: Tensor, quantile: float) -> Tensor:
+    """Return the loss whose minimum is a quantile (Koenker & Bassett 1978)."""
+    return torch.maximum(quantile * error, (quantile - 1) * error).mean()
+
+
+def train(seen: Tensor, missing: Tensor, seed: int) -> nn.Sequential:
+    """Train one member on what is missing from the judgement by the spectrum; prints errors on a tenth of the cases."""
+    torch.manual_seed(seed)
+    order = torch.randperm(len(seen))
+    test, rest = order[: len(seen) // 10], order[len(seen) // 10 :]
+    network = nn.Sequential(
+        nn.Linear(seen.shape[1], HIDDEN), nn.SiLU(), nn.Dropout(0.2), nn.Linear(HIDDEN, HIDDEN), nn.SiLU(),
+        nn.Linear(HIDDEN, 2),
+    )  # fmt: skip
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.1)
+    steps = EPOCHS * len(rest) // BATCH
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
+    for _ in range(steps):
+        chosen = rest[torch.randint(len(rest), (BATCH,))]
+        blur, noise = (missing[chosen] - network(seen[chosen] + 0.15 * torch.randn(BATCH, seen.shape[1]))).unbind(1)
+        loss = 4 * pinball(blur, 0.5) + 0.5 * pinball(noise, CAUTIOUS)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    network.eval()
+    with torch.no_grad():
+        error = network(seen[test]) - missing[test]
+    print(f"member {seed}: blur ±{F.l1_loss(error[:, 0], torch.zeros(len(test))):.3f}, "
+          f"ln of the noise ±{error[:, 1].abs().mean() / 2:.2f}")  # fmt: skip
+    return network
+
+
+def fit(folder: Path) -> None:
+    """Train the ensemble on all drawn cases and write it."""
+    found = [np.load(path) for path in sorted(folder.glob("cases*.npz"))]
+    seen, true = (np.concatenate([f[key] for f in found]) for key in ("seen", "true"))
+    mean, deviation = seen.mean(axis=0), seen.std(axis=0) + 1e-3
+    normalised = torch.from_numpy((seen - mean) / deviation).clamp(-FARTHEST, FARTHEST)
+    members = [train(normalised, torch.from_numpy(true - seen[:, -2:]), seed) for seed in range(MEMBERS)]
+    layers = [[layer for layer in member if isinstance(layer, nn.Linear)] for member in members]
+    arrays = {"mean": mean, "deviation": deviation}
+    for number in range(len(layers[0])):
+        arrays[f"matrix{number}"] = np.stack([one[number].weight.detach().numpy().T for one in layers])
+        arrays[f"bias{number}"] = np.stack([one[number].bias.detach().numpy() for one in layers])
+    np.savez_compressed(
+        OUT, **{key: value.astype(np.float16 if "matrix" in key else np.float32) for key, value in arrays.items()}
+    )
+    print(f"{len(seen)} cases; wrote {OUT.name}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[])
+    parser.add_argument("--cases", type=int, default=9000, help="of each seed")
+    parser.add_argument("--out", type=Path, default=Path("cases"))
+    parser.add_argument("--fit", type=Path, help="folder with drawn cases")
+    arguments = parser.parse_args()
+    for seed in arguments.seeds:
+        draw(seed, arguments.cases, arguments.out)
+    if arguments.fit:
+        fit(arguments.fit)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Blur and noise of one image, by a small network that has seen many images of known blur and noise.
+
+What it sees are the statistics that published methods go by: the power spectrum in rings (its slope is the object's and
+the blur's, its floor the noise's, Field 1987, doi:10.1364/JOSAA.4.002379), the variances of fine and coarser detail
+over blocks, of which the lowest are noise alone (Foi et al. 2008, doi:10.1109/TIP.2008.2001399), and what
+:func:`napari_sr.estimation.blur.judge` makes of them. By how much that is wrong is learnt, by
+``scripts/fit_estimation.py``: where structure is taken for noise, where noise that neighbouring pixels share is taken
+for structure, and how steep spectra of tissue and cells are without blur.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from napari_sr.estimation.blur import judge
+from napari_sr.estimation.noise import HIGH_PASS
+from napari_sr.estimation.sampling import extremes, filled, rounding, tiles
+from napari_sr.estimation.spectrum import RINGS, spectrum
+
+FloatArray = npt.NDArray[np.float64]
+#: sides of tiles from which the network can be asked
+SMALLEST = 44
+#: distances in pixels between the taps of the high-pass, and the sides of the blocks of its variance
+DETAILS = ((1, 8), (2, 8), (4, 12))
+#: quantiles of the variances of blocks
+QUANTILES = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+#: share of pixels at a limit of the image up to which a block counts
+SATURATED = 0.02
+#: values beyond so many standard deviations of those in training are taken as that
+FARTHEST = 4.0
+WEIGHTS = "learned.npz"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """An ensemble of perceptrons with two hidden layers; the first axis of all matrices numbers the members.
+
+    Attributes
+    ----------
+    mean, deviation
+        Of the features in training, (features,).
+    matrices, biases
+        Of the three layers: (members, in, out) and (members, out).
+    """
+
+    mean: FloatArray
+    deviation: FloatArray
+    matrices: tuple[FloatArray, ...]
+    biases: tuple[FloatArray, ...]
+
+    def __call__(self, features: FloatArray) -> FloatArray:
+        """Return blur in pixels and ln(noise variance / image variance), the means over the ensemble.
+
+        The network adds a correction to the last two features: both by the shape of the spectrum alone.
+        """
+        x = np.clip((features - self.mean) / self.deviation, -FARTHEST, FARTHEST)[None, None]
+        for number, (matrix, bias) in enumerate(zip(self.matrices, self.biases, strict=True)):
+            x = x @ matrix + bias[:, None]
+            if number < len(self.matrices) - 1:
+                x = x / (1 + np.exp(-x))  # SiLU
+        return np.asarray(features[-2:] + x[:, 0].mean(axis=0))
+
+
+@lru_cache(maxsize=1)
+def weights() -> Weights:
+    """Return the network that ships."""
+    with resources.files("napari_sr.estimation").joinpath(WEIGHTS).open("rb") as file, np.load(file) as found:
+        layers = range(sum(key.startswith("matrix") for key in found))
+        return Weights(
+            found["mean"].astype(np.float64), found["deviation"].astype(np.float64),
+            tuple(found[f"matrix{n}"].astype(np.float64) for n in layers),
+            tuple(found[f"bias{n}"].astype(np.float64) for n in layers),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What the network sees of an image, and the variance of its values."""
+
+    features: FloatArray
+    variance: float
+
+
+def statistics(image: npt.NDArray[Any]) -> Statistics | None:
+    """Return what the network sees of a 2-D image; None if that is too little.
+
+    All features are free of units: they stay what they are if the image is inverted, or multiplied by a number.
+    """
+    sample = filled(tiles(image))
+    variance = float(sample.var())
+    # rounding errors of a constant are no image
+    if min(sample.shape[1:]) < SMALLEST or variance <= (np.finfo(np.float32).eps * float(np.abs(sample).max())) ** 2:
+        return None
+    found = spectrum(sample)
+    rings = np.interp(np.arange(RINGS), found.ring, _log(found.power / variance))
+    cut = np.isin(sample, extremes(sample))
+    parts = [rings]
+    for step, side in DETAILS:
+        parts.append(_details(sample, cut, step, side, variance))
+    steps = np.diff(sample, axis=2)
+    least = rounding(image.dtype, sample)
+    blur, noise = judge(image)
+    share = float(noise.variance(sample).mean()) / variance
+    rest = [
+        _log((steps**2).mean() / variance),
+        _log(least / variance),
+        cut.mean(),
+        np.log(sample.size),
+        blur.sigma,
+        _log(share),
+    ]
+    return Statistics(np.concatenate([*parts, np.array(rest, dtype=np.float64)]), variance)
+
+
+def _details(sample: FloatArray, cut: npt.NDArray[np.bool_], step: int, side: int, variance: float) -> FloatArray:
+    """Return quantiles of the variance of one band of detail over blocks, and how unevenly it is spread."""
+    taps = np.zeros(step * (len(HIGH_PASS) - 1) + 1)
+    taps[::step] = HIGH_PASS
+    reach = len(taps) // 2
+    band = ndimage.correlate1d(ndimage.correlate1d(sample, taps, axis=1), taps, axis=2) / (taps**2).sum()
+    band = band[:, reach:-reach, reach:-reach]
+    variances, saturated = _blocks(band**2, side), _blocks(cut[:, reach:-reach, reach:-reach], side)
+    good = saturated <= max(SATURATED, float(np.quantile(saturated, 0.2)))
+    second = float((band**2).mean())
+    tiny = np.finfo(np.float64).tiny
+    uneven = [second / max(float(np.abs(band).mean()) ** 2, tiny), float((band**4).mean()) / max(second**2, tiny)]
+    return np.concatenate([_log(np.quantile(variances[good], QUANTILES) / variance), _log(np.array(uneven))])
+
+
+def _blocks(values: npt.NDArray[Any], side: int) -> FloatArray:
+    count, rows, columns = len(values), values.shape[1] // side, values.shape[2] // side
+    inside = values[:, : rows * side, : columns * side]
+    return np.asarray(inside.reshape(count, rows, side, columns, side).mean(axis=(2, 4)).ravel(), dtype=np.float64)
+
+
+def _log(values: npt.ArrayLike) -> FloatArray:
+    return np.asarray(np.log(np.maximum(values, 1e-9)), dtype=np.float64)

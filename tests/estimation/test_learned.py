@@ -1,0 +1,144 @@
+"""What the network that estimates blur and noise sees, and how well it judges images that it was not trained on."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from napari_sr import load_sample
+from napari_sr.degradations.blur import GaussianBlur
+from napari_sr.degradations.microscope import PhotonNoise, smoothed
+from napari_sr.degradations.resample import BlockMean
+from napari_sr.estimation import estimate
+from napari_sr.estimation.blur import LARGEST, judge
+from napari_sr.estimation.learned import FARTHEST, SMALLEST, Weights, statistics, weights
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
+
+
+@pytest.fixture(scope="module")
+def sharp():
+    """Images of two kinds, the range 20 to 220: drawn cells, and the logarithm of simulated densities."""
+    drawn = np.asarray(load_sample("em-phantom").hr, np.float32)[:768, :768]
+    density = np.tile(np.log10(np.asarray(load_sample("nbody").hr, np.float32) + 0.02), (3, 3))
+    found = {}
+    for name, image in (("EM", drawn), ("N-body", density)):
+        low, high = np.percentile(image, (0.2, 99.8))
+        found[name] = np.clip((image - low) / (high - low), 0, 1) * 200 + 20
+    return found
+
+
+def lr_of(hr, optics, noise, rng, *, scale=4, grain=0.0):
+    """Blur, block means and even noise (per cent of the range); returns the LR image and its whole blur."""
+    blurred = GaussianBlur(optics * scale)(hr, rng) if optics else hr
+    lr = BlockMean(scale)(blurred, rng)
+    lr = lr + smoothed(rng.normal(0, 2 * noise, lr.shape), (grain, grain))
+    return lr.astype(np.float32), float(np.hypot(optics, np.sqrt((scale**2 - 1) / 12) / scale))
+
+
+@pytest.mark.parametrize("change", [lambda x: 255 - x, lambda x: 3e4 * x, lambda x: x * 1e-3 + 5])
+def test_units_offset_and_inversion_do_not_matter(sharp, rng, change):
+    lr, _ = lr_of(sharp["EM"], 0.5, 4, rng)
+    lr = lr.astype(np.float64)
+    before, after = statistics(lr), statistics(change(lr))
+    np.testing.assert_allclose(after.features, before.features, rtol=1e-3, atol=1e-3)
+    one, two = estimate(lr), estimate(change(lr))
+    assert two.blur.sigma == pytest.approx(one.blur.sigma, abs=0.01)
+    gain = np.std(change(lr)) / np.std(lr)
+    mean = two.noise.variance(change(lr)).mean()
+    assert mean == pytest.approx(one.noise.variance(lr).mean() * gain**2, rel=0.03)
+
+
+@pytest.mark.parametrize("turn", [lambda x: x[::-1], lambda x: x[:, ::-1]])
+def test_mirror_images_are_alike(sharp, rng, turn):
+    lr, _ = lr_of(sharp["EM"], 0.5, 4, rng)
+    one, two = estimate(lr), estimate(turn(lr))
+    assert two.blur.sigma == pytest.approx(one.blur.sigma, abs=0.03)
+    assert two.noise.sigma(100) == pytest.approx(one.noise.sigma(100), rel=0.1)
+
+
+def test_the_ensemble_is_that_of_torch(rng):
+    """Against torch's own layers."""
+    members = [nn.Sequential(nn.Linear(5, 7), nn.SiLU(), nn.Linear(7, 6), nn.SiLU(), nn.Linear(6, 2)) for _ in range(3)]
+    layers = [[m for m in member if isinstance(m, nn.Linear)] for member in members]
+    ours = Weights(
+        np.full(5, 2.0), np.full(5, 0.5),
+        tuple(np.stack([one[n].weight.detach().numpy().T for one in layers]).astype(float) for n in range(3)),
+        tuple(np.stack([one[n].bias.detach().numpy() for one in layers]).astype(float) for n in range(3)),
+    )  # fmt: skip
+    x = rng.normal(2, 2, size=5)
+    seen = torch.tensor((x - 2) / 0.5, dtype=torch.float32).clamp(-FARTHEST, FARTHEST)[None]
+    # a correction to the last two of what it sees
+    expected = x[-2:] + torch.stack([member(seen)[0] for member in members]).mean(0).detach().numpy()
+    np.testing.assert_allclose(ours(x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_ships_fits_what_is_seen(sharp):
+    found = statistics(sharp["EM"][::4, ::4])
+    shipped = weights()
+    assert shipped.mean.shape == found.features.shape
+    assert shipped(found.features).shape == (2,)
+
+
+@pytest.mark.parametrize("kind", ["EM", "N-body"])
+@pytest.mark.parametrize("noise", [0.0, 1.5, 5.0, 12.0])
+@pytest.mark.parametrize("optics", [0.0, 0.4, 0.8, 1.15])
+def test_blur_and_noise_over_a_grid(sharp, rng, kind, noise, optics):
+    """Images of kinds that it was not trained on: drawn cells, simulated densities."""
+    drawn = [lr_of(sharp[kind], optics, noise, rng) for _ in range(3)]
+    found = [estimate(lr) for lr, _ in drawn]
+    # in strong noise, the spectrum of one small image says little of its blur
+    assert np.mean([one.blur.sigma for one in found]) == pytest.approx(drawn[0][1], abs=0.2 if noise < 10 else 0.3)
+    told = np.mean([np.sqrt(one.noise.variance(lr).mean()) for one, (lr, _) in zip(found, drawn, strict=True)])
+    if noise >= 5:
+        assert told == pytest.approx(2 * noise, rel=0.3)
+    else:
+        assert told < 2 * noise + 6
+
+
+@pytest.mark.parametrize("grain", [0.5, 0.7])
+def test_noise_that_neighbours_share_is_seen(sharp, rng, grain):
+    """Its finest details alone, which is what other estimates go by, show a third of it, or less."""
+    lr, _ = lr_of(sharp["EM"], 0.6, 8, rng, grain=grain)
+    assert np.sqrt(estimate(lr).noise.variance(lr).mean()) == pytest.approx(16, rel=0.4)
+    assert np.sqrt(judge(lr)[1].variance(lr).mean()) < 0.65 * 16
+
+
+def test_photons_make_bright_pixels_noisier(sharp, rng):
+    clean, _ = lr_of(sharp["EM"], 0.5, 0, rng)
+    lr = PhotonNoise(slope=2.0, background=20.0, read=1.0)(clean, rng)
+    found = estimate(lr).noise
+    assert found.sigma(180) == pytest.approx(np.sqrt(2 * 160 + 1), rel=0.3)
+    assert found.sigma(180) > 1.5 * found.sigma(60)
+
+
+@pytest.mark.parametrize("side", [16, 30, SMALLEST - 1])
+def test_small_images_are_judged_by_their_spectrum(sharp, rng, side):
+    lr, _ = lr_of(sharp["EM"], 0.5, 4, rng)
+    small = lr[:side, :100]
+    assert statistics(small) is None
+    assert estimate(small).blur == judge(small)[0]
+
+
+@pytest.mark.parametrize("image", [np.zeros((64, 64)), np.full((64, 64), 7e5, np.float32), np.full((64, 64), np.nan)])
+def test_what_shows_nothing_has_no_blur(image):
+    assert statistics(image) is None
+    assert estimate(image).blur.bounded
+
+
+def test_missing_and_saturated_values_hardly_matter(sharp, rng):
+    lr, _ = lr_of(sharp["EM"], 0.7, 5, rng)
+    whole = estimate(lr)
+    holes = lr.copy()
+    holes[:40, :40] = np.nan
+    assert estimate(holes).blur.sigma == pytest.approx(whole.blur.sigma, abs=0.15)
+    cut = np.minimum(lr, np.float32(np.quantile(lr, 0.9)))
+    assert estimate(cut).blur.sigma == pytest.approx(whole.blur.sigma, abs=0.3)
+
+
+def test_an_image_that_was_enlarged_has_a_blur_within_the_limit(sharp):
+    smooth = GaussianBlur(6.0)(sharp["EM"], np.random.default_rng(0))
+    assert 1.0 < estimate(smooth).blur.sigma <= LARGEST
