@@ -105,6 +105,7 @@ class TestSet:
     specialists: tuple[str, ...]
     cells: dict[str, str]
     density: bool = False
+    partner: str = ""  #: the realistic one
 
 
 def centre(image: Any, side: int, scale: int) -> np.ndarray:
@@ -121,7 +122,7 @@ def test_sets() -> list[TestSet]:
     nerve = read_planes(DATA / "sem_axondeepseg_MIT/test")
     cord = read_planes(DATA / "em_vnc_sstem_NC/vnc_stack2_test_00-09.tif")[::3]
     light = [np.asarray(read_planes(DATA / f"{name}.tif")[0]) for name in LIGHT]
-    em = ("em-x4.1.yaml", "em-x4", ("em-dfcan-x4", "em-wgan-pixel-x4"), CELLS)
+    em = ("em-x4.1.yaml", "em-x4", ("em-dfcan-x4", "em-wgan-pixel-x4"), CELLS, False, "em-x4-realistic")
     electron = [
         TestSet(f"FlyEM, independent tissue ({len(fly)} × 248²)", [centre(p, 248, 4) for p in fly], *em),
         TestSet("AxonDeepSeg SEM, test animals (4 × 480²)", [centre(p, 480, 4) for p in nerve], *em),
@@ -140,7 +141,7 @@ def test_sets() -> list[TestSet]:
             LIGHT_CELLS,
         ),
         *(
-            replace(one, title=title, like="em-x2.1.yaml", ours="em-x2", specialists=(), cells=CELLS_X2)
+            replace(one, title=title, like="em-x2.1.yaml", ours="em-x2", specialists=(), cells=CELLS_X2, partner="")
             for one, title in zip(electron, ("FlyEM ×2 (13 × 248²)", "AxonDeepSeg SEM ×2 (4 × 480²)"), strict=False)
         ),
         TestSet(
@@ -151,6 +152,7 @@ def test_sets() -> list[TestSet]:
             TestSet(
                 f"N-body, box of {size} Mpc/h (6 × 256²)", densities(size), "nbody-x4.1.yaml", "nbody-x4",
                 ("nbody-wiener-x4", "nbody-rcan-x4"), DENSITY_CELLS, density=True,
+                partner="nbody-x4-realistic",
             )
             for size in (75, 200, 750)
         ),
@@ -184,12 +186,14 @@ def figure(sr: np.ndarray, hr: np.ndarray, crop: int, density: bool = False) -> 
     return float(psnr(sr[inner, inner].astype(np.float64), hr[inner, inner].astype(np.float64), data_range=span))
 
 
-def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, Any]]:
-    """Return the table of one set, and the mean over its cells as an entry of the model's card."""
+def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Return the table of one set, and the means over its cells as entries of the models' cards."""
     config = TrainConfig.read(HERE / test.like)
     scale, bicubic = config.scale, load_model(f"bicubic-x{config.scale}")
     specialists = [load_model(name) for name in test.specialists]
+    partners = [load_model(test.partner)] if test.partner else []
     names = ["linear, fitted here", *test.specialists, f"{test.ours}, told", f"{test.ours}, estimated"]
+    names += [f"{test.partner}, estimated"] if partners else []
     lines = [f"| LR images | bicubic | {' | '.join(names)} |", f"|{'---|' * (len(names) + 2)}"]
     all_gains, bases = [], []
     for title, cell in test.cells.items():
@@ -201,7 +205,7 @@ def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, Any]]:
             assert suffered is not None
             told = described(suffered, ours.intensity.fit(stored))
             runs: list[tuple[Model, dict[str, float] | None]] = [(filter_here, None), *((m, None) for m in specialists)]
-            runs += [(ours, told), (ours, None)]
+            runs += [(ours, told), (ours, None), *((m, None) for m in partners)]
             reached = [
                 figure(upscale(stored, m, dtype=np.float32, precision="fp32", conditions=c), hr, scale, test.density)
                 for m, c in [(bicubic, None), *runs]
@@ -214,14 +218,17 @@ def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, Any]]:
         lines.append(f"| {title} | {np.mean(base):.2f} | {' | '.join(f'{g:+.2f}' for g in mean)} |")
         print(lines[-1], flush=True)
     lines.append(f"| **mean** | | {' | '.join(f'{g:+.2f}' for g in np.mean(all_gains, axis=0))} |")
-    bicubic_psnr = float(np.mean(bases))
-    entry = {
-        "data": f"{test.title}; mean over {len(test.cells)} kinds of LR images, blur and noise estimated; border left "
-        f"out: {scale} px",
-        "model": {"psnr": bicubic_psnr + float(np.mean(all_gains, axis=0)[-1])},
-        "bicubic": {"psnr": bicubic_psnr},
+    bicubic_psnr, last = float(np.mean(bases)), np.mean(all_gains, axis=0)[len(specialists) + 2 :]
+    data = f"{test.title}; mean over {len(test.cells)} kinds of LR images, blur and noise estimated; "
+    entries = {
+        name: {
+            "data": f"{data}border left out: {scale} px",
+            "model": {"psnr": bicubic_psnr + float(gain)},
+            "bicubic": {"psnr": bicubic_psnr},
+        }
+        for name, gain in zip((test.ours, test.partner), last, strict=False)
     }
-    return "\n".join(lines), entry
+    return "\n".join(lines), entries
 
 
 def write(title: str, table: str) -> None:
@@ -252,11 +259,12 @@ def main() -> None:
         if not any(test.title.startswith(start) for start in arguments.sets):
             continue
         print(f"\n### {test.title}\n", flush=True)
-        table, entry = measure(test, load_model(given.get(test.ours, test.ours)))
+        table, entries = measure(test, load_model(given.get(test.ours, test.ours)))
         print(table.splitlines()[-1], flush=True)
         if not given:
             write(test.title, table)
-            note(test.ours, entry)
+            for name, entry in entries.items():
+                note(name, entry)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 python scripts/measure_estimation.py FOLDER [--cases 300] [--seed 0] [--only NAME] [--details]
 
 FOLDER holds em_flyem_medulla, sem_axondeepseg_MIT, em_vnc_sstem_NC, fluo_neubias, fluo_ccby_notebooks and
-fluo_osteosarcoma. The constants of napari_sr.estimation were fitted on the training images of the first two and on
-fluorescence images other than those below; nothing was fitted on ssTEM or N-body images. Cases are drawn at random
-from a grid of reductions, blurs, noises, rounding and inversion. Prints tables in markdown.
+fluo_osteosarcoma. The network of napari_sr.estimation.learned was fitted on the training images of the first two, on
+fluorescence images other than those below (but for two, BBBC022 and osteosarcoma), and on other N-body boxes; nothing
+was fitted on ssTEM. Cases are drawn at random from a grid of reductions, blurs, noises, rounding and inversion. Prints
+tables in markdown.
 
 What HR images bring along counts as error: their own blur (fluorescence: 0.5 to 1 HR pixel) and their own noise
 (FIB-SEM: 2 % of the range, which points keep). Hence the columns for blurs of 0.5 pixels and more.
