@@ -240,7 +240,8 @@ def ranked(cards: Sequence[ModelCard], fits: Mapping[str, Fit], *, kind: str = "
     """Return the cards with the best first.
 
     Those that fit come first, of them those of this kind of image; among these, trained models before interpolation,
-    faithful ones before those that may invent, measured ones, and those that are told what the image suffers from.
+    faithful ones before those that may invent, measured ones, and those that are told what the image suffers from; of
+    equals, the one with the larger factor.
     """
 
     def key(card: ModelCard) -> tuple[Any, ...]:
@@ -249,6 +250,7 @@ def ranked(cards: Sequence[ModelCard], fits: Mapping[str, Fit], *, kind: str = "
         return (
             ORDER.index(found.verdict), bool(kind) and card.kind not in (kind, "own"), interpolates(card),
             invents(card), not beats_bicubic(card), not is_told(card), card.network == "wiener", -gain,
+            -card.scale,
         )  # fmt: skip
 
     return sorted(cards, key=key)
