@@ -24,7 +24,7 @@ def test_means_keep_the_mass_and_what_it_says_is_in_its_ranges(scale, density):
     ranges = AnyDensity(scale).ranges()
     kinds = set()
     for _ in range(40):
-        member = AnyDensity(scale).member(rng)
+        member = AnyDensity(scale).draw(rng)
         told = member.suffered()
         assert ranges["blur"][0] - 1e-9 <= told.blur <= ranges["blur"][1] + 1e-9
         assert (told.slope, told.intercept) == (0.0, 0.0)
@@ -61,7 +61,7 @@ def test_pairs_lie_over_each_other_and_keep_the_fixed_logarithm(density):
 def test_whole_images_are_told_what_they_suffered(density):
     chain = make_degradation("any-density", 4)
     lr, told = low_resolution_told(density, chain, np.random.default_rng(1))
-    member = AnyDensity(4).member(np.random.default_rng(1))
+    member = AnyDensity(4).draw(np.random.default_rng(1))
     assert isinstance(member, Smoothed)
     assert told == member.suffered()
     np.testing.assert_allclose(lr, member(density, np.random.default_rng(9)), rtol=1e-5, atol=1e-5)

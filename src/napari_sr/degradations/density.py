@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from napari_sr.degradations import FloatImage, Step
+from napari_sr.degradations import FloatImage
 from napari_sr.degradations.blur import GaussianBlur
 from napari_sr.degradations.microscope import TRUNCATED
 from napari_sr.degradations.resample import BlockMean, InLogDensity
@@ -53,12 +53,8 @@ class AnyDensity:
     unpredictable: ClassVar[bool] = True
     scale: int
 
-    def draw(self, rng: np.random.Generator) -> Step:
+    def draw(self, rng: np.random.Generator) -> Smoothed:
         """Return a member."""
-        return self.member(rng)
-
-    def member(self, rng: np.random.Generator) -> Smoothed:
-        """Return a member, by its type."""
         sigma = rng.uniform(0, WIDEST) * self.scale if rng.random() < 0.5 else 0.0
         mean = BlockMean(self.scale)
         smoothing = GaussianBlur(sigma, truncate=TRUNCATED) if sigma > 0.2 else None
@@ -71,7 +67,7 @@ class AnyDensity:
         return {"blur": (total_blur(pixel, self.scale), widest), "noise": (0.0, 0.0)}
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
-        return self.member(rng)(image, rng)
+        return self.draw(rng)(image, rng)
 
     def pair(
         self, cut: Callable[[int], FloatImage], side: int, margin: int, rng: np.random.Generator
@@ -84,7 +80,7 @@ class AnyDensity:
         hr = np.asarray(cut(whole), dtype=np.float32)
         if min(hr.shape) < whole:  # the box is periodic
             hr = np.pad(hr, [(0, max(0, whole - n)) for n in hr.shape], mode="wrap")
-        member = self.member(rng)
+        member = self.draw(rng)
         lr = member(hr, rng)[margin : margin + side, margin : margin + side]
         inner = slice(margin * self.scale, (margin + side) * self.scale)
         return lr, hr[inner, inner], member.suffered(), None

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from napari_sr.estimation.blur import LARGEST, Blur, estimate_blur, judge
 from napari_sr.estimation.learned import statistics, weights
 from napari_sr.estimation.noise import Noise, estimate_noise
-from napari_sr.estimation.sampling import checked, filled, rounding, tiles
+from napari_sr.estimation.sampling import checked, rounding
 from napari_sr.estimation.spectrum import sharp_spectrum
 
 __all__ = ["Blur", "Estimate", "Noise", "estimate", "estimate_blur", "estimate_noise", "sharp_spectrum"]
@@ -54,7 +54,7 @@ def estimate(image: npt.NDArray[Any]) -> Estimate:
     if found is None:
         return Estimate(*judge(values))
     sigma, share = weights()(found.features)
-    noise, sample = estimate_noise(values), filled(tiles(values))
+    noise, sample = found.noise, found.sample
     seen, variance = float(noise.variance(sample).mean()), float(np.exp(share)) * found.variance
     least = rounding(values.dtype, sample)
     if seen > NEGLIGIBLE * found.variance:

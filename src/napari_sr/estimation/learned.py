@@ -20,7 +20,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_sr.estimation.blur import judge
-from napari_sr.estimation.noise import HIGH_PASS
+from napari_sr.estimation.noise import HIGH_PASS, Noise, block_means, estimate_noise
 from napari_sr.estimation.sampling import extremes, filled, rounding, tiles
 from napari_sr.estimation.spectrum import RINGS, spectrum
 
@@ -82,10 +82,12 @@ def weights() -> Weights:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the network sees of an image, and the variance of its values."""
+    """What the network sees of an image; its tiles, their variance, and the noise by their finest details."""
 
     features: FloatArray
+    sample: FloatArray
     variance: float
+    noise: Noise
 
 
 def statistics(image: npt.NDArray[Any]) -> Statistics | None:
@@ -106,8 +108,9 @@ def statistics(image: npt.NDArray[Any]) -> Statistics | None:
         parts.append(_details(sample, cut, step, side, variance))
     steps = np.diff(sample, axis=2)
     least = rounding(image.dtype, sample)
-    blur, noise = judge(image)
-    share = float(noise.variance(sample).mean()) / variance
+    noise = estimate_noise(image)
+    blur, judged = judge(image, noise)
+    share = float(judged.variance(sample).mean()) / variance
     rest = [
         _log((steps**2).mean() / variance),
         _log(least / variance),
@@ -116,7 +119,7 @@ def statistics(image: npt.NDArray[Any]) -> Statistics | None:
         blur.sigma,
         _log(share),
     ]
-    return Statistics(np.concatenate([*parts, np.array(rest, dtype=np.float64)]), variance)
+    return Statistics(np.concatenate([*parts, np.array(rest, dtype=np.float64)]), sample, variance, noise)
 
 
 def _details(sample: FloatArray, cut: npt.NDArray[np.bool_], step: int, side: int, variance: float) -> FloatArray:
@@ -126,18 +129,12 @@ def _details(sample: FloatArray, cut: npt.NDArray[np.bool_], step: int, side: in
     reach = len(taps) // 2
     band = ndimage.correlate1d(ndimage.correlate1d(sample, taps, axis=1), taps, axis=2) / (taps**2).sum()
     band = band[:, reach:-reach, reach:-reach]
-    variances, saturated = _blocks(band**2, side), _blocks(cut[:, reach:-reach, reach:-reach], side)
+    variances, saturated = block_means(band**2, side), block_means(cut[:, reach:-reach, reach:-reach], side)
     good = saturated <= max(SATURATED, float(np.quantile(saturated, 0.2)))
     second = float((band**2).mean())
     tiny = np.finfo(np.float64).tiny
     uneven = [second / max(float(np.abs(band).mean()) ** 2, tiny), float((band**4).mean()) / max(second**2, tiny)]
     return np.concatenate([_log(np.quantile(variances[good], QUANTILES) / variance), _log(np.array(uneven))])
-
-
-def _blocks(values: npt.NDArray[Any], side: int) -> FloatArray:
-    count, rows, columns = len(values), values.shape[1] // side, values.shape[2] // side
-    inside = values[:, : rows * side, : columns * side]
-    return np.asarray(inside.reshape(count, rows, side, columns, side).mean(axis=(2, 4)).ravel(), dtype=np.float64)
 
 
 def _log(values: npt.ArrayLike) -> FloatArray:

@@ -92,12 +92,12 @@ def blocks(sample: FloatArray, bad: npt.NDArray[np.bool_]) -> tuple[FloatArray, 
     Blocks near ``bad`` pixels are left out as long as there are others. Where noise reaches a limit almost everywhere,
     blocks with a few bad pixels have to do.
     """
-    level, variance = _block_means(inner(sample)), _block_means(detail_of(sample) ** 2)
+    level, variance = block_means(inner(sample)), block_means(detail_of(sample) ** 2)
     if not bad.any():
         return level, variance
     size = len(HIGH_PASS)
-    good = _block_means(inner(ndimage.maximum_filter(bad, size=(1, size, size)))) == 0
-    share = _block_means(inner(bad))
+    good = block_means(inner(ndimage.maximum_filter(bad, size=(1, size, size)))) == 0
+    share = block_means(inner(bad))
     enough = max(FEWEST, 0.1 * float((share < SATURATED[-1]).sum()))
     for limit in SATURATED:
         if good.sum() < enough:
@@ -105,11 +105,12 @@ def blocks(sample: FloatArray, bad: npt.NDArray[np.bool_]) -> tuple[FloatArray, 
     return level[good], variance[good]
 
 
-def _block_means(values: npt.NDArray[Any]) -> FloatArray:
+def block_means(values: npt.NDArray[Any], side: int = BLOCK) -> FloatArray:
+    """Return the means over the whole blocks of tiles, of ``side`` pixels a side."""
     count, height, width = values.shape
-    rows, columns = height // BLOCK, width // BLOCK
-    cut = values[:, : rows * BLOCK, : columns * BLOCK]
-    return np.asarray(cut.reshape(count, rows, BLOCK, columns, BLOCK).mean(axis=(2, 4)).ravel(), dtype=np.float64)
+    rows, columns = height // side, width // side
+    cut = values[:, : rows * side, : columns * side]
+    return np.asarray(cut.reshape(count, rows, side, columns, side).mean(axis=(2, 4)).ravel(), dtype=np.float64)
 
 
 def curve(level: FloatArray, variance: FloatArray) -> FloatArray:
