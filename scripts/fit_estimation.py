@@ -18,7 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_sr.degradations.microscope import TRUNCATED, WIDEST, AnyMicroscope, limits_of
+from napari_sr.degradations.blur import TRUNCATED
+from napari_sr.degradations.microscope import WIDEST, AnyMicroscope
+from napari_sr.degradations.variety import limits_of
 from napari_sr.estimation import learned
 from napari_sr.estimation.learned import FARTHEST, statistics
 from napari_sr.evaluation.figures import log_density

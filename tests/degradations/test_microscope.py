@@ -8,9 +8,11 @@ from scipy.ndimage import gaussian_filter
 
 from napari_sr.degradations import low_resolution_told, make_degradation
 from napari_sr.degradations.blur import GaussianBlur, KernelBlur, gaussian_kernel
-from napari_sr.degradations.microscope import GRAIN, AnyMicroscope, Member, PhotonNoise, RowNoise, draw_member, vary
+from napari_sr.degradations.microscope import GRAIN, AnyMicroscope, Member, draw_member
+from napari_sr.degradations.noise import PhotonNoise, RowNoise
 from napari_sr.degradations.resample import BilinearDown, BlockMean, PointSampling
 from napari_sr.degradations.suffered import Spreads
+from napari_sr.degradations.variety import vary
 
 
 def measured_blur(step, scale, side=129):

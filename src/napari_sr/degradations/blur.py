@@ -10,6 +10,9 @@ from scipy import ndimage, signal, special
 
 from napari_sr.degradations import FloatImage
 
+#: where families of degradations cut a Gaussian off, in its standard deviations
+TRUNCATED = 3.5
+
 
 @dataclass(frozen=True)
 class GaussianBlur:

@@ -10,8 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from napari_sr.degradations import FloatImage
-from napari_sr.degradations.blur import GaussianBlur
-from napari_sr.degradations.microscope import TRUNCATED
+from napari_sr.degradations.blur import TRUNCATED, GaussianBlur
 from napari_sr.degradations.resample import BlockMean, InLogDensity
 from napari_sr.degradations.suffered import Suffered, total_blur
 

@@ -8,8 +8,9 @@ What is drawn, uniformly unless it says otherwise:
   a detector alone, or both, on top of a background that has photons, too;
 * storage: rounded to 8 bit (2 in 3) or not; what is brighter than white is cut.
 
-For training, the HR image is varied first (:func:`vary`): structures of 1 to 2 times their size, a gamma, inversion
-where the kind of image allows it (EM), saturated and flat areas, and any share of the 8-bit range.
+For training, the HR image is varied first (:mod:`napari_sr.degradations.variety`): structures of 1 to 2 times their
+size, a gamma, inversion where the kind of image allows it (EM), saturated and flat areas, and any share of the 8-bit
+range.
 """
 
 from __future__ import annotations
@@ -20,72 +21,20 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
-from scipy import ndimage
 
 from napari_sr.degradations import ROUNDING, FloatImage, Step
-from napari_sr.degradations.blur import GaussianBlur, KernelBlur, gaussian_kernel
+from napari_sr.degradations.blur import TRUNCATED, GaussianBlur, KernelBlur, gaussian_kernel
+from napari_sr.degradations.noise import PhotonNoise, RowNoise
 from napari_sr.degradations.resample import BilinearDown, BlockMean, PointSampling
 from napari_sr.degradations.suffered import Spreads, Suffered, total_blur
+from napari_sr.degradations.variety import WHITE, fitted_limits, limits_of, reduced, vary
 
 #: widest blur of the optics, in LR pixels
 WIDEST = 1.2
 #: signal-to-noise ratios at the brightest value
 SNR = (4.0, 200.0)
-#: a Gaussian is cut off so many standard deviations from its centre
-TRUNCATED = 3.5
-WHITE = 255.0
 #: grain: standard deviation in LR pixels of the Gaussian that noise was smoothed with
 GRAIN = (0.35, 0.9)
-
-
-@dataclass(frozen=True)
-class PhotonNoise:
-    """Poisson noise above a background of light, and the detector's own.
-
-    Parameters
-    ----------
-    slope
-        Image values a photon; negative in an inverted image.
-    background
-        Image value where no photon arrived.
-    read
-        Standard deviation of the detector's noise, image values.
-    grain
-        Standard deviation in pixels of the Gaussian that the noise was smoothed with since, without losing variance:
-        what an image that was filtered or enlarged has kept of its noise. Two numbers, for rows and columns.
-    """
-
-    noise: ClassVar[bool] = True
-    slope: float
-    background: float
-    read: float
-    grain: tuple[float, float] = (0.0, 0.0)
-
-    def variance(self, image: FloatImage) -> tuple[float, float]:
-        """Return (slope, intercept) of the variance at an image value."""
-        return self.slope, self.read**2 - self.slope * self.background
-
-    def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
-        noise = np.zeros(image.shape)
-        if self.slope:
-            expected = np.maximum((np.asarray(image, np.float64) - self.background) / self.slope, 0)
-            noise += self.slope * (rng.poisson(expected) - expected)
-        if self.read:
-            noise += rng.normal(0, self.read, image.shape)
-        return np.asarray(image + smoothed(noise, self.grain), dtype=np.float32)
-
-
-@dataclass(frozen=True)
-class RowNoise:
-    """Rows of a scan that are brighter or darker than they should be: normally distributed, one value a row."""
-
-    noise: ClassVar[bool] = True
-    sigma: float
-
-    def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
-        return np.asarray(image + rng.normal(0, self.sigma, (image.shape[0], 1)), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -176,22 +125,6 @@ def _draw_noise(low: float, high: float, inverted: bool, rng: np.random.Generato
     return PhotonNoise(slope, dark, math.sqrt(1 - of_photons) * deviation, grain)
 
 
-def smoothed(noise: npt.NDArray[np.float64], grain: tuple[float, float]) -> npt.NDArray[np.float64]:
-    """Return noise smoothed with a Gaussian along rows and columns, with the variance that it had."""
-    for axis, sigma in enumerate(grain):
-        if sigma:
-            kernel = gaussian_taps(sigma)
-            noise = ndimage.correlate1d(noise, kernel / math.sqrt(float((kernel**2).sum())), axis=axis, mode="wrap")
-    return noise
-
-
-def gaussian_taps(sigma: float) -> npt.NDArray[np.float64]:
-    """Return a sampled Gaussian with the sum 1."""
-    reach = math.ceil(TRUNCATED * sigma)
-    taps = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
-    return np.asarray(taps / taps.sum())
-
-
 @dataclass(frozen=True)
 class AnyMicroscope:
     """A step that draws a member for each image that it is applied to.
@@ -260,60 +193,3 @@ class AnyMicroscope:
     def _span(self) -> float:
         low, high = self.limits or (0.0, 1.0)
         return max(high - low, float(np.finfo(np.float32).tiny))
-
-
-def limits_of(image: FloatImage) -> tuple[float, float]:
-    """Return the darkest and brightest value of an image, but for a few pixels."""
-    low, high = (float(v) for v in np.percentile(image, (0.2, 99.8)))
-    return low, high
-
-
-def fitted_limits(low: float, high: float, rng: np.random.Generator) -> tuple[float, float]:
-    """Return what percentiles of a whole image might be whose limits are ``low`` and ``high``."""
-    span = high - low
-    return low + span * rng.uniform(-0.15, 0.12), low + span * rng.uniform(0.7, 1.25)
-
-
-def reduced(image: FloatImage, side: int) -> FloatImage:
-    """Reduce a square to ``side`` pixels, with the cubic kernel widened against aliasing; mirror a smaller image."""
-    if min(image.shape) < side:
-        return np.pad(image, [(0, max(0, side - n)) for n in image.shape], mode="symmetric")[:side, :side]
-    if image.shape == (side, side):
-        return image
-    return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC), dtype=np.float32)
-
-
-def vary(hr: FloatImage, inverts: bool, rng: np.random.Generator) -> tuple[FloatImage, float, float, bool, float]:
-    """Give an HR patch other intensities; returns it, its limits, whether it was inverted, and where it is cut.
-
-    ``hr`` has the limits 0 and 1.
-    """
-    gamma = math.exp(rng.uniform(-0.5, 0.5)) if rng.random() < 0.5 else 1.0
-    if gamma != 1.0:
-        hr = np.sign(hr) * np.abs(hr) ** gamma
-    inverted = inverts and bool(rng.random() < 0.5)
-    if inverted:
-        hr = 1 - hr
-    if rng.random() < 0.15:
-        hr = _with_flat_area(hr, rng)
-    saturated = rng.random() < 0.15
-    top = float(np.quantile(hr, rng.uniform(0.6, 0.98))) if saturated else math.inf
-    low = rng.uniform(0, 0.5) if rng.random() < 0.7 else 0.02
-    span = rng.uniform(0.2, 1) * (1 - low)
-    if saturated:  # the instrument's white is what cuts it
-        white = (low + span * min(top, 1.0)) * WHITE
-        values = np.minimum(hr * span + low, white / WHITE)
-    else:
-        white = WHITE
-        values = np.minimum(hr * span + low, 1.0)
-    scaled = np.asarray(np.maximum(values, 0) * WHITE, dtype=np.float32)
-    return scaled, low * WHITE, (low + span) * WHITE, inverted, white
-
-
-def _with_flat_area(hr: FloatImage, rng: np.random.Generator) -> FloatImage:
-    """Return ``hr`` with one value (resin, background) on one side of a smooth border."""
-    coarse = ndimage.zoom(rng.normal(size=(4, 4)), hr.shape[0] / 4, order=3)[: hr.shape[0], : hr.shape[1]]
-    coarse = np.pad(coarse, [(0, n - m) for n, m in zip(hr.shape, coarse.shape, strict=True)], mode="edge")
-    soft = np.clip((coarse - rng.normal(0, 0.3)) * hr.shape[0] / rng.uniform(8, 60) + 0.5, 0, 1)
-    value = float(rng.choice((0.0, 1.0, rng.random())))
-    return np.asarray(hr * (1 - soft) + value * soft, dtype=np.float32)

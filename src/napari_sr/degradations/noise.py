@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
 
 from napari_sr.degradations import FloatImage
+from napari_sr.degradations.blur import TRUNCATED, GaussianBlur
 
 
 def _limits(image: FloatImage) -> tuple[float, float]:
@@ -76,3 +80,60 @@ class ShotAndReadNoise:
         expected = np.clip((image - low) / span, 0, None) * self.photons
         counts = rng.poisson(expected) + rng.normal(0, self.read, image.shape)
         return np.asarray(counts / self.photons * span + low, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class PhotonNoise:
+    """Poisson noise above a background of light, and the detector's own.
+
+    Parameters
+    ----------
+    slope
+        Image values a photon; negative in an inverted image.
+    background
+        Image value where no photon arrived.
+    read
+        Standard deviation of the detector's noise, image values.
+    grain
+        Standard deviation in pixels of the Gaussian that the noise was smoothed with since, without losing variance:
+        what an image that was filtered or enlarged has kept of its noise. Two numbers, for rows and columns.
+    """
+
+    noise: ClassVar[bool] = True
+    slope: float
+    background: float
+    read: float
+    grain: tuple[float, float] = (0.0, 0.0)
+
+    def variance(self, image: FloatImage) -> tuple[float, float]:
+        """Return (slope, intercept) of the variance at an image value."""
+        return self.slope, self.read**2 - self.slope * self.background
+
+    def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
+        noise = np.zeros(image.shape)
+        if self.slope:
+            expected = np.maximum((np.asarray(image, np.float64) - self.background) / self.slope, 0)
+            noise += self.slope * (rng.poisson(expected) - expected)
+        if self.read:
+            noise += rng.normal(0, self.read, image.shape)
+        return np.asarray(image + smoothed(noise, self.grain), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class RowNoise:
+    """Rows of a scan that are brighter or darker than they should be: normally distributed, one value a row."""
+
+    noise: ClassVar[bool] = True
+    sigma: float
+
+    def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
+        return np.asarray(image + rng.normal(0, self.sigma, (image.shape[0], 1)), dtype=np.float32)
+
+
+def smoothed(noise: npt.NDArray[np.float64], grain: tuple[float, float]) -> npt.NDArray[np.float64]:
+    """Return noise smoothed with a Gaussian along rows and columns, with the variance that it had."""
+    for axis, sigma in enumerate(grain):
+        if sigma:
+            left = math.sqrt(GaussianBlur(sigma, truncate=TRUNCATED).noise_left)  # along one of two axes
+            noise = ndimage.gaussian_filter1d(noise, sigma, axis, mode="wrap", truncate=TRUNCATED) / math.sqrt(left)
+    return noise

@@ -6,9 +6,9 @@ import math
 from dataclasses import replace
 
 from napari_sr.degradations import PRESETS, Chain
-from napari_sr.degradations.blur import GaussianBlur
+from napari_sr.degradations.blur import TRUNCATED, GaussianBlur
 from napari_sr.degradations.density import AnyDensity, reach
-from napari_sr.degradations.microscope import TRUNCATED, WIDEST, AnyMicroscope
+from napari_sr.degradations.microscope import WIDEST, AnyMicroscope
 from napari_sr.degradations.noise import ShotAndReadNoise
 from napari_sr.degradations.resample import BilinearDown, BlockMean, InLogDensity
 from napari_sr.degradations.second_order import KERNEL, SecondOrder

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 
 from napari_sr.data.patches import Plane2D
 from napari_sr.degradations import Chain, FloatImage
-from napari_sr.degradations.blur import GaussianBlur
-from napari_sr.degradations.microscope import TRUNCATED, fitted_limits, limits_of, reduced, vary
+from napari_sr.degradations.blur import TRUNCATED, GaussianBlur
 from napari_sr.degradations.resample import BilinearDown, BlockMean, PointSampling
+from napari_sr.degradations.variety import fitted_limits, limits_of, reduced, vary
 from napari_sr.intensity import Intensity
 from napari_sr.networks import create_network
 from napari_sr.networks.filter_bank import FilterBank
