@@ -189,6 +189,7 @@ def test_the_noise_beside_a_blur_is_that_of_the_image_or_less(rng):
     # structure taken for noise is given back
     assert both.noise.sigma(100) < 0.9 * alone.sigma(100)
     assert judge(smooth)[1].sigma(100) == pytest.approx(5, rel=0.15)
+    assert estimate(smooth).noise.sigma(100) == pytest.approx(5, rel=0.15)
 
 
 def test_a_noise_that_is_known_is_used(rng):

@@ -7,7 +7,7 @@ from torch import nn
 
 from napari_sr import load_sample
 from napari_sr.degradations.blur import GaussianBlur
-from napari_sr.degradations.microscope import PhotonNoise, smoothed
+from napari_sr.degradations.noise import PhotonNoise, smoothed
 from napari_sr.degradations.resample import BlockMean
 from napari_sr.estimation import estimate
 from napari_sr.estimation.blur import LARGEST, judge

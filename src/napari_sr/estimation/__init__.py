@@ -14,7 +14,8 @@ import numpy.typing as npt
 from napari_sr.estimation.blur import LARGEST, Blur, estimate_blur, judge
 from napari_sr.estimation.learned import statistics, weights
 from napari_sr.estimation.noise import Noise, estimate_noise
-from napari_sr.estimation.sampling import checked, rounding
+from napari_sr.estimation.quiet import noise_of_quiet_blocks
+from napari_sr.estimation.sampling import checked, extremes, rounding
 from napari_sr.estimation.spectrum import sharp_spectrum
 
 __all__ = ["Blur", "Estimate", "Noise", "estimate", "estimate_blur", "estimate_noise", "sharp_spectrum"]
@@ -35,9 +36,10 @@ def estimate(image: npt.NDArray[Any]) -> Estimate:
     """Return blur and noise of a 2-D image, each judged with the other.
 
     Both are what a small network learnt from images of known blur and noise (:mod:`napari_sr.estimation.learned`): it
-    sees noise that neighbouring pixels share, and takes less structure for noise. How the noise depends on brightness
-    is that of :func:`estimate_noise`. Images of less than 44 pixels a side are judged by the shape of their spectrum
-    alone (:func:`napari_sr.estimation.blur.judge`).
+    sees noise that neighbouring pixels share, and takes less structure for noise. Where the quietest parts of an image
+    hold nothing but noise, its noise is at least theirs (:mod:`napari_sr.estimation.quiet`). How the noise depends on
+    brightness is that of :func:`estimate_noise`. Images of less than 44 pixels a side are judged by the shape of their
+    spectrum alone (:func:`napari_sr.estimation.blur.judge`).
 
     Parameters
     ----------
@@ -56,6 +58,8 @@ def estimate(image: npt.NDArray[Any]) -> Estimate:
     sigma, share = weights()(found.features)
     noise, sample = found.noise, found.sample
     seen, variance = float(noise.variance(sample).mean()), float(np.exp(share)) * found.variance
+    at_least = noise_of_quiet_blocks(sample, np.isin(sample, extremes(sample)))
+    variance = variance if at_least is None else max(variance, at_least)
     least = rounding(values.dtype, sample)
     if seen > NEGLIGIBLE * found.variance:
         noise = noise.times(variance / seen, least)
