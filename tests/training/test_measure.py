@@ -56,6 +56,8 @@ def test_the_curves_and_the_card_show_one_figure(recipe, dtype, degradation, lar
     kept = validated[-1] if recipe == "wgan-gp" else max(validated, key=lambda p: p.val_psnr)
     assert card.metrics[0]["model"]["psnr"] == pytest.approx(kept.val_psnr, abs=0.01)
     assert card.metrics[0]["bicubic"]["psnr"] == pytest.approx(kept.val_bicubic, abs=0.01)
+    assert card.metrics[0]["model"]["ssim"] == pytest.approx(kept.val_ssim, abs=5e-4)
+    assert card.metrics[0]["bicubic"]["ssim"] == pytest.approx(kept.val_bicubic_ssim, abs=5e-4)
 
 
 def test_many_images_are_all_measured_each_in_its_range(large, tmp_path):

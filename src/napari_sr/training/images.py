@@ -188,14 +188,16 @@ def split_plane(plane: Plane2D, *, scale: int, lr_patch: int) -> tuple[list[Plan
 
 
 #: LR and HR image, bicubic upscaling, data range, and what the network is told
-Whole = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+#: LR, HR, bicubic; the data range and the image's own 0, both in network values; what the network is told
+Whole = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 class WholeImages(Dataset[Whole]):
     """Validation: each image's centre, at most ``limit`` LR pixels a side, with its bicubic upscaling and data range.
 
     All in network values; the data range is that of PSNR elsewhere, 255 grey levels of 8-bit images and otherwise the
-    range of the image, so that curves show the figures that the finished model is measured to have. A network with
+    range of the image, so that curves show the figures that the finished model is measured to have. SSIM depends on
+    where 0 is, too: the image's own (of its logarithm, if that is what the network sees). A network with
     ``conditions`` is told what its images suffered, exactly.
 
     Of many images, ``MOST`` are taken, spread evenly: a stack of a thousand planes must not hold up its training. They
@@ -234,7 +236,9 @@ class WholeImages(Dataset[Whole]):
         grey = hr.dtype == np.uint8 and fitted.log_offset is None
         span = 255 * fitted.gain if grey else float(hr_tensor.max() - hr_tensor.min()) or 1.0
         bicubic = self.bicubic(lr_tensor[None])[0]
-        return lr_tensor, hr_tensor, bicubic, torch.tensor(span), told(self.conditions, suffered, fitted)
+        zero = fitted.lower - fitted.low * fitted.gain
+        conditions = told(self.conditions, suffered, fitted)
+        return lr_tensor, hr_tensor, bicubic, torch.tensor(span), torch.tensor(zero), conditions
 
 
 class FromItem(Sampler[int]):

@@ -64,7 +64,7 @@ def measure(
 def _centre(models: Sequence[Model], whole: WholeImages, number: int, should_stop: Callable[[], bool]) -> Centre:
     """Super-resolve the centre of one validation image with every model."""
     plane, side, scale = whole.planes[number], whole.limit, whole.scale
-    _, _, bicubic, _, told = whole[number]
+    _, _, bicubic, *_, told = whole[number]
     lr = np.asarray(plane.low(whole.degradation, seed=number), np.float32)
     fitted = whole.intensity.fit(lr)
     rows, columns = (slice(max(0, (n - side) // 2), max(0, (n - side) // 2) + min(n, side)) for n in lr.shape)

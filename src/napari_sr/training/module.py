@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_sr.losses import create_loss
-from napari_sr.losses.structural import SSIM
+from napari_sr.metrics.structural import WINDOW
 from napari_sr.networks import SRNetwork
 from napari_sr.training.config import TrainConfig
+from napari_sr.training.images import Whole
 from napari_sr.training.optimizers import lower_rates
 
 
@@ -41,7 +42,6 @@ class SRModule(L.LightningModule):
         self.config = config
         self.lower, self.upper = (float(config.intensity.get(k, d)) for k, d in (("lower", 0.0), ("upper", 1.0)))
         self.loss = create_loss(config.loss, lower=self.lower, upper=self.upper, **config.loss_options)
-        self.dissimilarity = SSIM(lower=self.lower, upper=self.upper)
         self.extra = nn.ModuleDict(
             {
                 name: create_loss(name, lower=self.lower, upper=self.upper, **config.extra_options.get(name, {}))
@@ -107,15 +107,14 @@ class SRModule(L.LightningModule):
                 lower_rates(optimizer, config.scheduler, wanted / self._restored_factor)
             self._restored_factor = wanted
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor, Tensor, Tensor], batch_index: int) -> None:
-        lr, hr, bicubic, data_range, conditions = batch
+    def validation_step(self, batch: Whole, batch_index: int) -> None:
+        lr, hr, bicubic, data_range, zero, conditions = batch
         sr = self.run(self.judged, lr, conditions).float()
         self.log("val_psnr", _psnr(sr, hr, data_range), on_epoch=True, batch_size=1, sync_dist=True)
         self.log("val_bicubic", _psnr(bicubic, hr, data_range), on_epoch=True, batch_size=1, sync_dist=True)
         self.log("val_loss", self.loss(sr, hr), on_epoch=True, batch_size=1, sync_dist=True)
         for name, pred in (("val_ssim", sr), ("val_bicubic_ssim", bicubic)):
-            # its window has 11 pixels
-            similarity = 1 - self.dissimilarity(pred, hr) if min(hr.shape[-2:]) >= 11 else torch.tensor(torch.nan)
+            similarity = _ssim(pred - zero, hr - zero, float(data_range.mean()))
             self.log(name, similarity, on_epoch=True, batch_size=1, sync_dist=True)
         # a network that has collapsed paints every image in one colour
         share = sr.std() / hr.std().clamp_min(1e-12)
@@ -125,6 +124,18 @@ class SRModule(L.LightningModule):
 def _psnr(pred: Tensor, target: Tensor, data_range: Tensor) -> Tensor:
     mse = (pred - target).square().mean().clamp_min(1e-20)
     return 10 * torch.log10(data_range.mean() ** 2 / mse)
+
+
+def _ssim(pred: Tensor, target: Tensor, data_range: float) -> Tensor:
+    """Return the mean where the whole window lies inside, as :func:`napari_sr.metrics.structural.ssim` does."""
+    from torchmetrics.functional.image import structural_similarity_index_measure as ssim
+
+    border = WINDOW // 2
+    if min(target.shape[-2:]) < WINDOW:
+        return torch.tensor(torch.nan)
+    with torch.autocast(pred.device.type, enabled=False):  # E[x^2] - mu^2 has nothing left in 16 bit
+        _, full = ssim(pred.float(), target.float(), data_range=data_range, return_full_image=True)
+    return full[..., border:-border, border:-border].mean()
 
 
 def images_last(lr: Tensor) -> Tensor:

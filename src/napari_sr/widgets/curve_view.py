@@ -64,8 +64,8 @@ class CurveView(QWidget):
         """Take one report."""
         self.history.append(progress)
         if progress.val_psnr is not None and progress.val_bicubic is not None:
-            # no SSIM: it is taken on scaled values here, and would be another one than the finished model's
-            self.figures.setText(f"Validation: {in_words(progress.val_psnr, progress.val_bicubic)}")
+            figures = (progress.val_psnr, progress.val_bicubic, progress.val_ssim, progress.val_bicubic_ssim)
+            self.figures.setText(f"Validation: {in_words(*figures)}")
         if not self._timer.isActive():
             self._timer.start(max(0, int(1000 * (self._drawn + DRAW_SECONDS - time.monotonic()))))
 

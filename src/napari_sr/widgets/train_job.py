@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -250,7 +251,7 @@ def in_words(
 ) -> str:
     """Return fidelity beside bicubic's, as far as it was measured."""
     parts = [] if psnr is None or bicubic is None else [f"{psnr:.2f} dB (bicubic {bicubic:.2f})"]
-    if ssim is not None and bicubic_ssim is not None:
+    if ssim is not None and bicubic_ssim is not None and math.isfinite(ssim):  # images smaller than its window
         parts.append(f"SSIM {ssim:.3f} ({bicubic_ssim:.3f})")
     return ", ".join(parts)
 
