@@ -3,7 +3,8 @@ import threading
 import pytest
 import torch
 
-from napari_sr.errors import SRError
+from napari_sr.errors import ImageError, SRError
+from napari_sr.widgets.super_resolve import SuperResolve
 from napari_sr.widgets.worker import Ended, Failed, Job, Stopped, unexpected
 
 
@@ -90,3 +91,26 @@ def test_the_windows_loading_error_is_explained():
     error = OSError("DLL initialization failed")
     error.winerror = 1114
     assert "import torch, napari" in unexpected(error)
+
+
+def test_a_failure_that_no_widget_shows_is_logged(viewer, qtbot, caplog):
+    widget = SuperResolve(viewer)
+    qtbot.addWidget(widget)
+    qtbot.waitUntil(lambda: not widget.busy, timeout=60_000)
+
+    def refuse():
+        raise ImageError("no such image")
+        yield
+
+    def break_down():
+        raise RuntimeError("a fault in the code")
+        yield
+
+    widget.start_side_job(refuse, print)
+    widget.start_side_job(break_down, print)
+    ended = []
+    widget.start_side_job(refuse, print, ended.append)  # shown by the widget
+    qtbot.waitUntil(lambda: not widget._side_jobs, timeout=20_000)
+    assert caplog.text.count("no such image") == 1
+    assert "RuntimeError: a fault in the code" in caplog.text
+    assert ended == [Failed("no such image")]

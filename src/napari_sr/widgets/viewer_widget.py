@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -11,6 +12,14 @@ from qtpy.QtWidgets import QWidget
 
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.worker import Ended, Failed, Job, Stopped
+
+logger = logging.getLogger(__name__)
+
+
+def _log(how: Failed | Stopped | Ended, *, unseen: bool = False) -> None:
+    """Keep what a developer needs of a failure that nobody expected, or that no widget shows."""
+    if isinstance(how, Failed) and (how.details or unseen):
+        logger.error("%s\n%s", how.message, how.details)
 
 
 def real_viewer(viewer: Any) -> Any:
@@ -56,8 +65,7 @@ class ViewerWidget(QWidget):
 
         def end(how: Failed | Stopped | Ended) -> None:
             self._job = None
-            if isinstance(how, Failed) and how.details:
-                print(how.details)
+            _log(how)
             if not job.abandoned and isalive(self):  # else the controls are gone
                 on_end(how)
                 self.refresh()
@@ -70,13 +78,14 @@ class ViewerWidget(QWidget):
         self,
         make: Callable[[], Generator[Any, None, None]],
         on_event: Callable[[Any], None],
-        on_end: Callable[[Failed | Stopped | Ended], None] = lambda how: None,
+        on_end: Callable[[Failed | Stopped | Ended], None] | None = None,
     ) -> Job:
         """Run something small beside the job, such as reading the list of models again."""
 
         def end(how: Failed | Stopped | Ended) -> None:
             self._side_jobs.remove(job)
-            if not job.abandoned and isalive(self):
+            _log(how, unseen=on_end is None)
+            if on_end is not None and not job.abandoned and isalive(self):
                 on_end(how)
 
         job = Job(make, on_event=self._while_alive(on_event), on_end=end, keep=lambda event: True)
