@@ -19,10 +19,10 @@ from napari_sr.metrics.spectral import power_spectrum
 from napari_sr.widgets.compare_form import SHAPES, VIEW
 from napari_sr.widgets.compare_layers import view_region
 from napari_sr.widgets.compare_plots import FRC, JOINT, PLANES, PROFILE, SPECTRA
-from napari_sr.widgets.compare_reference import NONE, OTHERS
 from napari_sr.widgets.compare_texts import NO_IMAGE, NO_TRUTH
 from napari_sr.widgets.layers import METADATA_KEY, unit_text
 from napari_sr.widgets.preview import camera
+from napari_sr.widgets.reference_box import NONE, OTHERS
 
 MINUTE = 60_000
 

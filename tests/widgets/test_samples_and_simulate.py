@@ -7,6 +7,7 @@ from napari_sr.data.samples import SAMPLES
 from napari_sr.degradations import degrade
 from napari_sr.widgets import samples as sample_widgets
 from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.parentage import truth_of
 from napari_sr.widgets.simulate import SimulateLowResolution
 from napari_sr.widgets.super_resolve import SuperResolve
 
@@ -151,6 +152,9 @@ def test_simulated_low_resolution_lies_under_its_original(shape, viewer, qtbot, 
     np.testing.assert_allclose(lr.data_to_world((*lead, 3, 5)), layer.data_to_world((*lead, 13.5, 21.5)))
     assert not layer.visible
     assert lr.metadata[METADATA_KEY]["reference"] == "mine"
+    layer.name = "renamed"
+    viewer.add_image(hr, name="mine", rgb=rgb)
+    assert truth_of(lr, viewer.layers) is layer
 
 
 def test_simulating_can_be_cancelled(viewer, qtbot, monkeypatch):

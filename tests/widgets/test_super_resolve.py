@@ -16,6 +16,7 @@ from napari_sr.store import user_folder
 from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.preview import NAME, camera
+from napari_sr.widgets.reference_box import NONE, OTHERS
 
 
 def click(qtbot, button):
@@ -109,6 +110,26 @@ def test_a_reference_adds_ssim_and_error_maps(widget, viewer, qtbot, lr):
     np.testing.assert_allclose(maps["SSIM map"].translate, sr.translate)
     assert "PSNR" in widget.status.text()
     assert "bicubic" in widget.status.text()
+
+
+def test_the_image_itself_is_no_reference_of_it(widget, viewer, qtbot, lr):
+    def offered():
+        return [widget.reference_box.itemText(row) for row in range(widget.reference_box.count())]
+
+    layer = viewer.add_image(lr, name="cells")
+    assert offered() == [NONE, OTHERS]
+    other = viewer.add_image(np.kron(lr, np.ones((4, 4), np.uint8)), name="other")
+    viewer.layers.selection.active = layer
+    assert offered() == [NONE, "other", OTHERS]
+    run(qtbot, widget)
+    assert offered() == [NONE, "other", OTHERS]  # nor is what was made from it
+    # who insists is told what the figures mean
+    made = next(x for x in viewer.layers if x is not layer and x is not other)
+    widget.reference_box.show_others()
+    widget.reference_box.select(made)
+    run(qtbot, widget)
+    assert f"{made.name} was made from cells, as " in widget.status.text()
+    assert "how alike the two are, not what is true" in widget.status.text()
 
 
 def test_a_reference_of_another_size_is_explained_and_nothing_is_added(widget, viewer, qtbot, lr):

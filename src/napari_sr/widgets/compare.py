@@ -17,12 +17,12 @@ from napari_sr.errors import SRError
 from napari_sr.evaluation.judged import HALLUCINATED, Comparing, Judged
 from napari_sr.widgets.catalogue import catalogue
 from napari_sr.widgets.compare_form import OWN_IMAGES, SHAPES, VIEW, CompareForm
-from napari_sr.widgets.compare_parentage import is_source, no_truth
-from napari_sr.widgets.compare_reference import likely_reference
 from napari_sr.widgets.compare_texts import NO_IMAGE, NO_TRUTH, made_up, shift_sentence, unit_of
 from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.parentage import is_source, no_truth
 from napari_sr.widgets.quality_section import QualitySection
 from napari_sr.widgets.ranking_section import RankingSection
+from napari_sr.widgets.reference_box import likely_reference
 from napari_sr.widgets.see_buttons import HINT, SeeButtons
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE
 from napari_sr.widgets.trust_section import TrustSection

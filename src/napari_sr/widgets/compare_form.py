@@ -25,10 +25,10 @@ from qtpy.QtWidgets import (
 from napari_sr.evaluation.meanings import HALLUCINATION
 from napari_sr.metrics.learned import MISSING, installed
 from napari_sr.metrics.maps import KINDS
-from napari_sr.widgets.compare_reference import ReferenceBox
 from napari_sr.widgets.figure_table import FigureTable
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.reference_box import ReferenceBox
 from napari_sr.widgets.sections import VerticalArea, form_of, section
 from napari_sr.widgets.super_resolve_form import WARNING_STYLE, message_label
 from napari_sr.widgets.viewer_widget import ViewerWidget

@@ -9,8 +9,8 @@ from typing import Any
 from napari.layers import Image
 
 from napari_sr.errors import SRError
-from napari_sr.widgets.compare_parentage import parent
 from napari_sr.widgets.layers import METADATA_KEY, Snapshot, snapshot
+from napari_sr.widgets.parentage import parent
 
 NOT_OURS = "Choose a layer that Super-resolve has made: it knows its model, and the image that it was made of."
 

@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.parentage import truth_of
 
 
 class LayerBox(QComboBox):
@@ -74,6 +75,11 @@ class LayerBox(QComboBox):
         row = next((i for i in range(self.count()) if name and self.itemText(i) == name), 0)
         self.setCurrentIndex(row)
 
+    def select(self, layer: Image | None) -> None:
+        """Choose a layer, or the optional entry."""
+        row = next((i for i in range(self.count()) if layer is not None and self.itemData(i) is layer), 0)
+        self.setCurrentIndex(row)
+
     def _fill(self, event: Any = None) -> None:
         current = self.currentData()
         self.blockSignals(True)
@@ -104,8 +110,7 @@ class LayerBox(QComboBox):
         if not isinstance(active, Image) or _made(active):
             return
         if self._reference:
-            partner = active.metadata.get(METADATA_KEY, {}).get("reference")
-            active = next((x for x in self.viewer.layers if x.name == partner and isinstance(x, Image)), active)
+            active = truth_of(active, [x for x in self.viewer.layers if isinstance(x, Image)]) or active
         for row in range(self.count()):
             if self.itemData(row) is active:
                 self.setCurrentIndex(row)

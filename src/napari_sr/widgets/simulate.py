@@ -101,7 +101,10 @@ class SimulateLowResolution(ViewerWidget):
             arguments = resampled_arguments(layer, source.axes, 1 / scale)
             added = self.viewer.add_image(
                 event, name=f"{source.name} [LR ÷{scale}]",
-                metadata={METADATA_KEY: {"kind": source.kind, "reference": layer.name, "degradation": preset}},
+                metadata={METADATA_KEY: {
+                    "kind": source.kind, "degradation": preset,
+                    "reference": layer.name, "reference_id": str(layer.unique_id),  # a new name does not change it
+                }},
                 **arguments,
             )  # fmt: skip
             layer.visible = False

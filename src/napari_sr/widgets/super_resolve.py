@@ -19,6 +19,7 @@ from napari_sr.widgets.folder_section import FolderSection
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.live_preview import LivePreview, Previewed, PreviewRequest
 from napari_sr.widgets.mix_row import load_mixed, partners
+from napari_sr.widgets.parentage import no_truth
 from napari_sr.widgets.preview import LARGEST
 from napari_sr.widgets.request import Catalogue, Request
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE, SuperResolveForm
@@ -128,6 +129,7 @@ class SuperResolve(SuperResolveForm):
     def _on_layer(self) -> None:
         """A layer was chosen: guess its axes, and take its HR partner as reference."""
         layer = self.layer_box.layer()
+        self.reference_box.measure(layer)
         if layer is not None:
             from napari_sr.inference.axes import guess_axes
 
@@ -136,8 +138,6 @@ class SuperResolve(SuperResolveForm):
                 self.axes_edit.setText(guess_axes(tuple(shape), rgb=bool(layer.rgb)))
             except SRError as error:
                 self.say(str(error), ERROR_STYLE)
-            partner = layer.metadata.get(METADATA_KEY, {}).get("reference")
-            self.reference_box.select_name(partner)
             if self.status.text() == NO_IMAGE:
                 self.say("")
         elif self._job is None:
@@ -382,6 +382,8 @@ class SuperResolve(SuperResolveForm):
         lines = [report.sentence() + "."]
         if result.comparison is not None:
             lines.append(result.comparison.sentence() + ".")
+            if request.reference_layer is not None:
+                lines += no_truth(request.reference_layer, [added], self.viewer.layers)
         if result.note:
             lines.append(result.note)
         lines = [f"{problem}." for problem in report.problems] + lines

@@ -12,6 +12,7 @@ from napari_sr.widgets.fit_panel import FitPanel
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.mix_row import MixRow
 from napari_sr.widgets.model_box import ModelBox
+from napari_sr.widgets.reference_box import ReferenceBox
 from napari_sr.widgets.sections import form_of, section
 from napari_sr.widgets.settings_panel import SettingsPanel
 from napari_sr.widgets.viewer_widget import ViewerWidget
@@ -26,7 +27,7 @@ class SuperResolveForm(ViewerWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self.layer_box = LayerBox(self.viewer, follow=True)
-        self.reference_box = LayerBox(self.viewer, optional="none")
+        self.reference_box = ReferenceBox(self.viewer)
         self.model_box = ModelBox()
         self.card_button = QPushButton("Card…")
         self.open_button = QPushButton("Open model file…")

@@ -7,9 +7,9 @@ from typing import Any
 from napari.layers import Image
 from qtpy.QtCore import Qt
 
-from napari_sr.widgets.compare_parentage import is_source
 from napari_sr.widgets.layer_box import LayerBox
 from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.parentage import is_source, truth_of
 
 NONE, OTHERS = "none", "others…"
 #: role of the entry that shows the others
@@ -27,6 +27,7 @@ class ReferenceBox(LayerBox):
 
     def __init__(self, viewer: Any) -> None:
         self._all, self._filling = False, False
+        self._measured: Image | None = None
         super().__init__(viewer, optional=NONE)
         self.activated.connect(self._on_activated)
 
@@ -34,6 +35,20 @@ class ReferenceBox(LayerBox):
         """List all image layers."""
         self._all = True
         self._fill()
+
+    def measure(self, layer: Image | None) -> None:
+        """Take the truth that a layer names, if any, and do not offer the layer itself."""
+        self._measured = layer
+        self._all = False
+        self.select(None)
+        self._fill()
+        self.select(None if layer is None else truth_of(layer, self.viewer.layers))
+
+    def select(self, layer: Image | None) -> None:
+        """Choose a layer, whatever it is, or none."""
+        if layer is not None and not any(x is layer for x in self._listed()):
+            self.show_others()
+        super().select(layer)
 
     def select_name(self, name: str | None) -> None:
         """Choose the layer called ``name``, whatever it is, or none."""
@@ -51,8 +66,10 @@ class ReferenceBox(LayerBox):
 
     def _hide_others(self) -> None:
         layers = self.viewer.layers
-        listed = [(row, self.itemData(row)) for row in range(self.count())]
-        hidden = [row for row, layer in listed if layer is not None and not may_be_truth(layer, layers)]
+        hidden = [
+            row for row, layer in enumerate(self._listed())
+            if layer is not None and (layer is self._measured or not may_be_truth(layer, layers))
+        ]  # fmt: skip
         if not hidden:
             return
         self.blockSignals(True)
@@ -65,6 +82,9 @@ class ReferenceBox(LayerBox):
         self.setItemData(last, True, ASKS)
         self.setItemData(last, "What results were made from, results, and maps.", Qt.ItemDataRole.ToolTipRole)
         self.blockSignals(False)
+
+    def _listed(self) -> list[Any]:
+        return [self.itemData(row) for row in range(self.count())]
 
     def _on_activated(self, row: int) -> None:
         if self.itemData(row, ASKS):
@@ -80,7 +100,7 @@ def likely_reference(viewer: Any) -> Image | None:
     """Return the layer that another one names as its truth, or the original with the smallest pixels; None if none."""
     images = [x for x in viewer.layers if isinstance(x, Image)]
     fit = [x for x in images if may_be_truth(x, viewer.layers)]
-    partners = {x.metadata.get(METADATA_KEY, {}).get("reference") for x in images}
-    named = [x for x in fit if x.name in partners]
+    truths = [truth_of(x, images) for x in images]
+    named = [x for x in fit if any(x is truth for truth in truths)]
     originals = [x for x in fit if not x.metadata.get(METADATA_KEY, {}).get("made_by")]
     return next(iter([*named, *sorted(originals, key=lambda x: float(x.scale[-1]))]), None)

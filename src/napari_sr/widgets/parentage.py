@@ -18,13 +18,24 @@ def parent(layer: Any, layers: Iterable[Any]) -> tuple[Any, str] | None:
     found by their identity, which a new name does not change, or else by their name.
     """
     said = layer.metadata.get(METADATA_KEY, {})
-    name, how = (said["source_layer"], MADE) if "source_layer" in said else (said.get("reference"), SIMULATED)
-    if name is None or said.get("made_by") not in (None, "super-resolution", "sample"):
+    if said.get("made_by") not in (None, "super-resolution", "sample"):
         return None  # maps have a reference, too
-    others = [x for x in layers if x is not layer]
-    same = [x for x in others if str(getattr(x, "unique_id", "")) == said.get("source_id")]
-    named = [] if same else [x for x in others if x.name == name]
-    return (found[0], how) if (found := same or named) else None
+    how = MADE if "source_layer" in said else SIMULATED
+    name, identity = ("source_layer", "source_id") if how == MADE else ("reference", "reference_id")
+    found = _find(said.get(name), said.get(identity), [x for x in layers if x is not layer])
+    return None if found is None else (found, how)
+
+
+def truth_of(layer: Any, layers: Iterable[Any]) -> Any | None:
+    """Return the layer that one names as its truth; None if it names none, or that one is gone."""
+    step = parent(layer, layers)
+    return step[0] if step is not None and step[1] == SIMULATED else None
+
+
+def _find(name: str | None, identity: str | None, layers: Sequence[Any]) -> Any | None:
+    """Return the layer of an identity, or else the first of a name."""
+    same = [x for x in layers if identity and str(getattr(x, "unique_id", "")) == identity]
+    return next(iter([*same, *(x for x in layers if name is not None and x.name == name)]), None)
 
 
 def made_from(layer: Any, other: Any, layers: Sequence[Any]) -> bool:
@@ -62,5 +73,10 @@ def no_truth(reference: Any, candidates: Iterable[Any], layers: Sequence[Any]) -
             lines.append(
                 f"{reference.name} was made from {candidate.name}: the figures only show how much was changed, not "
                 "what is true."
+            )
+        elif common := [x for x in layers if made_from(candidate, x, layers) and made_from(reference, x, layers)]:
+            lines.append(
+                f"{reference.name} was made from {common[0].name}, as {candidate.name} was: the figures only show how "
+                "alike the two are, not what is true."
             )
     return lines

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from napari_sr.widgets.compare_parentage import is_source, made_from, no_truth, parent
-from napari_sr.widgets.compare_reference import may_be_truth
 from napari_sr.widgets.layers import METADATA_KEY
+from napari_sr.widgets.parentage import is_source, made_from, no_truth, parent, truth_of
+from napari_sr.widgets.reference_box import may_be_truth
 
 
 def layer(name, **said):
@@ -76,3 +76,17 @@ def test_what_is_said(family):
     assert no_truth(family["HR"], [*candidates, family["LR"]], layers) == []
     (line,) = no_truth(family["SR"], [family["LR"]], layers)
     assert line.startswith("SR was made from LR: ")
+    (line,) = no_truth(family["SR"], [family["SR of that"]], layers)
+    assert line.startswith("SR was made from LR, as SR of that was: the figures only show how alike the two are")
+
+
+def test_the_truth_of_an_lr_image_stays_so_under_a_new_name(family):
+    layers = list(family.values())
+    assert truth_of(family["LR"], layers) is family["HR"]
+    assert truth_of(family["SR"], layers) is None  # it was made from LR, which is none
+    assert truth_of(family["map"], layers) is None
+    family["LR"].metadata[METADATA_KEY]["reference_id"] = "id of HR"
+    family["HR"].name = "renamed"
+    family["other"].name = "HR"
+    assert truth_of(family["LR"], layers) is family["HR"]
+    assert truth_of(family["LR"], [x for x in layers if x is not family["HR"]]) is family["other"]  # by name
