@@ -25,6 +25,7 @@ from napari_sr.data.patches import Plane2D, described
 from napari_sr.degradations import low_resolution_told, make_degradation
 from napari_sr.evaluation.figures import log_density
 from napari_sr.intensity import Intensity
+from napari_sr.metrics.naturalness import niqe, shipped_model
 from napari_sr.metrics.pixel import psnr
 from napari_sr.model import Model, ModelCard, save
 from napari_sr.store import model_paths
@@ -186,6 +187,15 @@ def figure(sr: np.ndarray, hr: np.ndarray, crop: int, density: bool = False) -> 
     return float(psnr(sr[inner, inner].astype(np.float64), hr[inner, inner].astype(np.float64), data_range=span))
 
 
+def unnatural(sr: np.ndarray, hr: np.ndarray, crop: int, kind: str, density: bool) -> float:
+    """Return NIQE inside the border, against the statistics of sharp images of this kind; lower is better."""
+    inner = slice(crop, -crop)
+    if density:
+        sr, hr = log_density(sr), log_density(hr)
+    span = 255.0 if hr.dtype == np.uint8 else float(hr.max()) - float(hr.min())
+    return niqe(sr[inner, inner], shipped_model(kind), data_range=span)
+
+
 def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, dict[str, Any]]]:
     """Return the table of one set, and the means over its cells as entries of the models' cards."""
     config = TrainConfig.read(HERE / test.like)
@@ -195,7 +205,7 @@ def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, dict[str, Any]]]
     names = ["linear, fitted here", *test.specialists, f"{test.ours}, told", f"{test.ours}, estimated"]
     names += [f"{test.partner}, estimated"] if partners else []
     lines = [f"| LR images | bicubic | {' | '.join(names)} |", f"|{'---|' * (len(names) + 2)}"]
-    all_gains, bases = [], []
+    all_gains, bases, natural = [], [], []
     for title, cell in test.cells.items():
         filter_here, gains, base = linear(config, cell), [], []
         for number, hr in enumerate(test.images):
@@ -204,12 +214,13 @@ def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, dict[str, Any]]]
             stored = lr.astype(hr.dtype)
             assert suffered is not None
             told = described(suffered, ours.intensity.fit(stored))
-            runs: list[tuple[Model, dict[str, float] | None]] = [(filter_here, None), *((m, None) for m in specialists)]
-            runs += [(ours, told), (ours, None), *((m, None) for m in partners)]
-            reached = [
-                figure(upscale(stored, m, dtype=np.float32, precision="fp32", conditions=c), hr, scale, test.density)
-                for m, c in [(bicubic, None), *runs]
-            ]
+            runs: list[tuple[Model, dict[str, float] | None]] = [(bicubic, None), (filter_here, None)]
+            runs += [*((m, None) for m in specialists), (ours, told), (ours, None), *((m, None) for m in partners)]
+            made = [upscale(stored, m, dtype=np.float32, precision="fp32", conditions=c) for m, c in runs]
+            reached = [figure(sr, hr, scale, test.density) for sr in made]
+            if partners:
+                seen = (made[0], made[-2], made[-1])
+                natural.append([unnatural(sr, hr, scale, ours.card.kind, test.density) for sr in seen])
             base.append(reached[0])
             gains.append([value - reached[0] for value in reached[1:]])
         mean = np.mean(gains, axis=0)
@@ -218,6 +229,10 @@ def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, dict[str, Any]]]
         lines.append(f"| {title} | {np.mean(base):.2f} | {' | '.join(f'{g:+.2f}' for g in mean)} |")
         print(lines[-1], flush=True)
     lines.append(f"| **mean** | | {' | '.join(f'{g:+.2f}' for g in np.mean(all_gains, axis=0))} |")
+    if natural:
+        without, *theirs = np.mean(natural, axis=0)
+        shown = ["", *("" for _ in specialists), "", *(f"{value:.1f}" for value in theirs)]
+        lines.append(f"| **NIQE, mean** (lower is better) | {without:.1f} | {' | '.join(shown)} |")
     bicubic_psnr, last = float(np.mean(bases)), np.mean(all_gains, axis=0)[len(specialists) + 2 :]
     data = f"{test.title}; mean over {len(test.cells)} kinds of LR images, blur and noise estimated; "
     entries = {
@@ -228,6 +243,9 @@ def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, dict[str, Any]]]
         }
         for name, gain in zip((test.ours, test.partner), last, strict=False)
     }
+    if natural:
+        for value, entry in zip(theirs, entries.values(), strict=True):
+            entry["model"]["niqe"], entry["bicubic"]["niqe"] = float(value), float(without)
     return "\n".join(lines), entries
 
 

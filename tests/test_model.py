@@ -174,8 +174,9 @@ def test_shipped_models_are_whole_and_documented(path):
     assert card.training["steps"] > 0
     for entry in card.metrics:
         if "wasserstein" in str(card.training["loss"]):  # it pays for looking real with PSNR, and the card says so
-            if "niqe" in entry["model"]:
-                assert entry["model"]["niqe"] < 0.5 * entry["bicubic"]["niqe"]
+            # those that are told what an image suffers from are measured on noisy and blurred ones, too
+            told = card.network == "adaptive"
+            assert entry["model"]["niqe"] < (1.0 if told else 0.5) * entry["bicubic"]["niqe"]
             assert entry["model"]["psnr"] > entry["bicubic"]["psnr"] - 1
         else:
             assert entry["model"]["psnr"] > entry["bicubic"]["psnr"]
