@@ -72,6 +72,22 @@ def test_the_recommended_model_is_chosen_and_said(docked, viewer, qtbot, sharp):
     assert "em-x4" in docked.model_box.toolTip()
 
 
+def test_who_comes_back_to_an_image_after_a_run_gets_its_model_again(docked, viewer, qtbot, sharp, rng):
+    said = {"scale": (40, 40), "units": ("nm", "nm")}
+    cells = viewer.add_image(sharp, name="cells", metadata={METADATA_KEY: {"kind": "EM"}}, **said)
+    settle(qtbot, docked)
+    qtbot.mouseClick(docked.run_button, Qt.MouseButton.LeftButton)
+    settle(qtbot, docked)
+    assert docked.model_box.card().name == "em-x4"
+    viewer.add_image(rng.poisson(9, (90, 90)), name="light", metadata={METADATA_KEY: {"kind": "fluorescence"}}, **said)
+    settle(qtbot, docked)
+    assert docked.model_box.card().name != "em-x4"
+    viewer.layers.selection.active = cells
+    settle(qtbot, docked)
+    assert docked.model_box.card().name == "em-x4"
+    assert "Recommended" in docked.fit_panel.verdict.text()
+
+
 def test_a_model_that_was_chosen_stays_and_the_better_one_is_a_click_away(docked, viewer, qtbot, sharp):
     docked.choose_model("em-wgan-pixel-x4")
     viewer.add_image(sharp, metadata={METADATA_KEY: {"kind": "EM"}}, scale=(40, 40), units=("nm", "nm"))

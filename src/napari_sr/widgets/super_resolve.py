@@ -129,6 +129,8 @@ class SuperResolve(SuperResolveForm):
     def _on_layer(self) -> None:
         """A layer was chosen: guess its axes, and take its HR partner as reference."""
         layer = self.layer_box.layer()
+        if id(layer) != self._ran_on:
+            self._ran_on = 0  # who comes back to the image of the last run gets its model again
         self.reference_box.measure(layer)
         if layer is not None:
             from napari_sr.inference.axes import guess_axes
