@@ -70,6 +70,9 @@ def train(viewer: napari.Viewer, widget: object, recipe: str, start: str, steps:
     wait(lambda: widget._job is None, 3000)
     print(widget.status.text(), widget.warning.text(), flush=True)
     shoot(viewer, f"train-{recipe}-done")
+    if widget.verdict_box.keep_button.isVisible():  # no better than the model that it started from
+        click(widget.verdict_box.keep_button)
+        wait(lambda: not widget.verdict_box.keep_button.isVisible(), 60)
 
 
 def main() -> None:
