@@ -23,7 +23,7 @@ from napari_sr import load_model, upscale
 from napari_sr.data.folders import read_planes
 from napari_sr.data.patches import Plane2D, described
 from napari_sr.degradations import low_resolution_told, make_degradation
-from napari_sr.evaluation.figures import log_density
+from napari_sr.evaluation.figures import full_range, log_density
 from napari_sr.intensity import Intensity
 from napari_sr.metrics.naturalness import niqe, shipped_model
 from napari_sr.metrics.pixel import psnr
@@ -183,8 +183,8 @@ def figure(sr: np.ndarray, hr: np.ndarray, crop: int, density: bool = False) -> 
     if density:
         sr, hr = log_density(sr), log_density(hr)
     inner = slice(crop, -crop)
-    span = 255.0 if hr.dtype == np.uint8 else float(hr.max()) - float(hr.min())
-    return float(psnr(sr[inner, inner].astype(np.float64), hr[inner, inner].astype(np.float64), data_range=span))
+    pair = (image[inner, inner].astype(np.float64) for image in (sr, hr))
+    return float(psnr(*pair, data_range=full_range(hr)))
 
 
 def unnatural(sr: np.ndarray, hr: np.ndarray, crop: int, kind: str, density: bool) -> float:
@@ -192,8 +192,7 @@ def unnatural(sr: np.ndarray, hr: np.ndarray, crop: int, kind: str, density: boo
     inner = slice(crop, -crop)
     if density:
         sr, hr = log_density(sr), log_density(hr)
-    span = 255.0 if hr.dtype == np.uint8 else float(hr.max()) - float(hr.min())
-    return niqe(sr[inner, inner], shipped_model(kind), data_range=span)
+    return niqe(sr[inner, inner], shipped_model(kind), data_range=full_range(hr))
 
 
 def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, dict[str, Any]]]:

@@ -30,6 +30,7 @@ from napari_sr import load_model, upscale
 from napari_sr.data.folders import read_planes
 from napari_sr.degradations.resample import BlockMean
 from napari_sr.estimation import estimate
+from napari_sr.evaluation.figures import full_range
 from napari_sr.metrics.pixel import psnr
 
 BEGIN, END = "<!-- pairs: written by scripts/measure_pairs.py -->", "<!-- end of pairs -->"
@@ -86,7 +87,8 @@ def fitted(sr: Array, hr: Array) -> Array:
 
 def registered(hr: Array, sr: Array) -> Array:
     """Return ``hr`` shifted by whole pixels to where ``sr`` is, by phase correlation of what both show."""
-    shown = [ndimage.gaussian_filter(image, 3) - ndimage.gaussian_filter(image, 20) for image in (sr, hr)]
+    seen = [np.asarray(image, np.float64) for image in (sr, hr)]
+    shown = [ndimage.gaussian_filter(image, 3) - ndimage.gaussian_filter(image, 20) for image in seen]
     shift, _, _ = phase_cross_correlation(*shown)
     return np.roll(hr, tuple(int(s) for s in shift), axis=(0, 1))
 
@@ -96,14 +98,12 @@ def measure(pairs: Pairs) -> str:
     bicubic = load_model(f"bicubic-x{pairs.scale}")
     models = [bicubic, *(load_model(name) for name in pairs.models)]
     found, seen = [], []
-    for lr, stored in pairs:
-        hr = np.asarray(stored, np.float64)
+    for lr, hr in pairs:
         results = [upscale(lr, m, dtype=np.float32, precision="fp32").astype(np.float64) for m in models]
         if pairs.registered:
             hr = registered(hr, results[0])
         inner = slice(BORDER, -BORDER)
-        target = hr[inner, inner]
-        span = 255.0 if stored.dtype == np.uint8 else float(np.ptp(target))
+        span, target = full_range(hr[inner, inner]), hr[inner, inner].astype(np.float64)
         best = [fitted(sr[inner, inner], target) for sr in results]
         alike = [float(np.corrcoef(one.ravel(), target.ravel())[0, 1]) for one in best]
         found.append([(psnr(one, target, data_range=span), a) for one, a in zip(best, alike, strict=True)])

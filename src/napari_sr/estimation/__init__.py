@@ -15,7 +15,7 @@ from napari_sr.estimation.blur import LARGEST, Blur, estimate_blur, judge
 from napari_sr.estimation.learned import statistics, weights
 from napari_sr.estimation.noise import Noise, estimate_noise
 from napari_sr.estimation.quiet import noise_of_quiet_blocks
-from napari_sr.estimation.sampling import checked, extremes, rounding
+from napari_sr.estimation.sampling import checked, rounding
 from napari_sr.estimation.spectrum import sharp_spectrum
 
 __all__ = ["Blur", "Estimate", "Noise", "estimate", "estimate_blur", "estimate_noise", "sharp_spectrum"]
@@ -58,7 +58,7 @@ def estimate(image: npt.NDArray[Any]) -> Estimate:
     sigma, share = weights()(found.features)
     noise, sample = found.noise, found.sample
     seen, variance = float(noise.variance(sample).mean()), float(np.exp(share)) * found.variance
-    at_least = noise_of_quiet_blocks(sample, np.isin(sample, extremes(sample)))
+    at_least = noise_of_quiet_blocks(sample, found.cut)
     variance = variance if at_least is None else max(variance, at_least)
     least = rounding(values.dtype, sample)
     if seen > NEGLIGIBLE * found.variance:

@@ -82,10 +82,13 @@ def weights() -> Weights:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the network sees of an image; its tiles, their variance, and the noise by their finest details."""
+    """What the network sees of an image; its tiles, which of their pixels are at a limit, their variance, and the noise
+    by their finest details.
+    """
 
     features: FloatArray
     sample: FloatArray
+    cut: npt.NDArray[np.bool_]
     variance: float
     noise: Noise
 
@@ -119,7 +122,7 @@ def statistics(image: npt.NDArray[Any]) -> Statistics | None:
         blur.sigma,
         _log(share),
     ]
-    return Statistics(np.concatenate([*parts, np.array(rest, dtype=np.float64)]), sample, variance, noise)
+    return Statistics(np.concatenate([*parts, np.array(rest, dtype=np.float64)]), sample, cut, variance, noise)
 
 
 def _details(sample: FloatArray, cut: npt.NDArray[np.bool_], step: int, side: int, variance: float) -> FloatArray:

@@ -150,15 +150,15 @@ class Compare(CompareForm):
     def _guess_reference(self, event: Any = None) -> None:
         likely = likely_reference(self.viewer)
         if likely is not None and not self._chosen:
-            self.reference_box.select_name(likely.name)
+            self.reference_box.select(likely)
         self._guess_pair()
 
     def _guess_pair(self) -> None:
         """Compare the newest result with what it was made of, unless two layers are chosen already."""
         candidates = self.candidates.layers()
         if self.left_box.layer() is self.right_box.layer() and len(candidates) > 1:
-            self.left_box.select_name(candidates[-1].name)
-            self.right_box.select_name(candidates[0].name)
+            self.left_box.select(candidates[-1])
+            self.right_box.select(candidates[0])
 
     def _on_reference(self) -> None:
         layer = self.reference_box.layer()

@@ -72,8 +72,7 @@ class LayerBox(QComboBox):
 
     def select_name(self, name: str | None) -> None:
         """Choose the layer called ``name``, or the optional entry."""
-        row = next((i for i in range(self.count()) if name and self.itemText(i) == name), 0)
-        self.setCurrentIndex(row)
+        self.select(next((x for x in self.viewer.layers if x.name == name), None))
 
     def select(self, layer: Image | None) -> None:
         """Choose a layer, or the optional entry."""

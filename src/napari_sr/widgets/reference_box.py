@@ -40,7 +40,6 @@ class ReferenceBox(LayerBox):
         """Take the truth that a layer names, if any, and do not offer the layer itself."""
         self._measured = layer
         self._all = False
-        self.select(None)
         self._fill()
         self.select(None if layer is None else truth_of(layer, self.viewer.layers))
 
@@ -49,12 +48,6 @@ class ReferenceBox(LayerBox):
         if layer is not None and not any(x is layer for x in self._listed()):
             self.show_others()
         super().select(layer)
-
-    def select_name(self, name: str | None) -> None:
-        """Choose the layer called ``name``, whatever it is, or none."""
-        if name and self.findText(name, Qt.MatchFlag.MatchExactly) < 0 and name in self.viewer.layers:
-            self.show_others()
-        super().select_name(name)
 
     def _fill(self, event: Any = None) -> None:
         self._filling = True
