@@ -1,23 +1,40 @@
-"""Speed of tiled inference beside one 256-pixel fp32 tile after another, and the seams of DFCAN.
+"""Speed of tiled inference beside the loop that upscaling programs usually have, with the limit of the machine.
 
-    python benchmarks/inference.py [--size 1024] [--models em-wgan-pixel-x4 em-dfcan-x4 em-x4]
+    python benchmarks/inference.py [--size 1024] [--models em-x4 em-wgan-pixel-x4 em-dfcan-x4] [--device cuda]
 
-Both ways run the same weights on the same image in the same process; the ratio is what counts.
+The usual loop is the one of Real-ESRGAN's programs: one tile after another with 10 px of context, fp32 in tiles of
+256 px, and as its users speed it up: autocast to half precision, channels last, in tiles of 128 px (CPU) or 512 px
+(GPU). All run the same weights on the same image in one process; the ratio is what counts. The limit is the rate of
+one 3x3 convolution of 64 features, the best over several sizes, in the precision of our run.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from napari_sr import load_model
 from napari_sr.data.samples import load_sample
 from napari_sr.inference import Finished, iter_upscale
-from napari_sr.inference.device import Target, choose, device_title
+from napari_sr.inference.device import DTYPES, Target, choose, device_title
 from napari_sr.model import Model
+
+PAD = 10
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Settings of the usual loop."""
+
+    precision: str
+    tile: int
 
 
 def picture(size: int) -> np.ndarray:
@@ -28,20 +45,32 @@ def picture(size: int) -> np.ndarray:
     return np.ascontiguousarray(np.tile(joined, (times, times))[:size, :size])
 
 
-def naive(image: np.ndarray, model: Model, device: str) -> tuple[np.ndarray, float]:
-    """fp32, contiguous memory, one 256-pixel tile after another, no overlap: what a plain script does."""
-    network = model.network.to(device)
-    fitted = model.intensity.fit(image)
-    s = model.scale
-    out = np.empty((image.shape[0] * s, image.shape[1] * s), np.uint8)
+def wait(device: str) -> None:
+    """Let the clock see the end of what a GPU was given."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(torch.device(device))
+
+
+def usual(image: np.ndarray, network: torch.nn.Module, model: Model, device: str, loop: Loop) -> float:
+    """Run the usual loop and return its seconds."""
+    fitted, s, side = model.intensity.fit(image), model.scale, loop.tile
+    low = loop.precision != "fp32"
+    memory_format = torch.channels_last if low else torch.contiguous_format
+    network = network.to(memory_format=memory_format)
+    rows, columns = image.shape
+    out = np.empty((rows * s, columns * s), np.uint8)
+    wait(device)
     start = time.perf_counter()
-    with torch.inference_mode():
-        for y in range(0, image.shape[0], 256):
-            for x in range(0, image.shape[1], 256):
-                lr = torch.from_numpy(fitted.forward(image[y : y + 256, x : x + 256]))[None, None].to(device)
-                sr = fitted.inverse(network(lr)[0, 0].cpu().numpy())
-                out[y * s : (y + 256) * s, x * s : (x + 256) * s] = np.clip(np.rint(sr), 0, 255)
-    return out, time.perf_counter() - start
+    with torch.inference_mode(), torch.autocast(device.split(":", maxsplit=1)[0], DTYPES[loop.precision], enabled=low):
+        for y in range(0, rows, side):
+            for x in range(0, columns, side):
+                top, left = max(0, y - PAD), max(0, x - PAD)
+                window = fitted.forward(image[top : y + side + PAD, left : x + side + PAD])
+                lr = torch.from_numpy(window)[None, None].to(device, memory_format=memory_format)
+                sr = fitted.inverse(network(lr)[0, 0].float().cpu().numpy())
+                kept = sr[(y - top) * s :, (x - left) * s :][: side * s, : side * s]
+                out[y * s : (y + side) * s, x * s : (x + side) * s] = np.clip(np.rint(kept), 0, 255)
+    return time.perf_counter() - start
 
 
 def tiled(image: np.ndarray, model: Model, **settings: object) -> Finished:
@@ -50,6 +79,46 @@ def tiled(image: np.ndarray, model: Model, **settings: object) -> Finished:
         if isinstance(event, Finished):
             return event
     raise AssertionError("no result")
+
+
+def flop_per_pixel(model: Model) -> float:
+    """Operations an output pixel, of convolutions (a multiplication and an addition are two)."""
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        model.network(torch.zeros(1, 1, 64, 64))
+    return float(counter.get_total_flops()) / (64 * model.scale) ** 2
+
+
+def convolution_rate(device: str, precision: str) -> float:
+    """FLOP/s of a 3x3 convolution of 64 features: the best over sizes of image and batch."""
+    best = 0.0
+    conv = torch.nn.Conv2d(64, 64, 3, padding=1).to(device, DTYPES[precision]).to(memory_format=torch.channels_last)
+    for batch, side in ((1, 64), (8, 64), (1, 128), (1, 256), (1, 512), (1, 1024)):
+        x = torch.rand(batch, 64, side, side, device=device, dtype=DTYPES[precision])
+        x = x.to(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            for _ in range(3):
+                conv(x)
+            wait(device)
+            count, start = 0, time.perf_counter()
+            while count < 3 or time.perf_counter() - start < 0.3:
+                conv(x)
+                count += 1
+                if count % 16 == 0 or not device.startswith("cuda"):
+                    wait(device)
+            wait(device)
+            seconds = (time.perf_counter() - start) / count
+        best = max(best, 2 * 9 * 64 * 64 * batch * side**2 / seconds)
+    return best
+
+
+def peak_of(device: str, run: Callable[[], Finished]) -> tuple[Finished, str]:
+    """Return what ``run`` returns, and the peak of a GPU's memory meanwhile."""
+    if not device.startswith("cuda"):
+        return run(), ""
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    done = run()
+    return done, f"; peak {torch.cuda.max_memory_reserved() / 1024**3:.2f} GiB on the GPU"
 
 
 def seam(image: np.ndarray, model: Model) -> str:
@@ -70,25 +139,48 @@ def seam(image: np.ndarray, model: Model) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=1024, help="side of the LR image")
-    parser.add_argument("--models", nargs="+", default=["em-wgan-pixel-x4", "em-dfcan-x4", "em-x4"])
+    parser.add_argument("--models", nargs="+", default=["em-x4", "em-wgan-pixel-x4", "em-dfcan-x4"])
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="auto", help="of our run, and of the faster one of the usual loop")
+    parser.add_argument("--no-usual", action="store_true", help="run the engine alone")
     arguments = parser.parse_args()
-    target: Target = choose(arguments.device)
+    target: Target = choose(arguments.device, arguments.precision)
+    on_gpu = target.device.startswith("cuda")
+    low = target.precision if target.precision != "fp32" else ("fp16" if on_gpu else "bf16")
     image = picture(arguments.size)
-    print(f"{device_title(target.device)}, {target.precision}, {torch.get_num_threads()} threads, LR {image.shape}")
+    limit = convolution_rate(target.device, target.precision)
+    print(
+        f"{device_title(target.device)}, torch {torch.__version__}, {torch.get_num_threads()} threads, "
+        f"LR {image.shape}; a convolution reaches {limit / 1e9:.0f} GFLOP/s in {target.precision}",
+        flush=True,
+    )
     rates: dict[str, float] = {}
     for name in arguments.models:
         model = load_model(name)
-        done = tiled(image, model, device=target.device)
-        _, seconds = naive(image, load_model(name), target.device)
+        # libraries are loaded, and kernels built, before the clock runs: for the usual loop, too
+        tiled(image[:300, :300], model, device=target.device, precision=target.precision)
+        done, peak = peak_of(
+            target.device, lambda m=model: tiled(image, m, device=target.device, precision=target.precision)
+        )
         report = done.report
-        plain = report.megapixels / seconds
         rate = rates[name] = report.megapixels / report.seconds
+        share = rate * 1e6 * flop_per_pixel(model) / limit
         print(
-            f"{name}: {rate:.2f} Mpx/s (LR tile {report.tile}, halo {report.halo}, blend {report.blend}); "
-            f"fp32, 256-px tiles: {plain:.2f} Mpx/s; ratio {rate / plain:.2f}",
+            f"{name}: {rate:.2f} Mpx/s in {report.precision} (LR tile {report.tile}, halo {report.halo}, "
+            f"blend {report.blend}), {share:.0%} of the limit{peak}",
             flush=True,
         )
+        if not arguments.no_usual:
+            network = copy.deepcopy(model.network).eval().to(target.device)
+            loops = Loop("fp32", 256), Loop(low, 512 if on_gpu else 128)
+            for loop in loops:
+                usual(image[:300, :300], network, model, target.device, loop)
+            plain = [report.megapixels / usual(image, network, model, target.device, loop) for loop in loops]
+            print(
+                f"  the usual loop: {plain[0]:.2f} Mpx/s in fp32, {plain[1]:.2f} in {low}; "
+                f"ratio {rate / plain[0]:.2f} and {rate / plain[1]:.2f}",
+                flush=True,
+            )
         if model.network.pools_tile:
             print(f"  seam, {seam(image, model)}", flush=True)
     if "em-x4" in rates and "em-wgan-pixel-x4" in rates:

@@ -1,6 +1,6 @@
 """Steps per second of a training beside a plain PyTorch loop, and memory with a large stack of images.
 
-    python benchmarks/training.py [--steps 20] [--gigabytes 2]
+    python benchmarks/training.py [--steps 20] [--gigabytes 2] [--device cuda]
 
 Both train the same networks on patches of the same images in one process, one after the other: `fit`, with its
 checks, reports, checkpoints and lazy patches, and a loop that does only what the paper says, on patches that lie in
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from napari_sr.losses import create_loss
 from napari_sr.losses.adversarial import gradient_penalty
 from napari_sr.networks import create_critic, create_network
 from napari_sr.training import Source, TrainConfig, fit, recipe_config
+from napari_sr.training.fit import usual_workers
 from napari_sr.training.progress import TrainProgress
 
 SETTINGS = {"wgan-gp": {"batch_size": 2}, "dfcan": {"batch_size": 1, "lr_patch": 32}}
@@ -38,36 +40,38 @@ def config_of(recipe: str, source: Path, steps: int) -> TrainConfig:
     )
 
 
-def seconds_of_fit(config: TrainConfig, folder: Path) -> float:
+def seconds_of_fit(config: TrainConfig, folder: Path, device: str, workers: int) -> float:
     """Return the seconds a step, from the end of the first to the end of the last."""
     ends: dict[int, float] = {}
 
     def see(event: TrainProgress) -> None:
         ends.setdefault(event.step, time.perf_counter())
 
-    fit(config, folder, on_event=see)
+    fit(config, folder, device=device, workers=workers, on_event=see)
     first, last = min(s for s in ends if s >= 2), config.steps
     return (ends[last] - ends[first]) / (last - first)
 
 
-def naive(config: TrainConfig, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> float:
-    """Return the seconds a step of the plain loop."""
-    network = create_network(config.network, scale=4, **dict(config.hyper_parameters))
+def naive(config: TrainConfig, pairs: list[tuple[torch.Tensor, torch.Tensor]], device: str) -> float:
+    """Return the seconds a step of the plain loop, without any data pipeline."""
+    network = create_network(config.network, scale=4, **dict(config.hyper_parameters)).to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
     loss_of = create_loss(config.loss, lower=-0.8, upper=0.8) if config.adversarial else create_loss(config.loss)
     rival = config.adversarial
     if rival is not None:
-        critic = create_critic(rival.critic, in_channels=1)
+        critic = create_critic(rival.critic, in_channels=1).to(device)
         against = torch.optim.Adam(critic.parameters(), lr=1e-4)
     start = 0.0
-    for step, (lr, hr) in enumerate(pairs):
+    for step, pair in enumerate(pairs):
+        lr, hr = (image.to(device) for image in pair)
         if step == 2:
+            wait(device)
             start = time.perf_counter()
         if rival is not None and step % (rival.n_critic + 1) != rival.n_critic:
             with torch.no_grad():
                 sr = network(lr)
             loss = critic(sr).mean() - critic(hr).mean()
-            loss = loss + rival.gradient_penalty * gradient_penalty(critic, hr, sr, torch.rand(len(hr)))
+            loss = loss + rival.gradient_penalty * gradient_penalty(critic, hr, sr, torch.rand(len(hr), device=device))
             against.zero_grad()
             loss.backward()
             against.step()
@@ -77,13 +81,22 @@ def naive(config: TrainConfig, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    wait(device)
     return (time.perf_counter() - start) / (len(pairs) - 2)
+
+
+def wait(device: str) -> None:
+    """Let the clock see the end of what a GPU was given."""
+    if device == "cuda":
+        torch.cuda.synchronize()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--gigabytes", type=float, default=2)
+    parser.add_argument("--gigabytes", type=float, default=2, help="of images, for the peaks of memory; 0 for none")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--batch", type=int, help="patches a step (2 and 1)")
     parser.add_argument("--peak-of", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.peak_of:
@@ -95,19 +108,23 @@ def main() -> None:
         np.save(folder / "hr.npy", np.stack([hr, hr[::-1]]))
         for recipe in SETTINGS:
             config = config_of(recipe, folder / "hr.npy", arguments.steps)
+            if arguments.batch:
+                config = replace(config, batch_size=arguments.batch)
             side = config.lr_patch * 4
             drawn = torch.Generator().manual_seed(0)
             pairs = []
             for _ in range(arguments.steps):
                 patch = torch.rand(config.batch_size, 1, side, side, generator=drawn)
                 pairs.append((F.avg_pool2d(patch, 4), patch))
-            plain = naive(config, pairs)
-            ours = seconds_of_fit(config, folder / recipe)
-            print(
-                f"{recipe}: {1 / ours:.2f} steps/s, plain loop {1 / plain:.2f} steps/s, ratio {plain / ours:.2f}",
-                flush=True,
-            )
-        for gigabytes in (arguments.gigabytes / 10, arguments.gigabytes):
+            plain = naive(config, pairs, arguments.device)
+            for workers in sorted({0, usual_workers(arguments.device)}):
+                ours = seconds_of_fit(config, folder / f"{recipe}{workers}", arguments.device, workers)
+                print(
+                    f"{recipe}, {config.batch_size} patches, {workers} processes that prepare them: "
+                    f"{1 / ours:.2f} steps/s; plain loop without data {1 / plain:.2f}; ratio {plain / ours:.2f}",
+                    flush=True,
+                )
+        for gigabytes in (arguments.gigabytes / 10, arguments.gigabytes) if arguments.gigabytes else ():
             write_stack(folder / "large.npy", gigabytes)
             # a process of its own: what earlier trainings used is not counted
             command = [sys.executable, __file__, "--peak-of", str(folder / "large.npy")]

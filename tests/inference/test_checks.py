@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import gaussian_filter
 
 from napari_sr import iter_upscale, load_model, upscale
@@ -32,7 +33,7 @@ def test_brightness_that_moves_is_told(scale, drift, noise, found, rng):
     lr = gaussian_filter(rng.random((64, 64)), 2) * 1000
     sr = np.repeat(np.repeat(lr, scale, 0), scale, 1) + drift * DRIFT * 1000
     checks = Checks()
-    checks.add(sr, lr, scale=scale, span=1000.0, noise=noise)
+    checks.add(torch.from_numpy(sr), lr, scale=scale, span=1000.0, noise=noise)
     problems = checks.problems(0, sr.size)
     assert bool(problems) == found
     if found:
@@ -44,7 +45,7 @@ def test_a_few_blocks_may_differ(rng):
     sr = np.repeat(np.repeat(lr, 2, 0), 2, 1)
     sr[: 2 * BLOCK, : 8 * BLOCK] += 1.0  # 4 of 100 blocks
     checks = Checks()
-    checks.add(sr, lr, scale=2, span=1.0, noise=0.0)
+    checks.add(torch.from_numpy(sr), lr, scale=2, span=1.0, noise=0.0)
     assert not checks.problems(0, sr.size)
 
 
@@ -53,7 +54,7 @@ def test_values_beyond_the_type_are_told_unless_the_image_is_there_itself(dark, 
     lr = rng.integers(60, 200, (100, 100)).astype(np.uint8)
     lr[: round(100 * dark)] = 0
     checks = Checks()
-    checks.add(np.zeros((200, 200)), lr, scale=2, span=None, noise=0.0)
+    checks.add(torch.zeros(200, 200), lr, scale=2, span=None, noise=0.0)
     limit = (CUT + 2 * dark) * 40_000
     assert not checks.problems(int(limit), 40_000)
     assert "beyond the limits" in checks.problems(int(limit) + 20, 40_000)[0]

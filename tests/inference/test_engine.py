@@ -226,7 +226,8 @@ def test_bf16_is_close_to_fp32(rng, image):
 
 def test_closing_cancels(model, rng):
     out = np.full((4 * 90, 4 * 90), 7, np.float32)
-    run = iter_upscale(rng.normal(size=(90, 90)).astype(np.float32), model, tile=40, overlap=5, out=out)
+    image = rng.normal(size=(90, 90)).astype(np.float32)
+    run = iter_upscale(image, model, device="cpu", tile=40, overlap=5, out=out)
     first = next(run)
     assert 0 < first.fraction < 1
     assert first.remaining > 0

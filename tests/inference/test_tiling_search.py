@@ -60,7 +60,7 @@ def test_a_run_can_be_stopped_in_the_middle_of_a_tile(rng):
 
 def test_the_search_can_be_stopped(model):
     stopped = []
-    run = iter_upscale(np.zeros((2200, 2200), np.uint8), model, should_stop=lambda: bool(stopped))
+    run = iter_upscale(np.zeros((2200, 2200), np.uint8), model, device="cpu", should_stop=lambda: bool(stopped))
     assert "fastest tile" in next(run).stage
     stopped.append(True)
     with pytest.raises(Cancelled):

@@ -15,6 +15,7 @@ from napari_sr.store import load_model
 from napari_sr.training import Source, TrainConfig, fit
 from napari_sr.training.card import make_card
 from napari_sr.training.config import TrainConfig as Config
+from napari_sr.training.fit import usual_workers
 
 SMALL = {
     "num_groups": 1,
@@ -88,6 +89,26 @@ def test_a_resumed_run_equals_an_uninterrupted_one(images, tmp_path):
     # the last state; the best may be another, since stopping adds a validation
     whole, parts = (torch.load(tmp_path / n / "last.ckpt", weights_only=False) for n in ("whole", "parts"))
     torch.testing.assert_close(parts["state_dict"], whole["state_dict"], rtol=0, atol=0)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # Python 3.12 on
+def test_processes_that_prepare_patches_change_nothing(images, tmp_path):
+    alone = load(fit(config(images), tmp_path / "alone", device="cpu"))
+    helped = load(fit(config(images), tmp_path / "helped", device="cpu", workers=2))
+    for name, weights in alone.network.state_dict().items():
+        torch.testing.assert_close(helped.network.state_dict()[name], weights, rtol=0, atol=0, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("device", "gpu", "platform", "expected"),
+    [("auto", True, "linux", 4), ("cuda", True, "linux", 4), ("auto", False, "linux", 0), ("cpu", True, "linux", 0),
+     ("cuda", True, "win32", 0)],
+)  # fmt: skip
+def test_a_gpu_is_not_kept_waiting_for_patches(device, gpu, platform, expected, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr("os.cpu_count", lambda: 9)
+    monkeypatch.setattr("sys.platform", platform)
+    assert usual_workers(device) == expected
 
 
 def test_a_run_resumed_after_its_last_validation_ends_well(images, tmp_path):

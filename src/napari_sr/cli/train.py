@@ -51,6 +51,9 @@ def command(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Devices to share each batch.")] = 1,
     num_nodes: Annotated[int, typer.Option(min=1, help="Machines to share each batch.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that prepare patches; as many as a GPU needs if not given.")
+    ] = None,
     install: Annotated[
         bool,
         typer.Option(
@@ -72,6 +75,7 @@ def command(
     from napari_sr.errors import ConfigError
     from napari_sr.store import user_folder
     from napari_sr.training import Source, TrainConfig, fit
+    from napari_sr.training.fit import usual_workers
     from napari_sr.training.install import install as add_to_models
     from napari_sr.training.progress import TrainProgress
     from napari_sr.training.reporting import is_main_process
@@ -125,7 +129,7 @@ def command(
     with interruptible() as stopped:
         path = fit(
             config, output, resume=resume, overwrite=overwrite, device=device, devices=devices, num_nodes=num_nodes,
-            on_event=show, should_stop=stopped.is_set,
+            workers=usual_workers(device) if workers is None else workers, on_event=show, should_stop=stopped.is_set,
         )  # fmt: skip
     if not is_main_process():
         return

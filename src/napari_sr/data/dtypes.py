@@ -28,11 +28,15 @@ def to_dtype(values: npt.NDArray[np.floating], dtype: np.dtype[Any]) -> tuple[np
         if over:
             values = np.where(np.isfinite(values), np.clip(values, -limit, limit), values)
         return values.astype(dtype), over
-    info = np.iinfo(dtype)
     rounded = np.rint(np.nan_to_num(values, nan=0.0))
-    # float64 cannot hold the limits of 64-bit integers: stay one representable step inside
-    low, high = float(info.min), float(info.max)
-    if int(high) > info.max:
-        high = float(np.nextafter(high, 0))
+    low, high = integer_limits(dtype)
     over = int(np.count_nonzero((rounded < low) | (rounded > high)))
     return np.clip(rounded, low, high).astype(dtype), over
+
+
+def integer_limits(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Return the smallest and the largest float64 that an integer type holds."""
+    info = np.iinfo(dtype)
+    low, high = float(info.min), float(info.max)
+    # float64 cannot hold the upper limits of 64-bit integers: stay one representable step inside
+    return low, high if int(high) <= info.max else float(np.nextafter(high, 0))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
+
+from napari_sr.inference import transfer
 
 #: side of the blocks whose means are compared, LR pixels: deblurring moves light, but not so far
 BLOCK = 16
@@ -28,16 +32,16 @@ class Checks:
     drift: float = 0.0
     pixels: int = 0
     at_limits: int = 0
+    #: means of the result's blocks that are on their way from the device, those of the input, and what they may differ
+    owed: deque[tuple[transfer.Fetched, npt.NDArray[np.float64], float]] = field(default_factory=deque)
 
-    def add(
-        self, sr: npt.NDArray[np.floating], lr: npt.NDArray[Any], *, scale: int, span: float | None, noise: float
-    ) -> None:
+    def add(self, sr: Tensor, lr: npt.NDArray[Any], *, scale: int, span: float | None, noise: float) -> None:
         """Compare a part of the result with its part of the input.
 
         Parameters
         ----------
         sr, lr
-            In image values; ``sr`` is ``scale`` times as large.
+            In image values; ``sr`` is ``scale`` times as large, on any device.
         span
             Of the image's intensities; None where they are judged by their logarithm, and brightness is not compared.
         noise
@@ -50,15 +54,27 @@ class Checks:
             self.at_limits += int(np.count_nonzero((lr <= limits.min + near) | (lr >= limits.max - near)))
         if span is None or min(lr.shape) < BLOCK:
             return
-        difference = block_means(sr, BLOCK * scale) - block_means(lr, BLOCK)
-        difference = difference[np.isfinite(difference)] / span
+        side, rows, columns = BLOCK * scale, lr.shape[0] // BLOCK, lr.shape[1] // BLOCK
+        blocks = sr[: rows * side, : columns * side].reshape(rows, side, columns, side)
+        means = blocks.mean(dim=(1, 3)) / span
+        self.owed.append((transfer.Fetched(means), block_means(lr, BLOCK) / span, max(DRIFT, noise / 100)))
+        while len(self.owed) > transfer.owed_by(sr.device):
+            self._count()
+
+    def _count(self) -> None:
+        """Count the blocks of the oldest part that drifted."""
+        fetched, of_lr, allowed = self.owed.popleft()
+        difference = fetched.wait() - of_lr
+        difference = difference[np.isfinite(difference)]
         self.blocks += difference.size
-        far = np.abs(difference) > max(DRIFT, noise / 100)
+        far = np.abs(difference) > allowed
         self.drifted += int(far.sum())
         self.drift += float(difference[far].sum())
 
     def problems(self, cut: int, values: float) -> tuple[str, ...]:
         """Return sentences on what is wrong; ``cut`` of the result's ``values`` were beyond the limits of its type."""
+        while self.owed:
+            self._count()
         found = []
         if self.blocks and self.drifted > BLOCKS * self.blocks:
             by, share = self.drift / self.drifted, self.drifted / self.blocks

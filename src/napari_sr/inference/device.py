@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,9 +85,9 @@ def choose(device: str = "auto", precision: str = "auto") -> Target:
 
 
 def prepare(network: SRNetwork, target: Target, conditions: Mapping[str, float] | None = None) -> SRNetwork:
-    """Return a copy of ``network`` for inference on ``target``: told ``conditions``, folded, cast, channels last.
+    """Return a copy of ``network`` for inference on ``target``: told ``conditions``, folded, cast.
 
-    Output heads and interpolations stay in float32.
+    Weights are stored channels last. Output heads and interpolations stay in float32.
     """
     prepared = copy.deepcopy(network).eval()
     prepared.tell(conditions or {})
@@ -100,5 +101,22 @@ def prepare(network: SRNetwork, target: Target, conditions: Mapping[str, float] 
         prepared = prepared.to(dtype)
         for head, state in zip(heads, kept, strict=True):
             head.float().load_state_dict(state)
-    # torch has no type for this form of `to`
-    return prepared.to(target.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    prepared = prepared.to(target.device)
+    if prepared.trainable:  # interpolations are three times slower that way; torch has no type for this form of `to`
+        prepared = prepared.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return prepared
+
+
+@contextmanager
+def kernels(target: Target) -> Iterator[None]:
+    """Have fp32 computed in fp32.
+
+    NVIDIA's convolutions round single precision to 10 bits (TF32) unless told otherwise: no more than fp16 has.
+    """
+    if not target.device.startswith("cuda"):
+        yield
+        return
+    cudnn = torch.backends.cudnn
+    keep = {"enabled": cudnn.enabled, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
+    with cudnn.flags(**keep, allow_tf32=target.precision != "fp32"):
+        yield

@@ -17,8 +17,9 @@ from napari_sr.inference.axes import Layout, guess_axes, looks_rgb
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.device import choose, prepare
 from napari_sr.inference.events import Event, Finished, Progress, Report
+from napari_sr.inference.plane import Plane, upscale_plane
 from napari_sr.inference.planes import PlaneFits, read_plane
-from napari_sr.inference.run import Run, interruptible, upscale_plane
+from napari_sr.inference.run import Run, interruptible
 from napari_sr.inference.tiling import Tiling, choose_tiling, iter_tiling
 from napari_sr.intensity import FittedIntensity
 from napari_sr.model import Model
@@ -138,7 +139,9 @@ def _planes(
         plane = read_plane(image, layout, index)
         run.tell(conditions(index))
         with interruptible(run.network, should_stop):
-            for share in upscale_plane(run, plane, layout, index, out, out_dtype, fits, alpha=layout.is_alpha(index)):
+            for share in upscale_plane(
+                run, Plane(plane, layout, index, out, out_dtype, is_alpha=layout.is_alpha(index)), fits
+            ):
                 done = done_megapixels + share * per_plane
                 yield Progress(done / total_megapixels, time.perf_counter() - start, done)
         done_megapixels += per_plane
@@ -209,7 +212,7 @@ def upscale_window(
         run = Run(model, network, target, tiling, tile_given=False)
         run.tell(told(full))
         fitted = partial(_constant, fits(full))
-        for _ in upscale_plane(run, plane, part, (), out, dtype, fitted, alpha=layout.is_alpha(full)):
+        for _ in upscale_plane(run, Plane(plane, part, (), out, dtype, is_alpha=layout.is_alpha(full)), fitted):
             pass
         channels.append(out)
     result = np.stack(channels, axis=-1) if samples else channels[0]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from napari_sr.errors import ConfigError
-from napari_sr.inference.device import Target
+from napari_sr.inference.device import Target, kernels
 from napari_sr.model import Model
 from napari_sr.networks import SRNetwork
 
@@ -18,6 +18,8 @@ from napari_sr.networks import SRNetwork
 SMALLEST_TILE = 32
 #: largest tile that is not worth a search
 DEFAULT_TILE = {"cpu": 192, "cuda": 512, "mps": 256}
+#: LR pixels that a device gets at a time, if tiles are smaller: a GPU is not filled by one tile of 64 pixels
+AT_ONCE = {"cpu": 0, "cuda": 512**2, "mps": 256**2}
 CANDIDATES = {"cpu": (64, 96, 128, 192, 256), "cuda": (256, 512, 1024), "mps": (128, 256, 512)}
 #: seconds a tile after which larger ones are not tried: progress comes tile by tile
 LONGEST_TILE = 2.0
@@ -25,17 +27,23 @@ LONGEST_TILE = 2.0
 
 @dataclass(frozen=True)
 class Tiling:
-    """Tile side, thrown-away context and blended overlap, all in LR pixels."""
+    """Tile side, thrown-away context and blended overlap, all in LR pixels; and how many tiles go at a time."""
 
     tile: int
     halo: int
     blend: int
+    batch: int = 1
 
-    def halved(self) -> Tiling | None:
-        """Return the next smaller tiling, or None if that leaves too little."""
-        tile = self.tile // 2
+    def halved(self, *, longest: int) -> Tiling | None:
+        """Return what needs half of the memory: fewer tiles at a time, then smaller ones; None if they are smallest.
+
+        ``longest`` is the longer side that tiles really have, in LR pixels: no more than the image's.
+        """
+        if self.batch > 1:
+            return replace(self, batch=self.batch // 2)
+        tile = min(self.tile, longest) // 2
         floor = max(SMALLEST_TILE, 2 * self.halo + 2 * self.blend + 1)
-        return Tiling(tile, self.halo, self.blend) if tile >= floor else None
+        return replace(self, tile=tile) if tile >= floor else None
 
 
 def context(model: Model, target: Target, overlap: int | None) -> tuple[int, int]:
@@ -88,6 +96,17 @@ def iter_tiling(
     ConfigError
         If a tile that was asked for leaves nothing beside its context.
     """
+    search = _iter_tile(model, network, target, shape=shape, planes=planes, tile=tile, overlap=overlap)
+    found = yield from search
+    at_once = AT_ONCE[target.device.split(":")[0]]
+    return replace(found, batch=max(1, at_once // found.tile**2))
+
+
+def _iter_tile(
+    model: Model, network: SRNetwork, target: Target, *, shape: tuple[int, int], planes: int, tile: int | None,
+    overlap: int | None,
+) -> Generator[str, None, Tiling]:  # fmt: skip
+    """Find the side of tiles and their context."""
     halo, blend = context(model, target, overlap)
     if tile is not None:
         smallest = 2 * halo + 2 * blend + 1
@@ -121,7 +140,7 @@ def _fastest(network: SRNetwork, target: Target, tiles: list[int], halo: int) ->
         lr = torch.rand(1, network.in_channels, tile, tile, device=target.device)
         lr = lr.to(memory_format=torch.channels_last)
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), kernels(target):
                 if number == 1 or target.device != "cpu":
                     network(lr)  # builds kernels
                 start = time.perf_counter()

@@ -43,6 +43,8 @@ class Task:
     start: ModelCard | None
     patches: PatchDataset
     whole: WholeImages
+    #: processes that prepare patches beside the one that trains
+    workers: int = 0
 
 
 def train_safely(
@@ -125,7 +127,13 @@ def train(
         try:
             trainer.fit(
                 module,
-                ResumableLoader(task.patches, batch_size=config.batch_size // world, num_workers=0, sampler=sampler),
+                ResumableLoader(
+                    task.patches,
+                    batch_size=config.batch_size // world,
+                    num_workers=task.workers,
+                    sampler=sampler,
+                    pin_memory=torch.cuda.is_available(),
+                ),
                 DataLoader(task.whole, batch_size=1, num_workers=0),
                 ckpt_path=checkpoint if resume else None,
                 weights_only=False if resume else None,

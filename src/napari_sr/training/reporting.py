@@ -32,6 +32,8 @@ QUIET = (
     ".*LeafSpec",
     ".*have no `val_dataloader`",
     ".*Checkpoint directory .* exists",
+    ".*GPU available but not used",  # the user said so
+    r".*`lr_scheduler.step\(\)` before `optimizer.step\(\)`",  # mixed fp16 leaves out first steps that overflow
 )
 #: share of a run after which a network should have left bicubic behind
 WARM_UP = 0.3
