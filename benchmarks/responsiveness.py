@@ -19,7 +19,7 @@ import napari
 import numpy as np
 from qtpy.QtCore import QEventLoop, QTimer
 
-from napari_sr.data.samples import load_sample
+from napari_sr.images.samples import load_sample
 
 
 class Gaps:

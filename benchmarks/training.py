@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from napari_sr.data.samples import load_sample
+from napari_sr.images.samples import load_sample
 from napari_sr.losses import create_loss
 from napari_sr.losses.adversarial import gradient_penalty
 from napari_sr.networks import create_critic, create_network

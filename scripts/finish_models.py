@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from add_hr_spectrum import with_spectrum
 
-from napari_sr.data.folders import read_planes
-from napari_sr.data.patches import Plane2D, lr_of
+from napari_sr.images.listing import read_planes
+from napari_sr.training.patches import Plane2D, lr_of
 from napari_sr.degradations import make_degradation
 from napari_sr.inference.halo import halo_errors, measure_halo
 from napari_sr.intensity import Intensity

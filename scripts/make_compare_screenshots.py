@@ -21,7 +21,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_sr.data.samples import load_sample
+from napari_sr.images.samples import load_sample
 from napari_sr.degradations import low_resolution, make_degradation
 
 

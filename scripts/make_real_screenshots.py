@@ -17,7 +17,7 @@ import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 
-from napari_sr.data.folders import read_planes
+from napari_sr.images.listing import read_planes
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.preview import camera
 

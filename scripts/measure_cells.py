@@ -20,8 +20,8 @@ import numpy as np
 from finish_models import HERE
 
 from napari_sr import load_model, upscale
-from napari_sr.data.folders import read_planes
-from napari_sr.data.patches import Plane2D, described
+from napari_sr.images.listing import read_planes
+from napari_sr.training.patches import Plane2D, described
 from napari_sr.degradations import low_resolution_told, make_degradation
 from napari_sr.evaluation.figures import full_range, log_density
 from napari_sr.intensity import Intensity

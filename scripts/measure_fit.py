@@ -16,8 +16,8 @@ import numpy as np
 from measure_cells import DATA, centre, figure
 
 from napari_sr import load_model, upscale
-from napari_sr.data.folders import read_planes
-from napari_sr.data.patches import described
+from napari_sr.images.listing import read_planes
+from napari_sr.training.patches import described
 from napari_sr.degradations import low_resolution_told, make_degradation
 from napari_sr.models.fit import Seen, fit, look
 

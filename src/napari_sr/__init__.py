@@ -16,7 +16,7 @@ _PUBLIC = {
     "iter_upscale": "napari_sr.inference",
     "list_models": "napari_sr.store",
     "load_model": "napari_sr.store",
-    "load_sample": "napari_sr.data.samples",
+    "load_sample": "napari_sr.images.samples",
     "upscale": "napari_sr.inference",
 }
 
@@ -34,9 +34,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:  # "as" marks them as public for type checkers
-    from napari_sr.data.samples import load_sample
     from napari_sr.degradations import degrade
     from napari_sr.evaluation import evaluate_images, evaluate_models
+    from napari_sr.images.samples import load_sample
     from napari_sr.inference import iter_upscale, upscale
     from napari_sr.store import list_models, load_model
     from napari_sr.training.fit import fit as fit

@@ -12,9 +12,9 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio
 
 from napari_sr import load_model, upscale
-from napari_sr.data.io import read_image
 from napari_sr.evaluation.ranking import Answer, Session
 from napari_sr.evaluation.trust import iter_consistency, iter_uncertainty
+from napari_sr.images.readers import read_image
 from napari_sr.metrics.maps import error_map
 from napari_sr.metrics.naturalness import niqe, shipped_model
 from napari_sr.metrics.sfrc import sfrc_map

@@ -7,8 +7,8 @@ import pytest
 import tifffile
 
 from napari_sr import load_model, upscale
-from napari_sr.data.samples import load_sample
 from napari_sr.degradations import degrade
+from napari_sr.images.samples import load_sample
 
 
 @pytest.fixture

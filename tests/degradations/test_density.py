@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from napari_sr import load_sample
-from napari_sr.data.patches import PatchDataset, Plane2D
 from napari_sr.degradations import low_resolution_told, make_degradation
 from napari_sr.degradations.density import WIDEST, AnyDensity, Smoothed
 from napari_sr.degradations.resample import BlockMean
 from napari_sr.intensity import Intensity
 from napari_sr.networks.adaptive import AdaptiveSR
+from napari_sr.training.patches import PatchDataset, Plane2D
 from napari_sr.training.recipes import DENSITY
 
 

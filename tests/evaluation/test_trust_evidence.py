@@ -16,8 +16,8 @@ from napari_sr.evaluation.examine import corners, fine_detail, iter_evidence, sh
 from napari_sr.evaluation.judged import Consistent
 from napari_sr.evaluation.own_degradation import Estimates, own_degradation
 from napari_sr.evaluation.trust import iter_uncertainty, plane_consistency, turned, turned_back
+from napari_sr.images.axes import Layout
 from napari_sr.inference import Finished, Progress, iter_upscale, upscale_window
-from napari_sr.inference.axes import Layout
 from napari_sr.metrics.beyond import power_beyond
 
 CPU = {"device": "cpu", "precision": "fp32"}

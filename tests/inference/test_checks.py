@@ -6,8 +6,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from napari_sr import iter_upscale, load_model, upscale
-from napari_sr.data.samples import load_sample
 from napari_sr.degradations import degrade
+from napari_sr.images.samples import load_sample
 from napari_sr.inference.checks import BLOCK, CUT, DRIFT, Checks, block_means
 from napari_sr.inference.recommend import look_at, seen
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_sr.data.samples import load_sample
 from napari_sr.degradations import degrade, make_degradation
 from napari_sr.degradations.composed import parse
+from napari_sr.images.samples import load_sample
 from napari_sr.inference.own_microscope import degradation_like, degradation_like_file
 
 

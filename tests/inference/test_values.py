@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sr.data.dtypes import integer_limits, to_dtype
+from napari_sr.images.dtypes import integer_limits, to_dtype
 from napari_sr.inference.values import image_values, is_wide, rounded, torch_dtype
 from napari_sr.intensity import Intensity
 

@@ -205,7 +205,7 @@ def test_a_model_that_was_never_measured_or_is_worse_than_bicubic_is_not_recomme
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_images_are_judged_by_what_they_are(text, dtype):
     """From pixels to verdict, on a drawn phantom."""
-    from napari_sr.data.samples import load_sample
+    from napari_sr.images.samples import load_sample
 
     hr = load_sample("em-phantom").hr[:400, :400]
     lr, suffered = low_resolution_told(hr.astype(dtype), make_degradation(text, 4), np.random.default_rng(0))

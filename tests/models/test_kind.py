@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_sr.data.samples import load_sample
+from napari_sr.images.samples import load_sample
 from napari_sr.models.kind import guess_kind
 
 

@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from small_models import SMALL
 from stopping import StopAt
 
-from napari_sr.data.patches import PatchDataset, Plane2D
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import Cancelled, ConfigError, TrainingError
 from napari_sr.intensity import Intensity
@@ -25,6 +24,7 @@ from napari_sr.training import Source, TrainConfig, fit, recipe_config, reportin
 from napari_sr.training.curves import curve, draw_curves, smoothed, thinned
 from napari_sr.training.history import COLUMNS, History, read_history
 from napari_sr.training.images import kept_part, split_planes, stack_split
+from napari_sr.training.patches import PatchDataset, Plane2D
 from napari_sr.training.preview import PatchPreview, Place
 from napari_sr.training.progress import TrainProgress
 from napari_sr.training.recipes import LENGTHS, RECIPES, length_changes

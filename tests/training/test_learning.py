@@ -6,13 +6,13 @@ import torch
 from small_models import SMALL
 from torch.optim import lr_scheduler
 
-from napari_sr.data.patches import told
 from napari_sr.degradations import low_resolution_told, make_degradation
 from napari_sr.intensity import Intensity
 from napari_sr.losses.adversarial import ADVERSARIAL_LOSSES, gradient_penalty
 from napari_sr.model import load
 from napari_sr.training import RECIPES, Source, fit, recipe_config
 from napari_sr.training.optimizers import HALVINGS, SCHEDULES, make_optimizer, make_schedule
+from napari_sr.training.patches import told
 from napari_sr.training.start import starting_network
 
 

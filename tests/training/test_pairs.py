@@ -10,16 +10,17 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, shift
 from small_models import SMALL
 
-from napari_sr.data.disk_plane import _opened, open_planes
-from napari_sr.data.geometry import Geometry
-from napari_sr.data.ome_zarr import create_image, pair_in
-from napari_sr.data.patches import PatchDataset, Plane2D
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import ConfigError, ImageError, TrainingError
+from napari_sr.images.lazy_plane import _opened, open_planes
+from napari_sr.images.readers.zarr_folder import pair_in
+from napari_sr.images.writers import OutputInfo
+from napari_sr.images.writers.zarr_folder import create_zarr
 from napari_sr.intensity import Intensity
 from napari_sr.model import load
 from napari_sr.training import Source, fit, recipe_config
 from napari_sr.training.images import fitting_patch, load_sources, measured_shifts, split_planes
+from napari_sr.training.patches import PatchDataset, Plane2D
 
 
 def texture(rng, shape):
@@ -68,7 +69,7 @@ def store(tmp_path, rng):
     path = tmp_path / "pairs.zarr"
     zarr.create_group(str(path))
     for name, stack in (("hr", hr), ("lr", np.stack([means(plane) + 5000 for plane in hr]))):
-        create_image(path / name, stack.shape, stack.dtype, "ZYX", Geometry())[...] = stack
+        create_zarr(path / name, stack.shape, stack.dtype, "ZYX", OutputInfo("ZYX"))[...] = stack
     return path, hr
 
 
@@ -98,7 +99,7 @@ def test_planes_stay_in_their_files(tmp_path, rng, kind):
     elif kind == "npz":
         np.savez(path, hr=stack)
     elif kind == "zarr":
-        create_image(path, stack.shape, stack.dtype, "ZYX", Geometry())[...] = stack
+        create_zarr(path, stack.shape, stack.dtype, "ZYX", OutputInfo("ZYX"))[...] = stack
     else:
         Image.fromarray(stack[0]).save(path)
     planes = open_planes(path)

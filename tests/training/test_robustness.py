@@ -153,7 +153,7 @@ def test_images_that_vanish_are_said_with_what_stands(after, message, images, tm
     def take(event):
         if event.step == after and not event.is_message and images.exists():
             images.unlink()
-            from napari_sr.data import disk_plane
+            from napari_sr.images import disk_plane
 
             disk_plane._opened.cache_clear()  # as with more files than may be open at a time
 

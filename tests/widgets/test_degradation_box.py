@@ -135,7 +135,7 @@ def test_the_preview_has_the_noise_of_the_whole_image(rng):
 def test_an_image_of_the_microscope_fills_in_the_form(qtbot, tmp_path):
     import tifffile
 
-    from napari_sr.data.samples import load_sample
+    from napari_sr.images.samples import load_sample
     from napari_sr.inference.own_microscope import degradation_like
 
     lr = degrade(load_sample("em-phantom").hr[:512, :512], "gaussian(sigma=3) + area + shot(photons=40)", 4)

@@ -10,8 +10,8 @@ from small_models import make_model
 
 from napari_sr import upscale
 from napari_sr.conditions import BLUR, NOISE
-from napari_sr.data.samples import load_sample
 from napari_sr.degradations import degrade
+from napari_sr.images.samples import load_sample
 from napari_sr.model import load, save
 from napari_sr.store import user_folder
 from napari_sr.widgets.condition_row import STEPS, ConditionRow, ConditionSlider, from_step, to_step

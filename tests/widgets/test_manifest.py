@@ -8,7 +8,7 @@ from pathlib import Path
 from npe2 import PluginManifest
 
 import napari_sr
-from napari_sr.data.samples import SAMPLES
+from napari_sr.images.samples import SAMPLES
 
 MANIFEST = PluginManifest.from_file(Path(napari_sr.__file__).parent / "napari.yaml")
 
@@ -53,7 +53,7 @@ def test_opening_the_widget_does_not_wait_for_torch():
     code = (
         "import sys, napari_sr.widgets.super_resolve, napari_sr.widgets.simulate, napari_sr.widgets.layers, "
         "napari_sr.widgets.compare, napari_sr.widgets.compare_plots, napari_sr.widgets.train, "
-        "napari_sr.inference.axes\nprint('torch' in sys.modules)"
+        "napari_sr.images.axes\nprint('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "False", done.stderr

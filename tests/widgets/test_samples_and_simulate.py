@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_sr.data import downloads
-from napari_sr.data.samples import SAMPLES
 from napari_sr.degradations import degrade
+from napari_sr.images import downloads
+from napari_sr.images.samples import SAMPLES
 from napari_sr.widgets import samples as sample_widgets
 from napari_sr.widgets.layers import METADATA_KEY
 from napari_sr.widgets.parentage import truth_of
@@ -99,7 +99,7 @@ def slow_server(monkeypatch):
         return path
 
     monkeypatch.setattr(downloads, "fetch", fetch)
-    from napari_sr.data import samples
+    from napari_sr.images import samples
 
     monkeypatch.setattr(samples, "fetch", lambda file: downloads.cache_folder() / file.name)
     return behaviour

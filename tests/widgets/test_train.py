@@ -13,8 +13,8 @@ from qtpy.QtGui import QCloseEvent, QHideEvent
 from qtpy.QtWidgets import QApplication, QMessageBox
 from scipy.ndimage import gaussian_filter
 
-from napari_sr.data.geometry import Geometry
-from napari_sr.data.ome_zarr import create_image
+from napari_sr.images.writers import OutputInfo
+from napari_sr.images.writers.zarr_folder import create_zarr
 from napari_sr.store import list_models, load_model, user_folder
 from napari_sr.training import TrainConfig
 from napari_sr.training.history import read_history
@@ -387,7 +387,7 @@ def test_a_store_of_pairs_gives_both_images(dock, tmp_path, images):
     zarr.create_group(str(store))
     for name, step in (("hr", 1), ("lr", 2)):
         stack = images[:, ::step, ::step]
-        create_image(store / name, stack.shape, stack.dtype, "ZYX", Geometry())[...] = stack
+        create_zarr(store / name, stack.shape, stack.dtype, "ZYX", OutputInfo("ZYX"))[...] = stack
     dock.where_box.setCurrentIndex(1)
     dock.hr_path.edit.setText(str(store))
     assert dock._sources() == (str(store / "hr"), str(store / "lr"))

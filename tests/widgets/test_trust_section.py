@@ -9,13 +9,13 @@ from qtpy.QtWidgets import QLabel
 from scipy.ndimage import gaussian_filter
 
 from napari_sr.blend import blend
-from napari_sr.data.samples import load_sample
 from napari_sr.estimation import estimate
 from napari_sr.evaluation.examine import iter_evidence, sharp_spectrum_of
 from napari_sr.evaluation.judged import Uncertain
 from napari_sr.evaluation.meanings import CONSISTENCY, UNCERTAINTY
 from napari_sr.evaluation.own_degradation import own_degradation
 from napari_sr.evaluation.trust import iter_uncertainty, plane_consistency
+from napari_sr.images.samples import load_sample
 from napari_sr.store import load_model
 from napari_sr.widgets.compare_verdict import COLOURS, NEUTRAL
 from napari_sr.widgets.layers import METADATA_KEY

@@ -26,8 +26,8 @@ def command(
     """Simulate a low-resolution image from a high-resolution one."""
     import numpy as np
 
-    from napari_sr.data.io import read_image
-    from napari_sr.data.output_files import OutputInfo, create_output
+    from napari_sr.images.readers import read_image
+    from napari_sr.images.writers import OutputInfo, create_output
     from napari_sr.inference.simulate import degraded_shape, iter_degraded
 
     image = read_image(hr)

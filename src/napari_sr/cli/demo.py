@@ -16,8 +16,8 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from napari_sr.data.samples import Sample
     from napari_sr.evaluation import Table
+    from napari_sr.images.samples import Sample
     from napari_sr.inference import Report
 
 #: sample, what to use when it cannot be fetched, models
@@ -32,8 +32,8 @@ def command(
     viewer: Annotated[bool, typer.Option(help="Open the viewer, or take a screenshot of it.")] = True,
 ) -> None:
     """Super-resolve the EM and the N-body sample, measure, and show the result."""
-    from napari_sr.data.samples import load_sample
     from napari_sr.errors import DownloadError
+    from napari_sr.images.samples import load_sample
 
     console = Console(soft_wrap=True)
     output.mkdir(parents=True, exist_ok=True)
@@ -61,10 +61,10 @@ def run_job(sample: Sample, models: tuple[str, ...], folder: Path) -> tuple[Tabl
     """Super-resolve one sample with each model; writes TIFFs and a figure, returns table and reports."""
     import numpy as np
 
-    from napari_sr.data.geometry import Geometry
-    from napari_sr.data.output_files import OutputInfo, create_output
     from napari_sr.evaluation import evaluate_models
     from napari_sr.evaluation.figures import full_range, log_density
+    from napari_sr.images.geometry import Geometry
+    from napari_sr.images.writers import OutputInfo, create_output
     from napari_sr.inference import Finished, iter_upscale
     from napari_sr.metrics.maps import error_map
     from napari_sr.metrics.structural import ssim_map

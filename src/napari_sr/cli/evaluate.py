@@ -112,11 +112,11 @@ def _models(
     on_text: Callable[[str], None],
     **settings: Any,
 ) -> tuple[Table, Gallery]:
-    from napari_sr.data.folders import read_planes
     from napari_sr.errors import ConfigError
     from napari_sr.evaluation import evaluate_models
     from napari_sr.evaluation.files import matched_planes
     from napari_sr.evaluation.report import Gallery
+    from napari_sr.images.listing import read_planes
     from napari_sr.store import load_model
 
     if lr is not None and degradation is not None:

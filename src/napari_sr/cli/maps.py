@@ -12,7 +12,7 @@ import numpy.typing as npt
 import typer
 from rich.console import Console
 
-from napari_sr.data.geometry import Geometry
+from napari_sr.images.geometry import Geometry
 
 if TYPE_CHECKING:
     from napari_sr.model import Model
@@ -110,11 +110,11 @@ def _maps(
 
 
 def _with_reference(image: Path, hr: Path, lr: Path | None, *, error: str, density: bool) -> Events:
-    from napari_sr.data.io import read_image
     from napari_sr.evaluation.comparing import iter_comparing
     from napari_sr.evaluation.files import placed_file
     from napari_sr.evaluation.judged import FLAGGED, HALLUCINATED, Comparing, Working
     from napari_sr.evaluation.meanings import HALLUCINATION
+    from napari_sr.images.readers import read_image
 
     reference, truth = placed_file(hr), read_image(hr, lazy=True)
     candidate = placed_file(image, name="image", like=reference)
@@ -144,19 +144,19 @@ def _with_reference(image: Path, hr: Path, lr: Path | None, *, error: str, densi
 
 def _finer(image: Path, factor: float) -> Geometry:
     """Return where pixels lie that are ``factor`` times smaller than an image file's."""
-    from napari_sr.data.io import read_image
+    from napari_sr.images.readers import read_image
 
     return read_image(image, lazy=True).geometry.resampled(factor)
 
 
 def _without(image: Path, lr: Path, models: list[Model], own: dict[str, Any], *, density: bool) -> Events:
     """Yield the maps that need no truth; ``own`` is what is known of the image's degradation."""
-    from napari_sr.data.io import read_image
     from napari_sr.evaluation.evidence import Evidence
     from napari_sr.evaluation.examine import iter_evidence, sharp_spectrum_of
     from napari_sr.evaluation.judged import Uncertain
     from napari_sr.evaluation.meanings import CONSISTENCY, UNCERTAINTY
     from napari_sr.evaluation.trust import iter_uncertainty
+    from napari_sr.images.readers import read_image
 
     above, below = read_image(image, lazy=True), read_image(lr, lazy=True)
     card = models[0].card if models else None
@@ -200,7 +200,7 @@ def _misfit(models: list[Model], image: Any) -> list[str]:
 
 
 def _write(path: Path, made: Map, *, overwrite: bool) -> None:
-    from napari_sr.data.output_files import OutputInfo, create_output
+    from napari_sr.images.writers import OutputInfo, create_output
 
     values = np.asarray(made.values, dtype=np.float32)
     info = OutputInfo(axes=made.axes, geometry=made.geometry)

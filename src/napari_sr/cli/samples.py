@@ -18,10 +18,10 @@ def command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """List the sample images, or write one of them."""
-    from napari_sr.data.geometry import Geometry
-    from napari_sr.data.output_files import OutputInfo, create_output
-    from napari_sr.data.samples import SAMPLES, load_sample
     from napari_sr.errors import ConfigError
+    from napari_sr.images.geometry import Geometry
+    from napari_sr.images.samples import SAMPLES, load_sample
+    from napari_sr.images.writers import OutputInfo, create_output
 
     console = Console(soft_wrap=True)
     if name is None:

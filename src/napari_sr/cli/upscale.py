@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from napari_sr.errors import ImageError
 
 if TYPE_CHECKING:
-    from napari_sr.model import ModelCard
+    from napari_sr.inference.batch import FileDone, Job
+    from napari_sr.model import Model, ModelCard
 
 
 def given_conditions(**given: str) -> dict[str, float]:
@@ -45,7 +46,12 @@ def unsuitable(file: Path, card: ModelCard) -> str:
 
 
 def command(
-    inputs: Annotated[list[Path], typer.Argument(help="Images, or folders of images.", show_default=False)],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Images, or folders of images; file.tif:1 is the second image in a file.", show_default=False
+        ),
+    ],
     model: Annotated[str, typer.Option("-m", "--model", help="Name of a model, or path of a model file.")],
     output: Annotated[
         Path | None,
@@ -70,52 +76,66 @@ def command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Super-resolve images with a model."""
-    from napari_sr.data.folders import image_files
-    from napari_sr.inference.files import output_path
+    from napari_sr.inference.batch import jobs_of
     from napari_sr.store import load_model
 
     console = Console(soft_wrap=True)
     if tile != "auto" and not tile.isdigit():
         raise typer.BadParameter(f"{tile!r} is neither a number nor auto", param_hint="--tile")
     loaded = load_model(model)
-    told = given_conditions(blur=blur, noise=noise)
-    # a folder may hold the results of an earlier run: those are not taken as inputs again
-    done = f"_{loaded.card.name}"
-    files = [f for path in inputs for f in image_files(path) if f == path or not f.stem.endswith(done)]
-    if not files:
-        raise ImageError(f"There are only results of {loaded.card.name} in {inputs[0]}, no images to work on.")
-    many = len(files) > 1 or any(p.is_dir() and p not in files for p in inputs)  # an image in zarr is a folder too
-    if many and output is not None and output.suffix:
-        raise ImageError(f"Several images cannot be written to the one file {output}; give a folder.")
-    targets = [output_path(file, output, loaded.card.name, many) for file in files]
-    doubles = {t for t in targets if targets.count(t) > 1}
-    if doubles:
-        raise ImageError(f"Two inputs would be written to {sorted(doubles)[0]}; give them different names.")
-    existing = [t for t in targets if t.exists()]
-    if existing and not overwrite:
-        raise ImageError(f"{existing[0]} exists already; allow overwriting (--overwrite) or choose another name.")
+    settings = {
+        "axes": axes, "device": device, "precision": precision, "tile": tile if tile == "auto" else int(tile),
+        "overlap": overlap, "conditions": given_conditions(blur=blur, noise=noise),
+    }  # fmt: skip
+    jobs = jobs_of(inputs, output, loaded.card.name)
+    if len(jobs) == 1 and jobs[0].target.exists() and not overwrite:
+        raise ImageError(f"{jobs[0].target} exists already; allow overwriting (--overwrite) or choose another name.")
+    failed = _run(console, jobs, loaded, settings, strict=strict, overwrite=overwrite)
+    if failed and len(jobs) == 1:
+        raise ImageError(failed[0].error)
+    if failed:
+        console.print(f"{len(failed)} of {len(jobs)} images could not be super-resolved:", style="red")
+        for done in failed:
+            console.print(f"  {done.source}: {done.error}", highlight=False, markup=False)
+        console.print("Run the same again once they are mended: what is done is left as it is.")
+        raise typer.Exit(1)
+
+
+def _run(
+    console: Console, jobs: list[Job], model: Model, settings: dict[str, Any], *, strict: bool, overwrite: bool
+) -> list[FileDone]:
+    """Work through the jobs, and return those that failed."""
+    from napari_sr.inference.batch import FileDone, iter_upscale_jobs
+
     columns = (
         TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
     )  # fmt: skip
-    from napari_sr.inference import Finished
-    from napari_sr.inference.files import iter_upscale_file
+    failed: list[FileDone] = []
 
-    for file, target in zip(files, targets, strict=True):
-        if objection := unsuitable(file, loaded.card):
-            if strict:
-                raise ImageError(f"{file.name}: {objection}")
-            console.print(f"{file.name}: {objection}", style="yellow", highlight=False, markup=False)
-        with Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task(file.name, total=1.0, rate="")
-            for event in iter_upscale_file(
-                file, target, loaded, axes=axes, device=device, precision=precision,
-                tile=tile if tile == "auto" else int(tile), overlap=overlap, overwrite=overwrite, conditions=told,
-            ):  # fmt: skip
-                if isinstance(event, Finished):
-                    summary, problems = event.report.sentence(), event.report.problems
-                else:
-                    bar.update(task, completed=event.fraction, rate=f"{event.rate:.2f} Mpx/s")
-        console.print(f"{target}\n  {summary}", highlight=False, markup=False)
-        for problem in problems:
-            console.print(f"  {problem}.", style="red", highlight=False, markup=False)
+    def objection(source: Path) -> str:
+        found = unsuitable(source, model.card)
+        if found and not strict:
+            console.print(f"{source.name}: {found}", style="yellow", highlight=False, markup=False)
+        return f"{source.name}: {found}" if found and strict else ""
+
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=1.0, rate="")
+        for event in iter_upscale_jobs(jobs, model, overwrite=overwrite, refuse=objection, **settings):
+            if not isinstance(event, FileDone):
+                rate = f"{event.rate:.2f} Mpx/s" if event.rate else ""
+                bar.update(task, description=event.source.name, completed=event.of_this, rate=rate)
+            elif event.error:
+                failed.append(event)
+            elif event.before:
+                console.print(f"{event.target} was there already", highlight=False, markup=False)
+            else:
+                _say_done(console, event)
+    return failed
+
+
+def _say_done(console: Console, done: FileDone) -> None:
+    assert done.report is not None
+    console.print(f"{done.target}\n  {done.report.sentence()}", highlight=False, markup=False)
+    for problem in done.report.problems:
+        console.print(f"  {problem}.", style="red", highlight=False, markup=False)

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from napari_sr.errors import ImageError, SRError
 from napari_sr.evaluation.figures import log_density
+from napari_sr.images.axes import Layout
 from napari_sr.inference import Finished, Progress, iter_upscale
-from napari_sr.inference.axes import Layout
 from napari_sr.metrics.maps import error_map
 from napari_sr.metrics.pixel import psnr
 from napari_sr.metrics.structural import ssim_map

@@ -15,8 +15,8 @@ from napari_sr.estimation import Estimate
 from napari_sr.evaluation.evidence import Evidence
 from napari_sr.evaluation.own_degradation import Estimates, own_degradation
 from napari_sr.evaluation.trust import Both, Gathered, planes_of_both
+from napari_sr.images.axes import Layout
 from napari_sr.inference import Progress
-from napari_sr.inference.axes import Layout
 from napari_sr.metrics.beyond import Beyond, power_beyond
 
 FloatArray = npt.NDArray[np.float64]

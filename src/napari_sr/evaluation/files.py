@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_sr.data.disk_plane import open_planes
-from napari_sr.data.folders import matched_files
-from napari_sr.data.io import read_image
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.grids import Grid
 from napari_sr.evaluation.placed import Placed
+from napari_sr.images.lazy_plane import open_planes
+from napari_sr.images.pairs import matched_files
+from napari_sr.images.readers import read_image
 
 
 def placed_file(path: Path, *, name: str = "", like: Placed | None = None) -> Placed:

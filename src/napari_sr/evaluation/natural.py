@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_sr.data.folders import read_planes
 from napari_sr.evaluation.figures import common_range, log_density
+from napari_sr.images.listing import read_planes
 from napari_sr.metrics.naturalness import NaturalModel, fit_naturalness, shipped_model
 
 #: images that models come with the package for

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.evaluation.grids import Grid
-from napari_sr.inference.axes import Layout
+from napari_sr.images.axes import Layout
 
 Plane = npt.NDArray[Any]
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.data.dtypes import output_dtype
 from napari_sr.errors import ConfigError, ImageError, MemoryLimitError
-from napari_sr.inference.axes import Layout, guess_axes, looks_rgb
+from napari_sr.images.axes import Layout, guess_axes
+from napari_sr.images.dtypes import output_dtype
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.device import choose, prepare
 from napari_sr.inference.events import Event, Finished, Progress, Report
@@ -87,7 +87,7 @@ def iter_upscale(
     in_dtype = np.dtype(image.dtype)
     if in_dtype.kind not in "buif":
         raise ImageError(f"Images of type {in_dtype} cannot be super-resolved; convert to a real number type.")
-    layout = Layout(axes or guess_axes(shape, rgb=looks_rgb(shape, in_dtype)), shape)
+    layout = Layout(axes or guess_axes(shape, dtype=in_dtype), shape)
     if (channels := (model.card.in_channels, model.card.out_channels)) != (1, 1):
         raise ConfigError(
             f"{model.card.name} turns {channels[0]} channels into {channels[1]}; only models of one channel run here. "

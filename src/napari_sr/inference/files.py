@@ -1,4 +1,4 @@
-"""One image file to another, in bounded memory."""
+"""Super-resolving a file into a file, with what the file says of itself."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_sr.data.io import read_image
-from napari_sr.data.output_files import OutputInfo, create_output
 from napari_sr.errors import ImageError
-from napari_sr.inference.axes import Layout
+from napari_sr.images.axes import Layout
+from napari_sr.images.readers import SUFFIXES, chosen, read_image
+from napari_sr.images.writers import OUTPUT_SUFFIXES, OutputInfo, create_output
 from napari_sr.inference.engine import iter_upscale
 from napari_sr.inference.events import Event, Finished
 from napari_sr.model import Model
@@ -29,8 +29,8 @@ def iter_upscale_file(
 ) -> Generator[Event, None, None]:
     """Super-resolve ``source`` into ``target``; the events are those of :func:`iter_upscale`.
 
-    The result is written as it is computed and takes its name only when complete. Pixel size is divided
-    by the scale; what else the file said is kept where the format has a place for it.
+    The result is written as it is computed and takes its name only when complete, before ``Finished`` is told. Pixel
+    size is divided by the scale; what else the file said is kept where the format has a place for it.
     """
     image = read_image(source)
     if target.exists() and target.resolve() == source.resolve():
@@ -41,24 +41,53 @@ def iter_upscale_file(
         axes=layout.axes,
         geometry=image.geometry.resampled(scale),
         metadata={**image.metadata, "Info": f"super-resolved by napari-sr with {model.card.name}"},
+        channels=image.channels,
+        labels=image.labels,
     )
     dtype = np.dtype(image.data.dtype).newbyteorder("=")
     shape = layout.upscaled_shape(scale)
-    with create_output(target, shape=shape, dtype=dtype, info=info, overwrite=overwrite) as out:
-        for event in iter_upscale(image.data, model, axes=layout.axes, out=out, **settings):
-            if isinstance(event, Finished) and out.dtype != dtype and dtype.kind == "b":
-                note = "The file holds 0 and 1 in uint8, since TIFF has no type for true and false"
-                event = replace(event, report=replace(event.report, notes=(*event.report.notes, note)))
-            yield event
+    notes, finished = image.notes if axes is None else (), None
+    try:
+        with create_output(target, shape=shape, dtype=dtype, info=info, overwrite=overwrite) as out:
+            if out.dtype != dtype and dtype.kind == "b":
+                notes = (*notes, "The file holds 0 and 1 in uint8, since TIFF has no type for true and false")
+            for event in iter_upscale(image.data, model, axes=layout.axes, out=out, **settings):
+                if isinstance(event, Finished):
+                    finished = event
+                else:
+                    yield event
+    except ImageError as error:
+        # what is read lazily fails in the middle, and does not know of which file it is
+        raise ImageError(str(error) if source.name in str(error) else f"{source.name}: {error}") from error
+    assert finished is not None
+    yield replace(finished, report=replace(finished.report, notes=(*finished.report.notes, *notes)))
 
 
 def output_path(file: Path, output: Path | None, model: str, many: bool) -> Path:
-    """Return where the result of ``file`` goes."""
-    stem = file.name.removesuffix(file.suffix).removesuffix(".ome")
-    suffix = file.suffix if file.suffix.lower() in (".npy", ".zarr", ".tif", ".tiff") else ".tif"
+    """Return where the result of ``file`` goes: ``output``, or ``NAME_MODEL.tif`` (.npy, .zarr) there or beside it.
+
+    Parameters
+    ----------
+    file
+        The image; of one of several in a file, the name has its number.
+    output
+        A file or folder; None for beside the image.
+    model
+        Name of the model.
+    many
+        ``output`` is a folder, whatever its name.
+    """
+    source, which = chosen(file)
+    stem = source.name.removesuffix(source.suffix).removesuffix(".ome").removesuffix(".companion")
+    stem += "".join(c if c.isalnum() or c in "-_" else "_" for c in f"_{which}") if which else ""
+    suffix = source.suffix if source.suffix.lower() in (".npy", ".zarr", ".tif", ".tiff") else ".tif"
     name = f"{stem}_{model}{suffix}"
     if output is None:
-        return file.with_name(name)
-    if many or (output.is_dir() and output.suffix.lower() != ".zarr") or not output.suffix:
-        return output / name
-    return output
+        return source.with_name(name)
+    is_folder = output.is_dir() and output.suffix.lower() != ".zarr"
+    return output / name if many or is_folder or not names_a_file(output) else output
+
+
+def names_a_file(output: Path) -> bool:
+    """Return True if a path ends as images do: ``results_v1.5`` is a folder."""
+    return output.suffix.lower() in (*OUTPUT_SUFFIXES, *SUFFIXES)

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_sr.images.axes import Layout
 from napari_sr.inference import transfer
-from napari_sr.inference.axes import Layout
 from napari_sr.inference.tiles import Span, TilePlan
 from napari_sr.inference.values import is_wide, rounded
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.data.io import read_image
 from napari_sr.degradations.suffered import pixel_spread
 from napari_sr.estimation import estimate
-from napari_sr.inference.axes import Layout
+from napari_sr.images.axes import Layout
+from napari_sr.images.readers import read_image
 from napari_sr.inference.conditions import middle_square
 
 #: noise of less than this share of the range is that of rounding

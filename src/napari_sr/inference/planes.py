@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.inference.axes import Layout
+from napari_sr.images.axes import Layout
 from napari_sr.intensity import FittedIntensity, regular_sample
 from napari_sr.model import Model
 

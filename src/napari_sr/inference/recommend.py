@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_sr.data.io import read_image
-from napari_sr.inference.axes import Layout
+from napari_sr.images.axes import Layout
+from napari_sr.images.readers import read_image
 from napari_sr.inference.conditions import middle_square
 from napari_sr.models.fit import Seen, look
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from napari_sr.errors import Cancelled, SRError
-from napari_sr.inference.axes import Layout
+from napari_sr.images.axes import Layout
 from napari_sr.inference.checks import Checks
 from napari_sr.inference.device import Target, kernels, prepare
 from napari_sr.inference.events import Report

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_sr.data.dtypes import to_dtype
 from napari_sr.degradations import degrade
-from napari_sr.inference.axes import Layout
+from napari_sr.images.axes import Layout
+from napari_sr.images.dtypes import to_dtype
 
 
 def degraded_shape(shape: tuple[int, ...], axes: str, scale: int) -> tuple[int, ...]:

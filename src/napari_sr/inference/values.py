@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_sr.data.dtypes import integer_limits
+from napari_sr.images.dtypes import integer_limits
 from napari_sr.intensity import FittedIntensity
 
 
@@ -41,7 +41,7 @@ def image_values(sr: Tensor, fitted: FittedIntensity, dtype: np.dtype[Any]) -> T
 
 
 def rounded(values: Tensor, dtype: np.dtype[Any]) -> tuple[Tensor, Tensor]:
-    """Convert image values as :func:`napari_sr.data.dtypes.to_dtype` does.
+    """Convert image values as :func:`napari_sr.images.dtypes.to_dtype` does.
 
     Returns
     -------

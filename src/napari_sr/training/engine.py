@@ -12,7 +12,6 @@ import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
-from napari_sr.data.patches import PatchDataset
 from napari_sr.errors import TrainingError
 from napari_sr.model import ModelCard
 from napari_sr.networks import SRNetwork
@@ -21,6 +20,7 @@ from napari_sr.training.checkpoints import Keeper, WholeFiles
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.images import FromItem, ResumableLoader, WholeImages
 from napari_sr.training.module import NonFiniteLoss, SRModule
+from napari_sr.training.patches import PatchDataset
 from napari_sr.training.precision import lightning_precision
 from napari_sr.training.regression import Regression
 from napari_sr.training.reporting import Reporter, StoppedInValidation, quiet_lightning

@@ -14,7 +14,6 @@ import lightning as L
 import torch
 from filelock import Timeout
 
-from napari_sr.data.patches import PatchDataset
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import Cancelled, TrainingError
 from napari_sr.inference.device import device_title
@@ -34,6 +33,7 @@ from napari_sr.training.images import (
     split_planes,
 )
 from napari_sr.training.module import SRModule
+from napari_sr.training.patches import PatchDataset
 from napari_sr.training.precision import possible_precision
 from napari_sr.training.progress import TrainProgress
 from napari_sr.training.reporting import Reporter, is_main_process

@@ -13,15 +13,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from napari_sr.conditions import Condition
-from napari_sr.data.disk_plane import open_planes
-from napari_sr.data.folders import image_files, matched_files
-from napari_sr.data.patches import Plane, Plane2D, told
 from napari_sr.degradations import Chain
 from napari_sr.errors import TrainingError
 from napari_sr.evaluation.grids import reliable_shift
+from napari_sr.images.lazy_plane import open_planes
+from napari_sr.images.listing import image_files
+from napari_sr.images.pairs import matched_files
 from napari_sr.intensity import Intensity
 from napari_sr.networks.interpolation import Bicubic
 from napari_sr.training.config import Source
+from napari_sr.training.patches import Plane, Plane2D, told
 
 #: share of a single plane that is kept for validation
 KEPT = 0.2

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_sr.data.disk_plane import DiskPlane
-from napari_sr.data.patches import Plane2D, told
 from napari_sr.degradations import Chain, Suffered
+from napari_sr.images.lazy_plane import DiskPlane
 from napari_sr.intensity import FittedIntensity, Intensity
 from napari_sr.networks import SRNetwork
+from napari_sr.training.patches import Plane2D, told
 
 Plane = npt.NDArray[Any]
 

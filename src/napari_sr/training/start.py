@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from torch import Size, Tensor
 
-from napari_sr.data.patches import Plane2D
 from napari_sr.degradations import Chain
 from napari_sr.errors import ConfigError, TrainingError
 from napari_sr.intensity import Intensity
@@ -17,6 +16,7 @@ from napari_sr.networks.filter_bank import FilterBank
 from napari_sr.networks.wiener import WienerFilter
 from napari_sr.store import load_model
 from napari_sr.training.config import TrainConfig
+from napari_sr.training.patches import Plane2D
 from napari_sr.training.wiener import Cuts, fit_bank, fit_wiener
 
 #: images that linear filters are fitted on

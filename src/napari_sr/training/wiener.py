@@ -11,7 +11,6 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from napari_sr.data.patches import Plane2D
 from napari_sr.degradations import Chain, FloatImage
 from napari_sr.degradations.blur import TRUNCATED, GaussianBlur
 from napari_sr.degradations.resample import BilinearDown, BlockMean, PointSampling
@@ -20,6 +19,7 @@ from napari_sr.intensity import Intensity
 from napari_sr.networks import create_network
 from napari_sr.networks.filter_bank import FilterBank
 from napari_sr.networks.wiener import WienerFilter
+from napari_sr.training.patches import Plane2D
 
 #: LR rows taken at a time
 STRIP = 64

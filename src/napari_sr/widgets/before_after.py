@@ -69,8 +69,8 @@ class BeforeAfter(QWidget):
         """Show the middle of the first image of a file or folder and its degraded self."""
 
         def pictures() -> Pictures:
-            from napari_sr.data.disk_plane import open_planes
-            from napari_sr.data.folders import image_files
+            from napari_sr.images.lazy_plane import open_planes
+            from napari_sr.images.listing import image_files
 
             plane = open_planes(image_files(path)[0])[0]
             # as much as the pictures show, and what its noise and its contrast depend on

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from napari_sr.data.io import read_image
+from napari_sr.images.readers import read_image
 
 #: seconds that the dock must have been at rest before its picture is taken, and that are waited for that at most
 STILL, LONGEST = 1.0, 60.0

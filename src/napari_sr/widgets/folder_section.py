@@ -17,7 +17,7 @@ from napari_sr.widgets.sections import form_of
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE
 
 if TYPE_CHECKING:
-    from napari_sr.inference.folders import FileDone
+    from napari_sr.inference.batch import FileDone
     from napari_sr.model import Model
 
 #: subfolder of the images' where results go, unless another is chosen
@@ -91,18 +91,20 @@ class FolderSection(QWidget):
         self._say("Starting …")
 
         def work() -> Generator[Any, None, None]:
-            from napari_sr.inference.folders import iter_upscale_folder
+            from napari_sr.inference.batch import iter_upscale_jobs, jobs_of
 
-            yield from iter_upscale_folder(source, output, load(), should_stop=self._stopping, **settings)
+            model = load()
+            jobs = jobs_of([source], output, model.card.name)
+            yield from iter_upscale_jobs(jobs, model, should_stop=self._stopping, **settings)
 
         def show(event: Any) -> None:
-            if hasattr(event, "source"):
+            if is_done(event):
                 self._add(event)
                 self._say(self._summary(output))
             else:
-                self._say(f"{event.name}: image {event.number + 1} of {event.total}")
+                self._say(f"{event.source.name}: image {event.number + 1} of {event.total}")
 
-        self._start(work, show, keep=lambda event: hasattr(event, "source"))
+        self._start(work, show, keep=is_done)
 
     def _add(self, done: FileDone) -> None:
         ending = f": {done.error}" if done.error else " (was there already)" if done.before else ""
@@ -132,6 +134,13 @@ class FolderSection(QWidget):
             self._say(str(error), ERROR_STYLE)
 
 
+def is_done(event: Any) -> bool:
+    """Return True for the end of one image of a folder."""
+    from napari_sr.inference.batch import FileDone
+
+    return isinstance(event, FileDone)
+
+
 def show_pair(viewer: Any, source: Path, target: Path) -> None:
     """Show an image file and its super-resolved one over it; those that were shown so before go.
 
@@ -140,9 +149,10 @@ def show_pair(viewer: Any, source: Path, target: Path) -> None:
     ImageError
         If one cannot be read.
     """
-    from napari_sr.data.io import read_image
+    from napari_sr.images.readers import read_image
+    from napari_sr.images.view import shown_like
 
-    below, above = read_image(source, lazy=True), read_image(target, lazy=True)
+    below, above = (shown_like(read_image(file, lazy=True)) for file in (source, target))
     for old in [x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == BROWSED]:
         viewer.layers.remove(old)
     spatial = [a for a in below.axes if a != "S"]

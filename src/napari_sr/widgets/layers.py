@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_sr.errors import ImageError
-from napari_sr.inference.axes import Layout, guess_axes
+from napari_sr.images.axes import Layout, guess_axes
 from napari_sr.widgets.alignment import resampled_transform
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from napari_sr.widgets.worker import Ended, Failed, Job, Stopped
 
 if TYPE_CHECKING:
-    from napari_sr.data.samples import Sample
+    from napari_sr.images.samples import Sample
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -53,7 +53,7 @@ def layer_data(sample: Sample) -> list[LayerData]:
 
 
 def _shipped(name: str) -> list[LayerData]:
-    from napari_sr.data.samples import load_sample
+    from napari_sr.images.samples import load_sample
 
     return layer_data(load_sample(name))
 
@@ -63,8 +63,8 @@ def _downloaded(name: str) -> list[LayerData]:
 
     napari wants a layer at once, so an empty one stands in the list, and goes when the download ends.
     """
-    from napari_sr.data.downloads import is_cached
-    from napari_sr.data.samples import SAMPLES
+    from napari_sr.images.downloads import is_cached
+    from napari_sr.images.samples import SAMPLES
 
     remote = SAMPLES[name].remote
     if remote is not None and not is_cached(remote):
@@ -75,7 +75,7 @@ def _downloaded(name: str) -> list[LayerData]:
 
 
 def _waiting_name(name: str) -> str:
-    from napari_sr.data.samples import SAMPLES
+    from napari_sr.images.samples import SAMPLES
 
     return f"Downloading {SAMPLES.entry(name).title} …"
 
@@ -93,7 +93,7 @@ def start_download(name: str) -> Job:
     from qtpy.QtCore import Qt
     from qtpy.QtWidgets import QProgressDialog
 
-    from napari_sr.data.samples import SAMPLES, load_sample
+    from napari_sr.images.samples import SAMPLES, load_sample
 
     viewer = napari.current_viewer()
     entry = SAMPLES.entry(name)
@@ -112,7 +112,7 @@ def start_download(name: str) -> Job:
         from queue import SimpleQueue
         from threading import Thread
 
-        from napari_sr.data.downloads import fetch
+        from napari_sr.images.downloads import fetch
 
         events: SimpleQueue[Any] = SimpleQueue()
 

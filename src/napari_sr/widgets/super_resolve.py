@@ -133,7 +133,7 @@ class SuperResolve(SuperResolveForm):
             self._ran_on = 0  # who comes back to the image of the last run gets its model again
         self.reference_box.measure(layer)
         if layer is not None:
-            from napari_sr.inference.axes import guess_axes
+            from napari_sr.images.axes import guess_axes
 
             shape = layer.data[0].shape if layer.multiscale else layer.data.shape
             try:

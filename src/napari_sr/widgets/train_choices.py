@@ -284,7 +284,7 @@ class TrainChoices(TrainForm):
 
     def _on_hr_path(self) -> None:
         """A path was chosen or typed: of a zarr store of pairs, both images are meant."""
-        from napari_sr.data.ome_zarr import pair_in
+        from napari_sr.images.readers.zarr_folder import pair_in
 
         path = self.hr_path.path()
         pair = None if path is None else pair_in(path)

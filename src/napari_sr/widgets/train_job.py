@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import Cancelled, ImageError, TrainingError
-from napari_sr.inference.axes import Layout
+from napari_sr.images.axes import Layout
 
 if TYPE_CHECKING:
-    from napari_sr.data.patches import Plane2D
     from napari_sr.model import ModelCard
     from napari_sr.networks import SRNetwork
     from napari_sr.training import TrainConfig
+    from napari_sr.training.patches import Plane2D
     from napari_sr.training.preview import Pictures, Place
     from napari_sr.training.progress import TrainProgress
     from napari_sr.training.verdict import Verdict
@@ -183,15 +183,16 @@ def iter_run(
     layers: bool,
 ) -> Generator[Any, None, None]:
     """Train or go on training in ``folder``; see :func:`iter_training`. ``layers``: the images are in the viewer."""
-    from napari_sr.data.disk_plane import open_planes
-    from napari_sr.data.folders import image_files, matched_files
-    from napari_sr.data.patches import Plane2D
     from napari_sr.degradations import make_degradation
+    from napari_sr.images.lazy_plane import open_planes
+    from napari_sr.images.listing import image_files
+    from napari_sr.images.pairs import matched_files
     from napari_sr.intensity import Intensity
     from napari_sr.model import read_card
     from napari_sr.training import fit
     from napari_sr.training.history import read_history
     from napari_sr.training.install import install
+    from napari_sr.training.patches import Plane2D
     from napari_sr.training.preview import PatchPreview
     from napari_sr.training.verdict import Verdict
     from napari_sr.widgets.threads import iter_callbacks

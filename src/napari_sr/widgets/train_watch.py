@@ -87,8 +87,8 @@ def _is_single(started: Started, count: int) -> bool:
     """Return True if a run has a single image; ``count`` is the number of planes of its layer."""
     if started.plane is None or count > 1:
         return count == 1
-    from napari_sr.data.disk_plane import open_planes
-    from napari_sr.data.folders import image_files
+    from napari_sr.images.lazy_plane import open_planes
+    from napari_sr.images.listing import image_files
 
     files = image_files(Path(started.config.train[0].path))
     return len(files) == 1 and len(open_planes(files[0])) == 1

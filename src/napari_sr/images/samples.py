@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.data.downloads import RemoteFile, fetch
-from napari_sr.data.dtypes import to_dtype
-from napari_sr.data.io import read_image
 from napari_sr.degradations import degrade
+from napari_sr.images.downloads import RemoteFile, fetch
+from napari_sr.images.dtypes import to_dtype
+from napari_sr.images.readers import read_image
 from napari_sr.registry import Registry
 
 FOLDER = Path(__file__).parents[1] / "sample_data"

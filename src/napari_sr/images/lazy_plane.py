@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.data.io import ImageFile, read_image
 from napari_sr.errors import ImageError
+from napari_sr.images.readers import chosen, read_image
+from napari_sr.images.stack import Stack
 
 #: files that are kept open at a time: systems allow some hundred
 OPEN_FILES = 32
@@ -25,7 +26,7 @@ class DiskPlane:
     Parameters
     ----------
     path, index
-        The file, and the plane's place on the axes before rows and columns.
+        The file, and the plane's place on the axes beside rows and columns.
     shape, dtype
         Of the plane.
     version
@@ -69,13 +70,13 @@ class DiskPlane:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         (y, x), (height, width) = self.corner, self.shape
-        place = (*self.index, slice(y, y + height), slice(x, x + width))
-        part = np.asarray(_opened(self.path, self.version).data[place])
+        opened = _opened(self.path, self.version)
+        part = opened.window(self.index, slice(y, y + height), slice(x, x + width))
         return np.array(part, dtype=dtype or self.dtype)  # a copy: the file may be read-only
 
 
 @lru_cache(maxsize=OPEN_FILES)
-def _opened(path: Path, expected: tuple[int, int]) -> ImageFile:
+def _opened(path: Path, expected: tuple[int, int]) -> Stack:
     if version(path) != expected:
         raise ImageError(f"{path.name} was written anew meanwhile. Start again, with what it holds now.")
     return read_image(path, lazy=True)
@@ -83,7 +84,7 @@ def _opened(path: Path, expected: tuple[int, int]) -> ImageFile:
 
 def version(path: Path) -> tuple[int, int]:
     """Return what changes when a file is written: its time and its size."""
-    found = path.stat()
+    found = chosen(path)[0].stat()
     return found.st_mtime_ns, found.st_size
 
 
@@ -98,8 +99,8 @@ def open_planes(file: Path) -> list[DiskPlane]:
     image, written = read_image(file, lazy=True), version(file)
     if image.rgb:
         raise ImageError(f"{file.name} is a colour image; training needs single-channel images.")
-    *before, height, width = image.data.shape
+    shape = image.layout.plane_shape
     return [
-        DiskPlane(path=file, index=index, shape=(height, width), dtype=image.data.dtype, version=written)
-        for index in np.ndindex(*before)
+        DiskPlane(path=file, index=index, shape=shape, dtype=image.data.dtype, version=written)
+        for index in np.ndindex(*image.stacked)
     ]

@@ -11,19 +11,47 @@ import numpy.typing as npt
 
 from napari_sr.errors import ImageError
 
+#: a last axis of at most so many entries, beside ones of at least so many, holds channels: nobody has an image of them
+CHANNELS, BESIDE = 4, 16
 
-def guess_axes(shape: tuple[int, ...], *, rgb: bool = False) -> str:
-    """Return axis letters for ``shape``: the last two are ``YX``, before a colour axis ``S`` if ``rgb``.
 
-    Other axes get ``Z``, ``C``, ``T`` from the inside out; they are all treated alike.
+def guess_axes(shape: tuple[int, ...], *, rgb: bool | None = None, dtype: np.dtype[Any] | None = None) -> str:
+    """Return the most plausible axis letters for an array of which nothing else is known.
+
+    The last two are ``YX``; a short last axis behind two long ones holds samples ``S`` (three or four, of 8 bit) or
+    channels ``C``, and is never taken for columns. Other axes get ``Z``, ``C``, ``T`` from the inside out.
+
+    Parameters
+    ----------
+    shape
+        Of the array.
+    rgb
+        True if its last axis is known to hold colours, False if it is known not to; None to guess.
+    dtype
+        Of the array; for guessing colours.
     """
-    spatial = "YXS" if rgb else "YX"
+    if rgb is None:
+        rgb = dtype is not None and looks_rgb(shape, dtype)
+    spatial = "YXS" if rgb else "YXC" if channels_last(shape) else "YX"
     others = len(shape) - len(spatial)
     if others < 0:
         raise ImageError(f"An image needs two spatial dimensions; this one has shape {shape}.")
+    letters = "TCZ" if "C" not in spatial else "PTZ"
     if others > 3:
         raise ImageError(f"Images of up to five dimensions are supported; this one has shape {shape}.")
-    return "TCZ"[3 - others :] + spatial
+    return letters[3 - others :] + spatial
+
+
+def channels_last(shape: tuple[int, ...]) -> bool:
+    """Return True if the last axis is far too short to be that of columns."""
+    return len(shape) >= 3 and shape[-1] <= CHANNELS and min(shape[-3:-1]) >= BESIDE
+
+
+def guess_note(shape: tuple[int, ...], axes: str) -> str:
+    """Return a sentence if a guess should be looked at; empty if there is nothing to doubt."""
+    if not axes.endswith("YXC"):
+        return ""
+    return f"Shape {shape} is taken for {shape[-1]} channels of {shape[-3]} × {shape[-2]} pixels; --axes says otherwise"
 
 
 def looks_rgb(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
@@ -47,6 +75,7 @@ class Layout:
     shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "axes", self.axes.upper())
         if len(self.axes) != len(self.shape):
             raise ImageError(
                 f"The image has {len(self.shape)} dimensions (shape {self.shape}), but axes {self.axes!r} "

@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from napari_sr.conditions import Condition, noise_conditions, normalised
-from napari_sr.data.disk_plane import DiskPlane
 from napari_sr.degradations import Chain, Suffered, low_resolution, low_resolution_told
 from napari_sr.errors import TrainingError
 from napari_sr.estimation import estimate
+from napari_sr.images.lazy_plane import DiskPlane
 from napari_sr.intensity import FittedIntensity, Intensity, regular_sample
 
 #: a 2-D image: in memory, mapped, or in its file

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from napari_sr.images.units import conversion, number, positive, unit_of
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Geometry:
     units
         Unit of an axis, as people write it: ``µm``, ``nm``, ``s``, ``Mpc/h``.
     origin
-        Position of the centre of the first sample.
+        Position of the centre of the first sample, in the axis's unit.
     """
 
     steps: Mapping[str, float] = field(default_factory=dict)
@@ -29,10 +32,41 @@ class Geometry:
         """Return the geometry of a plane with square pixels."""
         return cls({"Y": size, "X": size}, {"Y": unit, "X": unit})
 
+    @classmethod
+    def stated(cls, **axes: tuple[Any, ...]) -> Geometry:
+        """Return what a file states, in whatever way, of axes by their letter.
+
+        Parameters
+        ----------
+        **axes
+            (distance), (distance, unit), (distance, unit, position) or (distance, unit, position, unit of it); what
+            is no distance (0, NaN, negative, ``"0,1"``) leaves the axis unknown. A position whose unit does not
+            convert to that of the distance is left out.
+        """
+        steps: dict[str, float] = {}
+        units: dict[str, str] = {}
+        origin: dict[str, float] = {}
+        for axis, given in axes.items():
+            step, unit, place, of_place = (*given, *(None,) * 4)[:4]
+            found = positive(step)
+            if found is None:
+                continue
+            steps[axis] = found
+            if name := unit_of(unit):
+                units[axis] = name
+            first = number(place)
+            factor = 1.0 if of_place is None else conversion(unit_of(of_place), name)
+            if first is not None and factor is not None:
+                origin[axis] = first * factor
+        return cls(steps, units, origin)
+
     @property
     def pixel_size(self) -> tuple[float, float] | None:
-        """(y, x), or None if unknown."""
-        return (self.steps["Y"], self.steps["X"]) if {"Y", "X"} <= set(self.steps) else None
+        """(y, x) in :attr:`unit`, or None if unknown, or if the two have units that do not convert."""
+        if not {"Y", "X"} <= set(self.steps):
+            return None
+        factor = conversion(self.units.get("Y", ""), self.unit)
+        return None if factor is None else (self.steps["Y"] * factor, self.steps["X"])
 
     @property
     def unit(self) -> str:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
-from napari_sr.data import samples
-from napari_sr.data.downloads import RemoteFile, cache_folder, fetch, is_cached
-from napari_sr.data.samples import SAMPLES, decode_density, load_sample
 from napari_sr.errors import Cancelled, ConfigError, DownloadError
+from napari_sr.images import samples
+from napari_sr.images.downloads import RemoteFile, cache_folder, fetch, is_cached
+from napari_sr.images.samples import SAMPLES, decode_density, load_sample
 
 SHIPPED = [name for name in SAMPLES if SAMPLES[name].remote is None]
 

@@ -3,11 +3,12 @@ import pytest
 import tifffile
 import zarr
 
-from napari_sr.data.folders import image_files, read_planes
-from napari_sr.data.geometry import Geometry
-from napari_sr.data.io import read_image
-from napari_sr.data.output_files import OutputInfo, create_output, tiff_kind
 from napari_sr.errors import ImageError
+from napari_sr.images.geometry import Geometry
+from napari_sr.images.listing import image_files, read_planes
+from napari_sr.images.readers import read_image
+from napari_sr.images.writers import OutputInfo, create_output
+from napari_sr.images.writers.tiff import tiff_kind
 
 
 def write(path, image, axes, size=(0.02, 0.03), unit="µm", **settings):

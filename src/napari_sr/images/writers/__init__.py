@@ -1,0 +1,90 @@
+"""Files that receive a result piece by piece, and appear under their name only when complete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_sr.errors import ImageError
+from napari_sr.images.geometry import Geometry
+from napari_sr.images.stack import Channel
+from napari_sr.images.view import ORDER
+from napari_sr.images.writers.mapped import MappedFile, Turned
+
+OUTPUT_SUFFIXES = (".tif", ".tiff", ".npy", ".zarr")
+#: bytes that systems allow a file's name
+LONGEST_NAME = 255
+
+
+@dataclass(frozen=True)
+class OutputInfo:
+    """What the file should say of the image: as :class:`napari_sr.images.stack.Stack` has it."""
+
+    axes: str
+    geometry: Geometry = field(default_factory=Geometry)
+    metadata: Any = None
+    channels: tuple[Channel, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+@contextmanager
+def create_output(
+    path: Path, *, shape: tuple[int, ...], dtype: np.dtype[Any], info: OutputInfo, overwrite: bool = False
+) -> Iterator[Any]:
+    """Yield an array-like to write to; on leaving without an error the file takes its name.
+
+    Its axes are those of ``info``; in the file they stand in the order that other programs expect.
+
+    Raises
+    ------
+    ImageError
+        If the file exists already, its folder cannot be written, or its type is not known.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in OUTPUT_SUFFIXES:
+        raise ImageError(f"{path.name}: results are written as {', '.join(OUTPUT_SUFFIXES)}.")
+    if path.exists() and not overwrite:
+        raise ImageError(f"{path} exists already; allow overwriting (--overwrite) or choose another name.")
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise ImageError(f"{path.name[:40]}… has {len(path.name)} letters, too many for a file's name. Shorten it.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".napari-sr-"))
+    except OSError as error:
+        raise ImageError(f"{path.parent} cannot be written: {error.strerror}.") from None
+    part = folder / f"result{suffix}"
+    needed = int(np.prod(shape)) * dtype.itemsize
+    try:
+        if suffix != ".zarr" and shutil.disk_usage(folder).free < needed * 1.01:
+            raise ImageError(f"{path.parent} has less than the {needed / 1024**3:.1f} GiB free that the result needs.")
+        yield _create(part, shape, dtype, info)
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(part, path)
+    except OSError as error:
+        raise ImageError(f"{path} could not be written: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _create(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], info: OutputInfo) -> Any:
+    if path.suffix.lower() == ".npy":  # as the input's are, since nothing in the file tells
+        mapped = np.lib.format.open_memmap(path, "w+", dtype, shape)
+        return MappedFile(path, offset=int(mapped.offset), shape=shape, dtype=dtype)
+    axes = "".join(sorted(info.axes, key=lambda a: (ORDER.index(a) if a in ORDER else -1, info.axes.index(a))))
+    order = tuple(info.axes.index(a) for a in axes)
+    stored = tuple(shape[n] for n in order)
+    if path.suffix.lower() == ".zarr":
+        from napari_sr.images.writers.zarr_folder import create_zarr as create
+    else:
+        from napari_sr.images.writers.tiff import create_tiff as create
+    out = create(path, stored, dtype, axes, info)
+    return out if axes == info.axes else Turned(out, order)

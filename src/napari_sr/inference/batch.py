@@ -1,0 +1,134 @@
+"""Many images to as many results: the one engine of the shell and of the window's folder run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_sr.errors import Cancelled, ImageError, SRError
+from napari_sr.images.listing import image_files
+from napari_sr.inference.events import Finished, Report
+from napari_sr.inference.files import iter_upscale_file, names_a_file, output_path
+from napari_sr.model import Model
+
+
+@dataclass(frozen=True)
+class Job:
+    """An image, and where its result goes; with ``problem``, it cannot be done."""
+
+    source: Path
+    target: Path
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class BatchProgress:
+    """What is being worked on: the job's number from 0, of how many, and the shares of it and of all that are done."""
+
+    number: int
+    total: int
+    source: Path
+    of_this: float
+    rate: float = 0.0
+
+    @property
+    def fraction(self) -> float:
+        """Share of all that is done."""
+        return (self.number + self.of_this) / self.total
+
+
+@dataclass(frozen=True)
+class FileDone:
+    """One result: written now, there from before, or failed with ``error``."""
+
+    source: Path
+    target: Path
+    error: str = ""
+    before: bool = False
+    report: Report | None = None
+
+
+def jobs_of(inputs: Sequence[Path], output: Path | None, model: str) -> list[Job]:
+    """Return what there is to do.
+
+    Parameters
+    ----------
+    inputs
+        Images and folders of images; earlier results of the model in a folder are no images to work on.
+    output
+        The result's file if there is one image, otherwise their folder; beside each image if None.
+    model
+        Name of the model, for the results' names.
+
+    Raises
+    ------
+    ImageError
+        If there are no images, or several for one file.
+    """
+    ending = f"_{model}"
+    files = [f for path in inputs for f in image_files(path) if f == path or not f.stem.endswith(ending)]
+    if not files:
+        raise ImageError(f"There are only results of {model} in {inputs[0]}, no images to work on.")
+    many = len(files) > 1 or any(p.is_dir() and p not in files for p in inputs)  # an image in zarr is a folder too
+    if many and output is not None and names_a_file(output):
+        raise ImageError(f"Several images cannot be written to the one file {output}; give a folder.")
+    jobs: list[Job] = []
+    taken: dict[Path, Path] = {}
+    for file in dict.fromkeys(files):
+        target = output_path(file, output, model, many)
+        first = taken.setdefault(target, file)
+        problem = "" if first == file else f"its result would replace that of {first.name}"
+        jobs.append(Job(file, target, problem))
+    return jobs
+
+
+def iter_upscale_jobs(
+    jobs: Sequence[Job],
+    model: Model,
+    *,
+    overwrite: bool = False,
+    refuse: Callable[[Path], str] = lambda source: "",
+    **settings: Any,
+) -> Generator[BatchProgress | FileDone, None, None]:
+    """Super-resolve one image after another; one that cannot be worked on does not hold up the others.
+
+    Results that are there already are left as they are, so that a run which was cancelled, or failed in part, can be
+    taken up again.
+
+    Parameters
+    ----------
+    jobs, model
+        What to do, and with what.
+    overwrite
+        Replace results that are there.
+    refuse
+        Says why an image is not to be worked on; empty if it is.
+    **settings
+        As of :func:`napari_sr.iter_upscale`.
+    """
+    for number, job in enumerate(jobs):
+        if job.problem:
+            yield FileDone(job.source, job.target, error=job.problem)
+            continue
+        if job.target.exists() and not overwrite:
+            yield FileDone(job.source, job.target, before=True)
+            continue
+        yield BatchProgress(number, len(jobs), job.source, 0.0)
+        report = None
+        try:
+            if reason := refuse(job.source):
+                yield FileDone(job.source, job.target, error=reason)
+                continue
+            for event in iter_upscale_file(job.source, job.target, model, overwrite=overwrite, **settings):
+                if isinstance(event, Finished):
+                    report = event.report
+                else:
+                    yield BatchProgress(number, len(jobs), job.source, event.fraction, event.rate)
+        except Cancelled:
+            raise
+        except SRError as error:
+            yield FileDone(job.source, job.target, error=str(error))
+        else:
+            yield FileDone(job.source, job.target, report=report)
