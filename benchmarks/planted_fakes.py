@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_sr import load_model, upscale
-from napari_sr.images.listing import read_planes
-from napari_sr.images.samples import load_sample
 from napari_sr.degradations import degrade
 from napari_sr.evaluation.planted import found_by, plant_copies, plant_stripes
 from napari_sr.evaluation.trust import plane_consistency
+from napari_sr.images.listing import read_planes
+from napari_sr.images.samples import load_sample
 from napari_sr.metrics.sfrc import sfrc_map
 
 SIDE, COUNT = 32, 12

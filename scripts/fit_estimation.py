@@ -25,7 +25,7 @@ from napari_sr.estimation import learned
 from napari_sr.estimation.learned import FARTHEST, statistics
 from napari_sr.evaluation.figures import log_density
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.images import load_sources
+from napari_sr.training.data.sources import load_sources
 
 HERE = Path(__file__).parent / "models"
 OUT = Path(learned.__file__).with_name(learned.WEIGHTS)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from finish_models import HERE
 
-from napari_sr.images.listing import read_planes
 from napari_sr.evaluation.figures import common_range, log_density
+from napari_sr.images.listing import read_planes
 from napari_sr.metrics.naturalness import FOLDER, fit_naturalness
 
 

@@ -21,8 +21,8 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_sr.images.samples import load_sample
 from napari_sr.degradations import low_resolution, make_degradation
+from napari_sr.images.samples import load_sample
 
 
 def super_resolve(viewer: napari.Viewer, name: str, models: tuple[str, ...]) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from finish_models import COMMON, HERE, PREFIXES, PRESETS, TESTS, wiener
 
 from napari_sr import load_model
-from napari_sr.images.listing import read_planes
 from napari_sr.evaluation import evaluate_models
+from napari_sr.images.listing import read_planes
 from napari_sr.metrics.naturalness import shipped_model
 from napari_sr.model import Model, load, save
 from napari_sr.models.fit import is_told

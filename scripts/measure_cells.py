@@ -20,17 +20,17 @@ import numpy as np
 from finish_models import HERE
 
 from napari_sr import load_model, upscale
-from napari_sr.images.listing import read_planes
-from napari_sr.training.patches import Plane2D, described
 from napari_sr.degradations import low_resolution_told, make_degradation
 from napari_sr.evaluation.figures import full_range, log_density
+from napari_sr.images.listing import read_planes
 from napari_sr.intensity import Intensity
 from napari_sr.metrics.naturalness import niqe, shipped_model
 from napari_sr.metrics.pixel import psnr
 from napari_sr.model import Model, ModelCard, save
 from napari_sr.store import model_paths
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.images import load_sources
+from napari_sr.training.data.patches import Plane2D, described
+from napari_sr.training.data.sources import load_sources
 from napari_sr.training.wiener import fit_wiener
 
 #: noise whose neighbouring pixels are alike

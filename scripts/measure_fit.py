@@ -16,10 +16,10 @@ import numpy as np
 from measure_cells import DATA, centre, figure
 
 from napari_sr import load_model, upscale
-from napari_sr.images.listing import read_planes
-from napari_sr.training.patches import described
 from napari_sr.degradations import low_resolution_told, make_degradation
+from napari_sr.images.listing import read_planes
 from napari_sr.models.fit import Seen, fit, look
+from napari_sr.training.data.patches import described
 
 BLURS, PHOTONS = (0, 1, 1.5, 2, 2.5, 3, 3.5, 4.5), (10_000, 2000, 800, 400, 200, 100, 25)
 

@@ -27,10 +27,10 @@ from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
 from napari_sr import load_model, upscale
-from napari_sr.images.listing import read_planes
 from napari_sr.degradations.resample import BlockMean
 from napari_sr.estimation import estimate
 from napari_sr.evaluation.figures import full_range
+from napari_sr.images.listing import read_planes
 from napari_sr.metrics.pixel import psnr
 
 BEGIN, END = "<!-- pairs: written by scripts/measure_pairs.py -->", "<!-- end of pairs -->"

@@ -12,7 +12,7 @@ from napari_sr.degradations import degrade, make_degradation
 from napari_sr.degradations.composed import STEPS, canonical, parse
 from napari_sr.errors import ConfigError
 from napari_sr.intensity import Intensity
-from napari_sr.training.patches import PatchDataset, Plane2D, lr_of
+from napari_sr.training.data.patches import PatchDataset, Plane2D, lr_of
 
 #: what each step needs
 PARAMETERS = {

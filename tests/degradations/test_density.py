@@ -9,7 +9,7 @@ from napari_sr.degradations.density import WIDEST, AnyDensity, Smoothed
 from napari_sr.degradations.resample import BlockMean
 from napari_sr.intensity import Intensity
 from napari_sr.networks.adaptive import AdaptiveSR
-from napari_sr.training.patches import PatchDataset, Plane2D
+from napari_sr.training.data.patches import PatchDataset, Plane2D
 from napari_sr.training.recipes import DENSITY
 
 

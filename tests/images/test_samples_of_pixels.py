@@ -286,5 +286,5 @@ def test_colours_as_people_see_them(tmp_path):
     found = np.asarray(read_image(tmp_path / "a.tif").data, float)
     assert np.abs(found - COLOURS).mean() < 1  # a and b have whole numbers only
     tifffile.imwrite(tmp_path / "b.tif", GREY, photometric="logl")
-    with pytest.raises(ImageError, match="colours as .*not supported"):
+    with pytest.raises(ImageError, match=r"colours as .*not supported"):
         read_image(tmp_path / "b.tif")

@@ -22,9 +22,9 @@ from napari_sr.intensity import Intensity
 from napari_sr.model import load
 from napari_sr.training import Source, TrainConfig, fit, recipe_config, reporting
 from napari_sr.training.curves import curve, draw_curves, smoothed, thinned
+from napari_sr.training.data.patches import PatchDataset, Plane2D
+from napari_sr.training.data.split import kept_part, split_planes, stack_split
 from napari_sr.training.history import COLUMNS, History, read_history
-from napari_sr.training.images import kept_part, split_planes, stack_split
-from napari_sr.training.patches import PatchDataset, Plane2D
 from napari_sr.training.preview import PatchPreview, Place
 from napari_sr.training.progress import TrainProgress
 from napari_sr.training.recipes import LENGTHS, RECIPES, length_changes

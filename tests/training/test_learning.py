@@ -11,8 +11,8 @@ from napari_sr.intensity import Intensity
 from napari_sr.losses.adversarial import ADVERSARIAL_LOSSES, gradient_penalty
 from napari_sr.model import load
 from napari_sr.training import RECIPES, Source, fit, recipe_config
+from napari_sr.training.data.patches import told
 from napari_sr.training.optimizers import HALVINGS, SCHEDULES, make_optimizer, make_schedule
-from napari_sr.training.patches import told
 from napari_sr.training.start import starting_network
 
 
@@ -69,11 +69,13 @@ def test_every_recipe_learns_one_image_by_heart(recipe, tmp_path, rng, small_vgg
 
     hr = np.clip(128 + 400 * gaussian_filter(rng.normal(size=(64, 64)), 2), 0, 255).astype(np.uint8)
     np.save(tmp_path / "hr.npy", hr)
+    # one and the same image is not trained and validated on; but patches are turned in training, so turned it is learnt
+    np.save(tmp_path / "turned.npy", np.rot90(hr, 2))
     network = RECIPES[recipe]["network"]
-    source = Source(str(tmp_path / "hr.npy"))
+    source, turned = Source(str(tmp_path / "hr.npy")), Source(str(tmp_path / "turned.npy"))
     changes = {
         "scale": 2, "degradation": "area", "lr_patch": 16, "batch_size": 2, "steps": 200, "validate_every": 100,
-        "learning_rate": 3e-3, "validation": [source.__dict__],
+        "learning_rate": 3e-3, "validation": [turned.__dict__],
         # without the linear filter, which leaves too little to learn
         "hyper_parameters": {
             **SMALL[network],

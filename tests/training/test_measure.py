@@ -61,8 +61,10 @@ def test_the_curves_and_the_card_show_one_figure(recipe, dtype, degradation, lar
 
 
 def test_many_images_are_all_measured_each_in_its_range(large, tmp_path):
-    np.save(large, np.load(large).astype(np.uint16))
-    config = settings(large, validation=[str(large)])
+    stack = np.load(large).astype(np.uint16)
+    np.save(large, stack)
+    np.save(tmp_path / "others.npy", stack[:, ::-1])
+    config = settings(large, validation=[str(tmp_path / "others.npy")])
     card = load(fit(config, tmp_path / "run", device="cpu")).card
     validated = [p for p in read_history(tmp_path / "run", steps=12) if p.val_psnr is not None]
     assert "12 validation images" in card.metrics[0]["data"]

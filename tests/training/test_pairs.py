@@ -19,8 +19,9 @@ from napari_sr.images.writers.zarr_folder import create_zarr
 from napari_sr.intensity import Intensity
 from napari_sr.model import load
 from napari_sr.training import Source, fit, recipe_config
-from napari_sr.training.images import fitting_patch, load_sources, measured_shifts, split_planes
-from napari_sr.training.patches import PatchDataset, Plane2D
+from napari_sr.training.data.patches import PatchDataset, Plane2D
+from napari_sr.training.data.sources import load_sources, measured_shifts, without_constant
+from napari_sr.training.data.split import fitting_patch, identity, split_planes, without
 
 
 def texture(rng, shape):
@@ -234,11 +235,77 @@ def test_of_a_stack_the_last_planes_are_kept_and_not_their_neighbour(count, trai
 
 
 def test_all_planes_of_a_file_are_on_one_side(rng):
-    planes = [Plane2D(np.zeros((20, 20)), name=f"{file}.tif") for file in range(12) for _ in range(3)]
+    planes = [Plane2D(texture(rng, (20, 20)), name=f"{file}.tif") for file in range(12) for _ in range(3)]
     train, validation = split_planes(planes, scale=2, lr_patch=4)
     assert {p.name for p in validation} == {"1.tif", "11.tif"}
     assert len(validation) == 6
     assert len(train) == 30
+
+
+def test_files_of_one_name_are_two_files(rng, tmp_path):
+    for folder, count in (("a", 100), ("b", 10)):
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "stack.npy", rng.normal(size=(count, 16, 16)).astype(np.float32))
+    sources = [Source(str(tmp_path / name / "stack.npy")) for name in "ab"]
+    planes = load_sources(sources, 2)
+    train, validation = split_planes(planes, scale=2, lr_patch=4)
+    trained, validated = ([sum(p.source == n for p in part) for n in (0, 1)] for part in (train, validation))
+    assert trained == [89, 8]  # one plane between is left out
+    assert validated == [10, 1]
+
+
+@pytest.mark.parametrize("weights", [(1.0, 1.0), (3.0, 1.0), (0.5, 4.5)])
+@pytest.mark.parametrize("counts", [(20, 3), (1, 1)])
+def test_sources_are_drawn_as_their_weights_say(weights, counts, rng, tmp_path):
+    for name, count in zip("ab", counts, strict=True):
+        np.save(tmp_path / f"{name}.npy", rng.normal(size=(count, 16, 24)).astype(np.float32) + 100 * (name == "b"))
+    sources = [Source(str(tmp_path / f"{n}.npy"), weight=w) for n, w in zip("ab", weights, strict=True)]
+    planes = load_sources(sources, 2)
+    dataset = PatchDataset(
+        planes=planes, degradation=make_degradation("area", 2), scale=2, intensity=Intensity("identity", 0, 1),
+        lr_patch=4, length=1500,
+    )  # fmt: skip
+    drawn = np.mean([float(dataset[i][1].mean()) > 50 for i in range(1500)])
+    assert drawn == pytest.approx(weights[1] / sum(weights), abs=0.05)
+
+
+def test_copies_are_known_by_their_content(rng, tmp_path):
+    images = [rng.normal(size=(40, 40)).astype(np.float32) for _ in range(12)]
+    for n, image in enumerate(images):
+        np.save(tmp_path / f"{n:02}.npy", image)
+    np.save(tmp_path / "00_copy.npy", images[11])  # the last one is kept
+    np.save(tmp_path / "01_crop.npy", images[11][:30])
+    train, validation = split_planes(load_sources([Source(str(tmp_path))], 2), scale=2, lr_patch=4)
+    assert "11.npy" in [p.name for p in validation]
+    assert not {identity(p.hr) for p in train} & {identity(p.hr) for p in validation}
+    assert "00_copy.npy" not in [p.name for p in train]
+
+
+def test_what_is_validated_on_is_not_trained_on(rng, tmp_path):
+    stack = rng.normal(size=(5, 40, 40)).astype(np.float32)
+    np.save(tmp_path / "train.npy", stack)
+    (tmp_path / "other").mkdir()
+    np.save(tmp_path / "other" / "copy.npy", stack[3])
+    train = load_sources([Source(str(tmp_path / "train.npy"))], 2)
+    kept = load_sources([Source(str(tmp_path / "other"))], 2)
+    assert [p.hr.index for p in without(train, kept)] == [(0,), (1,), (2,), (4,)]
+    assert without(train, load_sources([Source(str(tmp_path / "train.npy"))], 2)) == []
+
+
+@pytest.mark.parametrize("flat", ["all", "some"])
+def test_constant_images_are_left_out(flat, rng, tmp_path):
+    stack = rng.integers(0, 255, (3, 80, 80)).astype(np.uint8)
+    stack[1] = 7
+    stack[2, 5:75, 5:75] = 9  # its middle alone is flat
+    np.save(tmp_path / "a.npy", stack if flat != "all" else np.full_like(stack, 3))
+    planes = load_sources([Source(str(tmp_path / "a.npy"))], 2)
+    if flat == "all":
+        with pytest.raises(TrainingError, match=r"nothing to learn from a\.npy"):
+            without_constant(planes)
+        return
+    kept, constant = without_constant(planes)
+    assert [p.hr.index for p in kept] == [(0,), (2,)]
+    assert [p.hr.index for p in constant] == [(1,)]
 
 
 @pytest.mark.parametrize("shape", [(100, 60), (60, 100)])

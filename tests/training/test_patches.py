@@ -5,7 +5,7 @@ import torch
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import TrainingError
 from napari_sr.intensity import Intensity
-from napari_sr.training.patches import PatchDataset, Plane2D, lr_of, symmetry
+from napari_sr.training.data.patches import PatchDataset, Plane2D, lr_of, symmetry
 
 
 def dataset(hr, preset="em", scale=4, **settings):

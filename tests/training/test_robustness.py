@@ -15,7 +15,7 @@ from napari_sr.losses import perceptual
 from napari_sr.model import load, save
 from napari_sr.training import Source, TrainConfig, checkpoints, fit, recipe_config, reporting
 from napari_sr.training.checkpoints import WholeFiles
-from napari_sr.training.images import WholeImages
+from napari_sr.training.data.validation import WholeImages
 from napari_sr.training.module import SRModule
 from napari_sr.training.timing import seconds_per_step
 
@@ -153,9 +153,9 @@ def test_images_that_vanish_are_said_with_what_stands(after, message, images, tm
     def take(event):
         if event.step == after and not event.is_message and images.exists():
             images.unlink()
-            from napari_sr.images import disk_plane
+            from napari_sr.images import lazy_plane
 
-            disk_plane._opened.cache_clear()  # as with more files than may be open at a time
+            lazy_plane._opened.cache_clear()  # as with more files than may be open at a time
 
     with pytest.raises(TrainingError, match=rf"hr.npy.*{message}"):
         fit(small(images), tmp_path / "run", device="cpu", on_event=take)

@@ -4,7 +4,7 @@ import pytest
 from napari_sr.degradations import make_degradation
 from napari_sr.intensity import Intensity
 from napari_sr.training import wiener
-from napari_sr.training.patches import Plane2D, lr_of
+from napari_sr.training.data.patches import Plane2D, lr_of
 
 
 @pytest.mark.parametrize("strip", [5, 64])

@@ -17,8 +17,8 @@ from napari_sr.images.writers import OutputInfo
 from napari_sr.images.writers.zarr_folder import create_zarr
 from napari_sr.store import list_models, load_model, user_folder
 from napari_sr.training import TrainConfig
+from napari_sr.training.data.split import kept_part
 from napari_sr.training.history import read_history
-from napari_sr.training.images import kept_part
 from napari_sr.training.runs import runs_folder, unfinished_runs
 from napari_sr.training.verdict import Verdict
 from napari_sr.widgets.train_stage import BOX, CAPTIONS, NAMES, SIDE

@@ -18,9 +18,10 @@ from napari_sr.networks import SRNetwork
 from napari_sr.training.adversarial import AdversarialTraining
 from napari_sr.training.checkpoints import Keeper, WholeFiles
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.images import FromItem, ResumableLoader, WholeImages
+from napari_sr.training.data.loading import FromItem, ResumableLoader
+from napari_sr.training.data.patches import PatchDataset
+from napari_sr.training.data.validation import WholeImages
 from napari_sr.training.module import NonFiniteLoss, SRModule
-from napari_sr.training.patches import PatchDataset
 from napari_sr.training.precision import lightning_precision
 from napari_sr.training.regression import Regression
 from napari_sr.training.reporting import Reporter, StoppedInValidation, quiet_lightning

@@ -16,8 +16,8 @@ from napari_sr.evaluation.table import Table
 from napari_sr.model import Model, load, save
 from napari_sr.store import load_model
 from napari_sr.training.config import TrainConfig
+from napari_sr.training.data.validation import WholeImages
 from napari_sr.training.history import read_history
-from napari_sr.training.images import WholeImages
 from napari_sr.training.measure import Centre, measure
 from napari_sr.training.report import Example, write_report
 from napari_sr.training.reporting import Reporter

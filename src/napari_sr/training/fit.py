@@ -23,17 +23,14 @@ from napari_sr.model import Model, save
 from napari_sr.networks import SRNetwork
 from napari_sr.training.card import make_card
 from napari_sr.training.config import TrainConfig
+from napari_sr.training.data.patches import PatchDataset, Plane2D
+from napari_sr.training.data.sources import load_sources, measured_shifts, without_constant
+from napari_sr.training.data.split import split_planes, without
+from napari_sr.training.data.validation import WholeImages
 from napari_sr.training.engine import Task, saved, train_safely
 from napari_sr.training.finish import finish
 from napari_sr.training.history import History
-from napari_sr.training.images import (
-    WholeImages,
-    load_sources,
-    measured_shifts,
-    split_planes,
-)
 from napari_sr.training.module import SRModule
-from napari_sr.training.patches import PatchDataset
 from napari_sr.training.precision import possible_precision
 from napari_sr.training.progress import TrainProgress
 from napari_sr.training.reporting import Reporter, is_main_process
@@ -216,10 +213,7 @@ def prepare(config: TrainConfig, *, resume: bool, reporter: Reporter) -> Task:
     L.seed_everything(config.seed, verbose=False)
     degradation = make_degradation(config.degradation, config.scale) if config.degradation else None
     intensity = Intensity.from_dict(config.intensity)
-    planes = load_sources(config.train, config.scale, reporter.check_stop)
-    validation = load_sources(config.validation, config.scale, reporter.check_stop)
-    if not validation:
-        planes, validation = split_planes(planes, scale=config.scale, lr_patch=config.lr_patch)
+    planes, validation = _images(config, reporter)
     start = starting_network(config)
     if start.note and not resume:
         reporter.say(0, start.note)
@@ -240,6 +234,23 @@ def prepare(config: TrainConfig, *, resume: bool, reporter: Reporter) -> Task:
         conditions=start.network.conditions,
     )  # fmt: skip
     return Task(start.network, start.card, patches, whole)
+
+
+def _images(config: TrainConfig, reporter: Reporter) -> tuple[list[Plane2D], list[Plane2D]]:
+    """Return what is trained on and what is validated on, which have no plane in common."""
+    planes, constant = without_constant(load_sources(config.train, config.scale, reporter.check_stop))
+    if constant:
+        names = ", ".join(dict.fromkeys(p.name for p in constant[:3]))
+        reporter.say(0, f"{len(constant)} images have one value everywhere, and are left out: {names}.")
+    validation = load_sources(config.validation, config.scale, reporter.check_stop)
+    if not validation:
+        return split_planes(planes, scale=config.scale, lr_patch=config.lr_patch)
+    left = without(planes, validation)
+    if not left:
+        raise TrainingError("Every training image is a validation image, too. Choose others to validate on.")
+    if shared := len(planes) - len(left):
+        reporter.say(0, f"{shared} of the images are validation images, too, and are not trained on.")
+    return left, validation
 
 
 def write_model(module: SRModule, task: Task, path: Path, reporter: Reporter) -> None:

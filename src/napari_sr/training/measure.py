@@ -19,7 +19,7 @@ from napari_sr.inference import upscale_window
 from napari_sr.intensity import FittedIntensity
 from napari_sr.metrics.spectral import spectrum_score
 from napari_sr.model import Model
-from napari_sr.training.images import WholeImages
+from napari_sr.training.data.validation import WholeImages
 
 Plane = npt.NDArray[Any]
 #: below this, a density has no logarithm

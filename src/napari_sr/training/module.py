@@ -13,7 +13,7 @@ from napari_sr.losses import create_loss
 from napari_sr.metrics.structural import WINDOW
 from napari_sr.networks import SRNetwork
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.images import Whole
+from napari_sr.training.data.validation import Whole
 from napari_sr.training.optimizers import lower_rates
 
 

@@ -14,7 +14,7 @@ from napari_sr.degradations import Chain, Suffered
 from napari_sr.images.lazy_plane import DiskPlane
 from napari_sr.intensity import FittedIntensity, Intensity
 from napari_sr.networks import SRNetwork
-from napari_sr.training.patches import Plane2D, told
+from napari_sr.training.data.patches import Plane2D, told
 
 Plane = npt.NDArray[Any]
 

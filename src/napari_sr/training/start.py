@@ -16,7 +16,7 @@ from napari_sr.networks.filter_bank import FilterBank
 from napari_sr.networks.wiener import WienerFilter
 from napari_sr.store import load_model
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.patches import Plane2D
+from napari_sr.training.data.patches import Plane2D
 from napari_sr.training.wiener import Cuts, fit_bank, fit_wiener
 
 #: images that linear filters are fitted on

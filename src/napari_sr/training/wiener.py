@@ -19,7 +19,7 @@ from napari_sr.intensity import Intensity
 from napari_sr.networks import create_network
 from napari_sr.networks.filter_bank import FilterBank
 from napari_sr.networks.wiener import WienerFilter
-from napari_sr.training.patches import Plane2D
+from napari_sr.training.data.patches import Plane2D
 
 #: LR rows taken at a time
 STRIP = 64

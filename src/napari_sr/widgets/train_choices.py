@@ -195,7 +195,7 @@ class TrainChoices(TrainForm):
 
     def _fit_patch(self) -> None:
         """Take smaller patches for small images, unless the user has chosen their size."""
-        from napari_sr.training.images import fitting_patch
+        from napari_sr.training.data.split import fitting_patch
 
         if self._form is None:
             return

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_sr.model import ModelCard
     from napari_sr.networks import SRNetwork
     from napari_sr.training import TrainConfig
-    from napari_sr.training.patches import Plane2D
+    from napari_sr.training.data.patches import Plane2D
     from napari_sr.training.preview import Pictures, Place
     from napari_sr.training.progress import TrainProgress
     from napari_sr.training.verdict import Verdict
@@ -190,9 +190,9 @@ def iter_run(
     from napari_sr.intensity import Intensity
     from napari_sr.model import read_card
     from napari_sr.training import fit
+    from napari_sr.training.data.patches import Plane2D
     from napari_sr.training.history import read_history
     from napari_sr.training.install import install
-    from napari_sr.training.patches import Plane2D
     from napari_sr.training.preview import PatchPreview
     from napari_sr.training.verdict import Verdict
     from napari_sr.widgets.threads import iter_callbacks

@@ -48,7 +48,7 @@ def open_watch(viewer: Any, started: Started, layer: Image | None, *, on_move: C
     on_move
         Called when the box has moved.
     """
-    from napari_sr.training.images import kept_part, stack_split
+    from napari_sr.training.data.split import kept_part, stack_split
 
     config = started.config
     if started.plane is not None or layer is None:

@@ -40,17 +40,21 @@ class Plane2D:
     hr
         The image.
     weight
-        How often it is drawn relative to the others.
+        How often its source is drawn relative to the others.
     lr
         Its LR image, if one was measured; made by a degradation if None.
     name
         For messages.
+    source, file
+        The number of the source and the path of the file it comes from.
     """
 
     hr: Plane
     weight: float = 1.0
     lr: Plane | None = None
     name: str = ""
+    source: int = 0
+    file: str = ""
 
     def low(self, degradation: Chain | None, seed: int = 0) -> npt.NDArray[Any]:
         """Return the whole LR image, measured or made."""
@@ -155,8 +159,12 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
                 f"No image is as large as one patch of {need} HR pixels ({lr_patch} LR pixels times {self.scale}); "
                 f"the images have sizes like {sizes}. Choose smaller patches."
             )
-        # large images are drawn more often than small ones
-        weights = np.array([p.weight * p.hr.size for p in self.planes], dtype=np.float64)
+        # large images are drawn more often than small ones of the same source; sources as their weights say, whatever
+        # they hold
+        pixels: dict[int, int] = {}
+        for p in self.planes:
+            pixels[p.source] = pixels.get(p.source, 0) + p.hr.size
+        weights = np.array([p.weight * p.hr.size / pixels[p.source] for p in self.planes], dtype=np.float64)
         self.cumulative = np.cumsum(weights / weights.sum())
         self.degradation, self.intensity = degradation, intensity
         self.lr_patch, self.length, self.seed, self.augment = lr_patch, length, seed, augment

@@ -1,0 +1,1 @@
+"""What a training sees: sources, the split into training and validation, patches, whole images to validate on."""
