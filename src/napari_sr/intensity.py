@@ -17,6 +17,7 @@ from napari_sr.errors import ConfigError
 
 Kind = Literal["identity", "range", "percentile", "fixed", "log"]
 
+LARGEST = float(np.finfo(np.float64).max)
 #: pixels that the statistics of a large image are taken from
 SAMPLE_PIXELS = 1_000_000
 
@@ -126,6 +127,10 @@ class Intensity:
             low, high = float(values.min()), float(values.max())
         if high <= low:
             high = low + 1.0
+        if not high > low:  # 1 is nothing beside large numbers
+            low, high = low - 2**-20 * abs(low), low + 2**-20 * abs(low)
+        if high / 4 - low / 4 > LARGEST / 4:  # the width itself would not be a number
+            low, high = low / 4, high / 4
         return FittedIntensity(low, high, **limits)
 
 

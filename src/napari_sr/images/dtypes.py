@@ -28,7 +28,9 @@ def to_dtype(values: npt.NDArray[np.floating], dtype: np.dtype[Any]) -> tuple[np
         if over:
             values = np.where(np.isfinite(values), np.clip(values, -limit, limit), values)
         return values.astype(dtype), over
-    rounded = np.rint(np.nan_to_num(values, nan=0.0))
+    # single precision has no 4294967295: what is cut there would wrap around to 0
+    wide = np.asarray(values, dtype=np.float64 if dtype.itemsize > 2 else None)
+    rounded = np.rint(np.nan_to_num(wide, nan=0.0))
     low, high = integer_limits(dtype)
     over = int(np.count_nonzero((rounded < low) | (rounded > high)))
     return np.clip(rounded, low, high).astype(dtype), over

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ConfigError, ImageError, MemoryLimitError
-from napari_sr.images.axes import Layout, guess_axes
+from napari_sr.images.axes import Layout, guess_axes, guess_note
 from napari_sr.images.dtypes import output_dtype
+from napari_sr.images.foreign import as_image
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.device import choose, prepare
 from napari_sr.inference.events import Event, Finished, Progress, Report
@@ -44,8 +45,8 @@ def iter_upscale(
     Parameters
     ----------
     image
-        Array-like of 2 to 5 dimensions with ``shape``, ``dtype`` and slicing: numpy (also memory-mapped),
-        dask, zarr, xarray. Any integer, bool or float type in any byte order.
+        Array-like of 2 to 5 dimensions with ``shape``, ``dtype`` and slicing: numpy (also memory-mapped or masked),
+        dask, zarr, xarray; lists, pictures of Pillow, tensors. Any integer, bool or float type in any byte order.
     model
         From :func:`napari_sr.load_model`.
     axes
@@ -64,7 +65,7 @@ def iter_upscale(
     dtype
         Of the result; the input's if None. Integers are rounded and saturate at the type's limits.
     out
-        Array-like that receives the result; a new array if None.
+        Array-like that receives the result, in its own type; a new array if None.
     should_stop
         Asked at every layer of the network: ends the run with :class:`Cancelled` also within a tile.
 
@@ -82,18 +83,20 @@ def iter_upscale(
     Cancelled
         If ``should_stop`` said so.
     """
-    image = getattr(image, "data", image) if hasattr(image, "dims") else image  # xarray
+    image, axes = as_image(image, axes)
     shape = tuple(int(n) for n in image.shape)
     in_dtype = np.dtype(image.dtype)
     if in_dtype.kind not in "buif":
         raise ImageError(f"Images of type {in_dtype} cannot be super-resolved; convert to a real number type.")
     layout = Layout(axes or guess_axes(shape, dtype=in_dtype), shape)
+    guessed = guess_note(shape, layout.axes) if axes is None else ""
     if (channels := (model.card.in_channels, model.card.out_channels)) != (1, 1):
         raise ConfigError(
             f"{model.card.name} turns {channels[0]} channels into {channels[1]}; only models of one channel run here. "
             "Trained further on your images (Train), it becomes one."
         )
-    out_dtype = output_dtype(in_dtype, dtype)
+    # what does not fit into a given array is cut at its limits and counted, not wrapped around
+    out_dtype = output_dtype(in_dtype, dtype if out is None else out.dtype)
     out_shape = layout.upscaled_shape(model.scale)
     if out is not None and tuple(out.shape) != out_shape:
         raise ImageError(f"out has shape {tuple(out.shape)}, but the result has {out_shape}.")
@@ -109,7 +112,7 @@ def iter_upscale(
             model, network, target, shape=layout.plane_shape, planes=layout.plane_count(), tile=given, overlap=overlap
         )
         tiling = yield from _as_progress(search, start)
-    run = Run(model, network, target, tiling, given is not None)
+    run = Run(model, network, target, tiling, given is not None, notes=[guessed] if guessed else [])
     yield from _planes(run, image, layout, out, out_dtype, told, should_stop)
 
 

@@ -51,6 +51,8 @@ def rounded(values: Tensor, dtype: np.dtype[Any]) -> tuple[Tensor, Tensor]:
     if dtype.kind == "b":
         return values >= 0.5, torch.zeros((), dtype=torch.int64)
     to = torch_dtype(dtype)
+    if dtype.kind in "ui" and is_wide(dtype):  # single precision has no 4294967295: it would wrap around to 0
+        values = (values.cpu() if values.device.type == "mps" else values).double()
     if dtype.kind == "f":
         if dtype.itemsize >= 4:
             return values.to(to), torch.zeros((), dtype=torch.int64)

@@ -34,19 +34,24 @@ def read(path: Path, *, lazy: bool = False) -> list[Stack]:
         frames = int(getattr(picture, "n_frames", 1))
         if frames > 1:
             raise ImageError(f"{path.name} has {frames} frames. Save it as a TIFF stack.")
-        mode = picture.mode
-        upright = ImageOps.exif_transpose(picture)
-        if mode in ("P", "PA"):
-            upright = upright.convert("RGBA" if mode == "PA" or "transparency" in picture.info else "RGB")
-            if upright.mode == "RGB" and _is_grey(np.asarray(upright)):
-                upright = upright.convert("L")
-        elif mode in SIMPLE:
-            notes = ("The image's opacity is left out",) if mode in ("LA", "La") else ()
-            return [_stack(np.asarray(upright.convert(SIMPLE[mode])), notes)]
-        data = np.asarray(upright)
+        return [stack_of(picture)]
+
+
+def stack_of(picture: Image.Image) -> Stack:
+    """Return what a picture of Pillow shows."""
+    mode = picture.mode
+    upright = ImageOps.exif_transpose(picture)
+    if mode in ("P", "PA"):
+        upright = upright.convert("RGBA" if mode == "PA" or "transparency" in picture.info else "RGB")
+        if upright.mode == "RGB" and _is_grey(np.asarray(upright)):
+            upright = upright.convert("L")
+    elif mode in SIMPLE:
+        notes = ("The image's opacity is left out",) if mode in ("LA", "La") else ()
+        return _stack(np.asarray(upright.convert(SIMPLE[mode])), notes)
+    data = np.asarray(upright)
     if mode == "I" and data.size and data.min() >= 0 and data.max() <= 65_535:  # 16 bits, as older versions read them
         data = data.astype(np.uint16)
-    return [_stack(data)]
+    return _stack(data)
 
 
 def _stack(data: np.ndarray, notes: tuple[str, ...] = ()) -> Stack:
