@@ -121,6 +121,8 @@ class Intensity:
         values = values[np.isfinite(values)]
         if not values.size:
             return FittedIntensity(0.0, 1.0, **limits)
+        if float(np.abs(values).max()) > LARGEST / 4:  # the width of such a range would not be a number
+            values = values / 4
         percentiles = (0, 100) if self.kind == "range" else (self.low, self.high)
         low, high = (float(v) for v in np.percentile(values, percentiles))
         if high <= low:  # nearly constant: the full range, and if that is empty too, any width will do
@@ -129,8 +131,6 @@ class Intensity:
             high = low + 1.0
         if not high > low:  # 1 is nothing beside large numbers
             low, high = low - 2**-20 * abs(low), low + 2**-20 * abs(low)
-        if high / 4 - low / 4 > LARGEST / 4:  # the width itself would not be a number
-            low, high = low / 4, high / 4
         return FittedIntensity(low, high, **limits)
 
 

@@ -8,8 +8,10 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio
 
 from napari_sr import load_model, upscale
+from napari_sr.inference.files import iter_upscale_file
 from napari_sr.metrics.maps import error_map
 from napari_sr.metrics.structural import ssim_map
+from napari_sr.widgets.folder_section import show_pair
 from napari_sr.widgets.layers import METADATA_KEY
 
 MINUTE = 60_000
@@ -157,3 +159,36 @@ def test_pairs_that_do_not_fit_are_told(compare, qtbot, folders):
     click(qtbot, section.check_button)
     done(qtbot, compare)
     assert "differ in shape" in compare.status.text()
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".zarr"])
+@pytest.mark.parametrize(
+    "unit",
+    ["um", "\\u00C5", "\\u00B5m", "inch", "nm", "Mpc/h", "1/nm", "reference frame", "foo bar", "a.u.", "pt", "?m",
+     "1e3 m", "", "\\u00C5^2", "%"],
+)  # fmt: skip
+def test_whatever_the_unit_the_result_opens(unit, suffix, viewer, tmp_path):
+    image = np.arange(3 * 20 * 24, dtype=np.uint8).reshape(3, 20, 24)
+    lr, sr = tmp_path / "a.tif", tmp_path / f"sr{suffix}"
+    tifffile.imwrite(
+        lr, image, imagej=True, resolution=(2.0, 2.0), metadata={"axes": "ZYX", "unit": unit, "spacing": 3}
+    )
+    list(iter_upscale_file(lr, sr, load_model("nearest-x2"), device="cpu"))
+    show_pair(viewer, lr, sr)
+    below, above = viewer.layers
+    assert above.data.shape == (3, 40, 48)
+    np.testing.assert_allclose(above.scale, below.scale * [1, 0.5, 0.5])
+    assert above.units == below.units
+    assert viewer.screenshot(canvas_only=True).any()
+
+
+@pytest.mark.parametrize("shape", [(20, 24, 2), (20, 24, 3), (1, 20, 24), (2, 20, 24, 4)])
+def test_whatever_the_order_of_the_axes_the_result_opens(shape, viewer, tmp_path, rng):
+    np.save(tmp_path / "a.npy", rng.integers(0, 255, shape).astype(np.uint8))
+    for suffix in (".tif", ".npy"):
+        target = tmp_path / f"sr{suffix}"
+        list(iter_upscale_file(tmp_path / "a.npy", target, load_model("nearest-x2"), device="cpu"))
+        show_pair(viewer, tmp_path / "a.npy", target)
+        below, above = viewer.layers
+        assert above.data.shape[-2 - above.rgb :][:2] == (40, 48)
+        assert [n / m for n, m in zip(above.scale[-2:], below.scale[-2:], strict=True)] == [0.5, 0.5]

@@ -52,9 +52,10 @@ def _unmasked(image: np.ma.MaskedArray[Any, Any]) -> Any:
     if not np.ma.is_masked(image):
         return image.data
     if image.dtype.kind != "f":
+        masked = int(np.ma.getmaskarray(image).sum())
         raise ImageError(
-            f"{int(np.ma.getmaskarray(image).sum())} pixels are masked, and {image.dtype} has no value for that. Convert the "
-            "image to floating point (they are kept out then), or fill them (image.filled(0))."
+            f"{masked} pixels are masked, and {image.dtype} has no value for that. Convert the image to floating point "
+            "(they are kept out then), or fill them (image.filled(0))."
         )
     return image.filled(np.nan)
 

@@ -20,11 +20,13 @@ def add_layers(viewer: Any, folder: Path) -> None:
     """Add the TIFFs of the EM job, the LR image at the bottom and the super-resolved ones on top."""
     import numpy as np
 
+    from napari_sr.widgets.log_display import register_units
+
     files = {f.stem: f for f in sorted(folder.glob("*.tif"))}
     models = [n for n in files if n not in ("LR", "HR") and not n.endswith("-map")]
     maps = [n for n in files if n.endswith("-map")]
     hr_size = read_image(files["HR"]).pixel_size or (1.0, 1.0)
-    unit = read_image(files["HR"]).unit or "pixel"
+    unit = register_units(read_image(files["HR"]).unit)
     for name in ["HR", *maps, "LR", *models]:
         data = np.asarray(read_image(files[name]).data)
         factor = 4 if name == "LR" else 1

@@ -151,6 +151,7 @@ def show_pair(viewer: Any, source: Path, target: Path) -> None:
     """
     from napari_sr.images.readers import read_image
     from napari_sr.images.view import shown_like
+    from napari_sr.widgets.log_display import register_units
 
     below, above = (shown_like(read_image(file, lazy=True)) for file in (source, target))
     for old in [x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == BROWSED]:
@@ -161,7 +162,7 @@ def show_pair(viewer: Any, source: Path, target: Path) -> None:
         below.data, name=source.name, rgb=below.axes.endswith("S"), metadata={METADATA_KEY: {"made_by": BROWSED}},
         scale=[below.geometry.steps.get(a, 1.0) for a in spatial],
         translate=[below.geometry.origin.get(a, 0.0) for a in spatial],
-        units=[_known(unit.get(a, "pixel")) for a in spatial],
+        units=[register_units(unit.get(a, "pixel")) for a in spatial],
     )  # fmt: skip
     assert isinstance(layer, Image)
     factor = above.data.shape[above.axes.index("Y")] / below.data.shape[below.axes.index("Y")]
@@ -169,10 +170,3 @@ def show_pair(viewer: Any, source: Path, target: Path) -> None:
         above.data, name=target.name, metadata={METADATA_KEY: {"made_by": BROWSED}},
         **resampled_arguments(layer, below.axes, factor),
     )  # fmt: skip
-
-
-def _known(unit: str) -> str:
-    """Return a unit that napari understands."""
-    from napari_sr.widgets.log_display import register_units
-
-    return register_units(unit)

@@ -36,14 +36,27 @@ def density_colormap(density: npt.NDArray[Any], name: str = "magma") -> dict[str
     }
 
 
+#: pint's names of units whose short ones mean something else there
+PINT = {"pt": "point", "in": "inch", "d": "day", "h": "hour", "min": "minute", "pc": "parsec", "Å": "angstrom"}
+
+
 def register_units(unit: str) -> str:
-    """Return a unit name that napari understands; Mpc/h is made known to its unit registry."""
-    if unit != "Mpc/h":
-        return unit
+    """Return a unit as napari understands it; ``pixel`` for what it does not, which must not cost the image.
+
+    Mpc/h is made known to its unit registry.
+    """
     import pint
 
     registry = pint.get_application_registry()
-    if "megaparsec_per_h" not in registry:
-        # comoving distances for h = 0.6766; in pint's own tongue "h" would be an hour
-        registry.define("megaparsec_per_h = 1.478 * megaparsec = Mpc_h")
-    return "megaparsec_per_h"
+    if unit == "Mpc/h":
+        if "megaparsec_per_h" not in registry:
+            # comoving distances for h = 0.6766; in pint's own tongue "h" would be an hour
+            registry.define("megaparsec_per_h = 1.478 * megaparsec = Mpc_h")
+        return "megaparsec_per_h"
+    name = PINT.get(unit, unit)
+    try:
+        known = registry.Unit(name)
+    except (pint.UndefinedUnitError, pint.DefinitionSyntaxError, ValueError, TypeError, AttributeError):
+        return "pixel"
+    placed = known.is_compatible_with("meter") or known.is_compatible_with("second")
+    return name if placed and name else "pixel"
