@@ -6,6 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_sr.errors import ImageError
 from napari_sr.metrics.frc import (
+    COEFFICIENTS,
     KOHO,
     RingCorrelation,
     checkerboard_frc,
@@ -70,10 +71,38 @@ def test_thresholds_are_the_published_ones():
 
 
 def test_a_single_ring_below_does_not_end_the_agreement():
-    curve = np.array([1, 1, 0.1, 1, 0.5, 0.0, 0.0, 0.9])
-    found = RingCorrelation(np.arange(1, 9) / 16, curve, np.full(8, 100))
-    share = (0.5 - 1 / 7) / 0.5
-    assert found.crossing() == pytest.approx((5 + share) / 16)
+    frequencies = np.arange(1, 101) / 200
+    curve = np.clip(2 - 5 * frequencies, 0, 1)  # 1/7 at 0.3714
+    counts = np.full(100, COEFFICIENTS // 10)
+    assert RingCorrelation(frequencies, curve, counts).crossing() == pytest.approx((2 - 1 / 7) / 5, rel=0.01)
+    curve[[20, 40]] = -0.2
+    curve[[90, 97]] = 0.9
+    assert RingCorrelation(frequencies, curve, counts).crossing() == pytest.approx((2 - 1 / 7) / 5, rel=0.01)
+    assert RingCorrelation(frequencies, np.ones(100), counts).crossing() is None
+
+
+def test_the_smooth_curve_leaves_straight_lines_as_they_are(rng):
+    frequencies = np.sort(rng.random(40))
+    found = RingCorrelation(frequencies, 0.9 - 0.5 * frequencies, rng.integers(10, 5000, 40))
+    np.testing.assert_allclose(found.smoothed(), found.correlation, atol=1e-9)
+
+
+@pytest.mark.parametrize("decay", [1.5, 2.5, 4.0, "gauss"])
+@pytest.mark.parametrize(("side", "times"), [(64, 150), (128, 40), (256, 10), (512, 4), (1024, 2)])
+def test_resolution_does_not_depend_on_the_size_of_the_image(decay, side, times):
+    """Parts of a field with power S(k) and noise N, where S / (S + N) = 1/7 at 1 / 6.7 px."""
+    rng = np.random.default_rng(side)
+    truth, whole = 6.7, 2 * side
+    frequency = np.maximum(np.hypot(np.fft.fftfreq(whole)[:, None], np.fft.fftfreq(whole)[None]), 1 / whole)
+    power = (lambda f: np.exp(-((f / 0.07) ** 2))) if decay == "gauss" else (lambda f: f**-decay)
+    noise = np.sqrt(6 * power(1 / truth))
+    found = []
+    for _ in range(times):
+        signal = np.fft.ifft2(np.fft.fft2(rng.normal(size=(whole, whole))) * np.sqrt(power(frequency))).real
+        pair = [(signal + noise * rng.normal(size=signal.shape))[:side, :side] for _ in range(2)]
+        found.append(frc(*pair, window=True).resolution() or 2.0)
+    # the mean frequency: of 64 pixels with a slow decay, single figures scatter by half of their value
+    assert 1 / np.mean(1 / np.array(found)) == pytest.approx(truth, rel=0.1)
 
 
 def test_images_that_do_not_fit_or_are_too_small_are_refused(rng):

@@ -17,6 +17,9 @@ Curve = npt.NDArray[np.float64]
 THRESHOLDS = ("1/7", "half-bit", "3-sigma")
 #: smallest side of an image whose rings say anything
 SMALLEST = 16
+#: coefficients that a point of the smooth curve is fitted to; the largest share of the rings, and their smallest number
+COEFFICIENTS = round(2 * 42**2 * (35 / 128) ** 2 / (3 / 8) ** 4)
+SPAN, FEWEST = 0.2, 5
 #: of the correction for single images: a exp(c (x - b)) + d (Koho et al. 2019, doi:10.1038/s41467-019-11024-z)
 KOHO = (0.95988146, 0.97979108, 13.90441896, 0.55146136)
 
@@ -55,22 +58,44 @@ class RingCorrelation:
             return np.asarray(3 / np.sqrt(self.counts / 2))
         raise ValueError(f"{name} is no threshold; choose one of {', '.join(THRESHOLDS)}.")
 
+    def smoothed(self) -> Curve:
+        """Return the correlation as a smooth curve: a straight line, fitted anew around each ring (LOESS).
+
+        Single rings of a small image have few coefficients: by chance, some lie above a threshold far beyond where the
+        images agree. Weights are the number of coefficients, and Cleveland's (1 - |d|³)³ with the distance d to the
+        ring as a share of that to the last ring that counts (Cleveland 1979; for FRC: Nieuwenhuizen et al. 2013,
+        doi:10.1038/nmeth.2448). So many rings count that chance, of standard deviation 1/√n (van Heel & Schatz 2005),
+        is a sixth of the threshold 1/7: n = 42², where two of the coefficients are conjugates of each other, and
+        Hann's window leaves (3/8)⁴ / (35/128)² of them independent; but no more than a fifth of all.
+        """
+        x, y = self.frequencies, self.correlation
+        distances = np.abs(x[:, None] - x[None])
+        nearest = np.argsort(distances, axis=1, kind="stable")
+        enough = (np.cumsum(self.counts[nearest], axis=1) >= COEFFICIENTS).argmax(axis=1)
+        most = min(len(x) - 1, max(FEWEST, round(SPAN * len(x))))
+        reach = np.clip(np.where(enough > 0, enough, most), min(FEWEST, most), most)
+        widest = np.take_along_axis(np.sort(distances, axis=1), reach[:, None], axis=1) * (1 + 1e-9)
+        weights = np.clip(1 - (distances / widest) ** 3, 0, None) ** 3 * self.counts
+        total, near = weights.sum(axis=1), x[None] - x[:, None]
+        mean_x, mean_y = (weights * near).sum(axis=1) / total, (weights * y).sum(axis=1) / total
+        spread = (weights * (near - mean_x[:, None]) ** 2).sum(axis=1)
+        slope = (weights * (near - mean_x[:, None]) * y).sum(axis=1) / spread
+        return np.asarray(mean_y - slope * mean_x)
+
     def crossing(self, threshold: str = "1/7") -> float | None:
-        """Return the frequency at which the correlation falls below the threshold, and stays so for two rings.
+        """Return the frequency at which the smoothed correlation first falls below the threshold.
 
         None if it never does: the images then agree up to their pixels.
         """
-        limit = self.threshold(threshold)
-        below = self.correlation < limit
-        lasting = below & np.append(below[1:], True)
-        if not lasting.any():
+        limit, curve = self.threshold(threshold), self.smoothed()
+        below = curve < limit
+        if not below.any():
             return None
-        at = int(np.argmax(lasting))
+        at = int(np.argmax(below))
         if at == 0:
             return float(self.frequencies[0])
-        above, under = (self.correlation[i] - limit[i] for i in (at - 1, at))
-        # the ring before may be a single one below; then the crossing is taken at this one
-        share = above / (above - under) if above > 0 else 1.0
+        above, under = (curve[i] - limit[i] for i in (at - 1, at))
+        share = above / (above - under)
         return float(self.frequencies[at - 1] + share * (self.frequencies[at] - self.frequencies[at - 1]))
 
     def resolution(self, threshold: str = "1/7") -> float | None:
