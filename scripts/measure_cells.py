@@ -21,9 +21,10 @@ from finish_models import HERE
 
 from napari_sr import load_model, upscale
 from napari_sr.degradations import low_resolution_told, make_degradation
-from napari_sr.evaluation.figures import full_range, log_density
+from napari_sr.evaluation.figures import log_density
 from napari_sr.images.listing import read_planes
 from napari_sr.intensity import Intensity
+from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.naturalness import niqe, shipped_model
 from napari_sr.metrics.pixel import psnr
 from napari_sr.model import Model, ModelCard, save
@@ -184,7 +185,7 @@ def figure(sr: np.ndarray, hr: np.ndarray, crop: int, density: bool = False) -> 
         sr, hr = log_density(sr), log_density(hr)
     inner = slice(crop, -crop)
     pair = (image[inner, inner].astype(np.float64) for image in (sr, hr))
-    return float(psnr(*pair, data_range=full_range(hr)))
+    return float(psnr(*pair, data_range=data_range_of([hr])))
 
 
 def unnatural(sr: np.ndarray, hr: np.ndarray, crop: int, kind: str, density: bool) -> float:
@@ -192,7 +193,7 @@ def unnatural(sr: np.ndarray, hr: np.ndarray, crop: int, kind: str, density: boo
     inner = slice(crop, -crop)
     if density:
         sr, hr = log_density(sr), log_density(hr)
-    return niqe(sr[inner, inner], shipped_model(kind), data_range=full_range(hr))
+    return niqe(sr[inner, inner], shipped_model(kind), data_range=data_range_of([hr]))
 
 
 def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, dict[str, Any]]]:

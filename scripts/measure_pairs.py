@@ -29,8 +29,8 @@ from skimage.registration import phase_cross_correlation
 from napari_sr import load_model, upscale
 from napari_sr.degradations.resample import BlockMean
 from napari_sr.estimation import estimate
-from napari_sr.evaluation.figures import full_range
 from napari_sr.images.listing import read_planes
+from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.pixel import psnr
 
 BEGIN, END = "<!-- pairs: written by scripts/measure_pairs.py -->", "<!-- end of pairs -->"
@@ -103,7 +103,7 @@ def measure(pairs: Pairs) -> str:
         if pairs.registered:
             hr = registered(hr, results[0])
         inner = slice(BORDER, -BORDER)
-        span, target = full_range(hr[inner, inner]), hr[inner, inner].astype(np.float64)
+        span, target = data_range_of([hr[inner, inner]]), hr[inner, inner].astype(np.float64)
         best = [fitted(sr[inner, inner], target) for sr in results]
         alike = [float(np.corrcoef(one.ravel(), target.ravel())[0, 1]) for one in best]
         found.append([(psnr(one, target, data_range=span), a) for one, a in zip(best, alike, strict=True)])

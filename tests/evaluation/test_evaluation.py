@@ -53,7 +53,7 @@ def test_densities_are_compared_on_the_log_field_with_a_spectrum_score(rng):
 def test_perfect_images(truth):
     table = evaluate_images({"same": truth}, truth)
     assert "∞" in table.to_markdown()
-    assert table.to_dict()["rows"][0]["mean"]["psnr"] is None
+    assert table.to_dict()["rows"][0]["mean"]["psnr"] == "Infinity"
     assert table.rows[0].means["ssim"] == pytest.approx(1)
 
 

@@ -62,10 +62,11 @@ def run_job(sample: Sample, models: tuple[str, ...], folder: Path) -> tuple[Tabl
     import numpy as np
 
     from napari_sr.evaluation import evaluate_models
-    from napari_sr.evaluation.figures import full_range, log_density
+    from napari_sr.evaluation.figures import log_density
     from napari_sr.images.geometry import Geometry
     from napari_sr.images.writers import OutputInfo, create_output
     from napari_sr.inference import Finished, iter_upscale
+    from napari_sr.metrics.data_range import data_range_of
     from napari_sr.metrics.maps import error_map
     from napari_sr.metrics.structural import ssim_map
     from napari_sr.store import load_model
@@ -81,7 +82,7 @@ def run_job(sample: Sample, models: tuple[str, ...], folder: Path) -> tuple[Tabl
                 images[model.card.name] = event.image
                 reports.append(event.report)
     view = log_density if density else np.asarray
-    data_range = full_range(view(sample.hr))
+    data_range = data_range_of([sample.hr], log_density if density else None)
     for model in loaded:
         name = model.card.name
         pred, target = view(images[name]), view(sample.hr)

@@ -114,7 +114,8 @@ def _models(
 ) -> tuple[Table, Gallery]:
     from napari_sr.errors import ConfigError
     from napari_sr.evaluation import evaluate_models
-    from napari_sr.evaluation.files import matched_planes
+    from napari_sr.evaluation.evaluate import distinct
+    from napari_sr.evaluation.files import matched_planes, names_of
     from napari_sr.evaluation.report import Gallery
     from napari_sr.images.listing import read_planes
     from napari_sr.store import load_model
@@ -122,6 +123,10 @@ def _models(
     if lr is not None and degradation is not None:
         raise ConfigError("Give the LR images (--lr) or a degradation that makes them, not both.")
     loaded = [load_model(name) for name in names]
+    titles_of = [m.card.name for m in loaded]
+    if len(set(titles_of)) < len(titles_of):  # models of one name are told apart by where they lie
+        paths = [Path(name) for name in names]
+        titles_of = names_of(paths) if all(path.is_file() for path in paths) else distinct(titles_of)
     preset = degradation or next((m.card.degradation for m in loaded if m.card.degradation), "em")
     measured: list[Any] | None = None
     titles: list[str] = []
@@ -133,7 +138,7 @@ def _models(
     gallery = Gallery(len(targets), titles)
     table = evaluate_models(
         loaded, targets, degradation=preset, lr_images=measured, on_pictures=gallery,
-        on_image=lambda done, total: on_text(f"Evaluating … image {done} of {total}"), **settings,
+        on_image=lambda done, total: on_text(f"Evaluating … image {done} of {total}"), names=titles_of, **settings,
     )  # fmt: skip
     return table, gallery
 

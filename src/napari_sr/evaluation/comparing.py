@@ -10,17 +10,24 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
-from napari_sr.evaluation.figures import log_density, mean_row, plane_niqe
+from napari_sr.evaluation.figures import (
+    SPECTRAL,
+    log_density,
+    mean_row,
+    plane_niqe,
+    spectral_figures,
+    with_score_of_means,
+)
 from napari_sr.evaluation.grids import Overlap, onto, overlap, reliable_shift
 from napari_sr.evaluation.judged import FLAGGED, HALLUCINATED, Comparing, Judged, Region, Shift, Working
 from napari_sr.evaluation.placed import Placed
 from napari_sr.evaluation.table import Table
-from napari_sr.metrics import METRICS
 from napari_sr.metrics.consistency import intensity_fit
+from napari_sr.metrics.data_range import data_range_of
+from napari_sr.metrics.finite import measured
 from napari_sr.metrics.learned import learned
 from napari_sr.metrics.maps import error_map
 from napari_sr.metrics.sfrc import iter_sfrc
-from napari_sr.metrics.spectral import spectrum_score
 from napari_sr.metrics.structural import ssim_map
 
 Plane = npt.NDArray[Any]
@@ -28,7 +35,7 @@ Part = tuple[slice, slice]
 Figures = dict[str, float | None]
 #: shift, in reference pixels, from which it is told
 SHIFTED = 0.5
-SPECTRUM, NIQE = "spectrum_score", "niqe"
+NIQE = "niqe"
 
 
 def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
@@ -37,8 +44,8 @@ def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
     Raises
     ------
     ImageError
-        If images do not overlap, have different numbers of planes, hold values that are not finite, or the data range
-        is smaller than the reference's values.
+        If images do not overlap, have different numbers of planes, the reference has no finite value, or the data range
+        is smaller than its values.
     """
     reference = asked.reference
     if not asked.candidates:
@@ -57,14 +64,16 @@ def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
         for name, place in overlaps.items()
         if place.share(shape) < 1
     )
-    data_range = asked.data_range or _data_range(reference, density=asked.density)
+    planes = (reference.plane(number) for number in range(count))
+    data_range = asked.data_range or data_range_of(planes, log_density if asked.density else None)
     scored = asked.coarsest() if asked.density else None
-    extra = (*((SPECTRUM,) if scored else ()), *((NIQE,) if asked.naturalness else ()), *asked.learned)
+    extra = (*(SPECTRAL if scored else ()), *((NIQE,) if asked.naturalness else ()), *asked.learned)
     metrics = (*asked.metrics, *extra)
     maps: dict[str, dict[str, npt.NDArray[np.float32]]] = {c.name: {} for c in asked.candidates}
     figures: dict[str, list[Figures]] = {}
     regions: dict[str, str] = {}
     shifts: list[Shift] = []
+    left_out: dict[str, int] = {}
     each = 1 / (count * len(asked.candidates))
     for number in range(count):
         linear = reference.plane(number)
@@ -88,12 +97,29 @@ def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
                 regions[name] = region
                 one = pair.figures(asked.metrics, part, data_range)
                 if baseline is not None:
-                    one[SPECTRUM] = spectrum_score(pair.raw[part], linear[part], baseline[part])
+                    # its rings need the whole field, with the border that other figures leave out
+                    field = part if region else pair.inside
+                    one |= spectral_figures(pair.raw[field], linear[field], baseline[field])
                 if asked.naturalness is not None:
                     one[NIQE] = plane_niqe(pair.pred[part], asked.naturalness, data_range)
-                one |= {n: learned(n, pair.pred[part], pair.target[part], data_range=data_range) for n in asked.learned}
+                if asked.learned and pair.is_finite(part):
+                    one |= {
+                        n: learned(n, pair.pred[part], pair.target[part], data_range=data_range) for n in asked.learned
+                    }
+                elif asked.learned:
+                    one |= dict.fromkeys(asked.learned)
+                left_out[candidate.name] = left_out.get(candidate.name, 0) + pair.not_finite(part)
                 figures.setdefault(name, []).append(one)
-    rows = tuple(replace(mean_row(name, values, metrics), region=regions[name]) for name, values in figures.items())
+    rows = tuple(
+        with_score_of_means(replace(mean_row(name, values, metrics), region=regions[name]), values)
+        for name, values in figures.items()
+    )
+    notes += tuple(
+        f"{many} pixels of {name}, or of {reference.name} there, are not finite: PSNR, SSIM and the like leave them "
+        "out, figures of frequencies have no value."
+        for name, many in left_out.items()
+        if many
+    )
     table = Table(rows, metrics, count, _conditions(asked, data_range))
     yield Judged(table, maps, {name: tuple(values) for name, values in figures.items()}, tuple(shifts), notes)
 
@@ -107,8 +133,19 @@ class _Pair:
     target: Plane
     inside: Part
 
+    def is_finite(self, part: Part) -> bool:
+        """Return True if both images have a value at every pixel of a part."""
+        return self.not_finite(part) == 0
+
+    def not_finite(self, part: Part) -> int:
+        """Return how many pixels of a part have no value in one of the images."""
+        finite = np.isfinite(self.pred[part]) & np.isfinite(self.target[part])
+        return int(finite.size - np.count_nonzero(finite))
+
     def shift(self, name: str) -> list[Shift]:
         """Return how far it is off, if it is."""
+        if not self.is_finite(self.inside):
+            return []
         found = reliable_shift(self.pred[self.inside], self.target[self.inside])
         return [Shift(name, *found)] if found is not None and max(map(abs, found)) > SHIFTED else []
 
@@ -119,6 +156,8 @@ class _Pair:
             if kind == "ssim":
                 yield kind, ssim_map(pred, target, data_range=data_range)[1]
             elif kind == HALLUCINATED:
+                if not self.is_finite(self.inside):  # a Fourier transform would spread it over the whole map
+                    continue
                 for found in iter_sfrc(pred, target, beyond=asked.beyond()):
                     if isinstance(found, float):
                         yield found
@@ -129,16 +168,17 @@ class _Pair:
 
     def figures(self, metrics: tuple[str, ...], part: Part, data_range: float) -> Figures:
         """Measure a part."""
-        return {m: METRICS[m].function(self.pred[part], self.target[part], data_range=data_range) for m in metrics}
+        return {m: measured(m, self.pred[part], self.target[part], data_range=data_range) for m in metrics}
 
 
 def _pair(asked: Comparing, candidate: Placed, number: int, linear: Plane, covered: Overlap) -> _Pair:
     view = log_density if asked.density else np.asarray
     raw = brought(candidate, number, asked.reference)
-    pred, target = _finite(view(raw), candidate.name), _finite(view(linear), asked.reference.name)
+    pred, target = view(raw), view(linear)
     inside = (covered.rows, covered.columns)
     if asked.match:
-        scale, offset = intensity_fit(pred[inside], target[inside])
+        both = np.isfinite(pred[inside]) & np.isfinite(target[inside])
+        scale, offset = intensity_fit(pred[inside][both], target[inside][both]) if both.any() else (1.0, 0.0)
         pred = scale * np.asarray(pred, dtype=np.float64) + offset
     return _Pair(raw, pred, target, inside)
 
@@ -173,24 +213,6 @@ def _overlap(candidate: Placed, reference: Placed, shape: tuple[int, int]) -> Ov
             f"{candidate.name} and {reference.name} do not overlap: look at their scale and translate, or the pixel "
             "sizes of their files."
         ) from None
-
-
-def _finite(image: Plane, name: str) -> Plane:
-    if not np.isfinite(image).all():
-        raise ImageError(f"{name} has pixels that are not finite (NaN or infinite); figures would be, too.")
-    return image
-
-
-def _data_range(reference: Placed, *, density: bool) -> float:
-    """Return 255 for 8 bit, else the range of all planes together."""
-    if np.dtype(reference.data.dtype) == np.uint8 and not density:
-        return 255.0
-    low, high = np.inf, -np.inf
-    for number in range(reference.count()):
-        plane = reference.plane(number)
-        plane = _finite(log_density(plane) if density else plane, reference.name)
-        low, high = min(low, float(plane.min())), max(high, float(plane.max()))
-    return high - low or 1.0  # a constant reference has no range of its own
 
 
 def _parts(asked: Comparing, candidate: Placed, inside: Overlap, shape: tuple[int, int]) -> list[tuple[str, str, Part]]:

@@ -10,9 +10,10 @@ import numpy as np
 
 from napari_sr.degradations import low_resolution, make_degradation
 from napari_sr.errors import ImageError
-from napari_sr.evaluation.figures import Plane, Tally, common_range, log_density
+from napari_sr.evaluation.figures import Plane, Tally, log_density
 from napari_sr.evaluation.table import Table
 from napari_sr.inference import upscale
+from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.naturalness import NaturalModel
 from napari_sr.model import Model
 from napari_sr.store import load_model
@@ -62,7 +63,7 @@ def evaluate_images(
     if lr_images is not None and len(lr_images) != len(targets):
         raise ImageError(f"There are {len(lr_images)} LR images, and {len(targets)} targets.")
     tally = Tally(
-        metrics=metrics, data_range=data_range or common_range(targets, log_density if density else np.asarray),
+        metrics=metrics, data_range=data_range or data_range_of(targets, log_density if density else None),
         crop=crop, density=density, scored=density and lr_images is not None, naturalness=naturalness, learned=learned,
     )  # fmt: skip
     interpolations: dict[int, tuple[Model, Model]] = {}
@@ -123,6 +124,16 @@ def evaluate_models(
     raise AssertionError("unreachable: the last event is the table")
 
 
+def distinct(names: Sequence[str]) -> list[str]:
+    """Return names of which no two are alike: the second of a name gets a 2 behind it."""
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
+
+
 def iter_evaluated(
     models: Sequence[Model],
     targets: Sequence[Plane],
@@ -137,6 +148,7 @@ def iter_evaluated(
     device: str = "auto",
     on_pictures: Shown = lambda number, pictures, target: None,
     should_stop: Callable[[], bool] = lambda: False,
+    names: Sequence[str] | None = None,
 ) -> Generator[Evaluating | Table, None, None]:
     """Degrade each target, or take its LR image, super-resolve that with every model, and measure; ends with the table.
 
@@ -171,6 +183,8 @@ def iter_evaluated(
         Called with the number, the pictures by name (the LR image as ``LR``), and the target of every image.
     should_stop
         Asked again and again; :class:`Cancelled` is raised once it returns True.
+    names
+        Of the models' rows; those of their cards if None, with numbers where two are alike.
 
     Raises
     ------
@@ -183,12 +197,13 @@ def iter_evaluated(
     scale = scales.pop()
     crop = scale if crop is None else crop
     bicubic = load_model(f"bicubic-x{scale}")
-    models = [bicubic, *(m for m in models if m.card.name != bicubic.card.name)]
+    called = dict(zip(names or distinct([m.card.name for m in models]), models, strict=True))
+    called = {bicubic.card.name: bicubic} | {n: m for n, m in called.items() if m.card.name != bicubic.card.name}
     if lr_images is None:
         chain = make_degradation(degradation, scale)
     cut = [t[: t.shape[0] // scale * scale, : t.shape[1] // scale * scale] for t in targets]
     tally = Tally(
-        metrics=metrics, data_range=common_range(cut, log_density if density else np.asarray), crop=crop,
+        metrics=metrics, data_range=data_range_of(cut, log_density if density else None), crop=crop,
         density=density, scored=density, naturalness=naturalness,
     )  # fmt: skip
     for number, stored in enumerate(cut):
@@ -199,7 +214,7 @@ def iter_evaluated(
             lr = np.asarray(lr_images[number])
         nearest = np.repeat(np.repeat(lr, scale, axis=0), scale, axis=1)
         pictures = {
-            m.card.name: upscale(lr, m, dtype=np.float32, device=device, should_stop=should_stop) for m in models
+            n: upscale(lr, m, dtype=np.float32, device=device, should_stop=should_stop) for n, m in called.items()
         }
         seen = tally.add(target, pictures, nearest)
         on_pictures(number, {"LR": tally.view(lr), **seen}, tally.view(target))

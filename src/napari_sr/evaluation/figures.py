@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,34 +11,16 @@ import numpy.typing as npt
 
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.table import Row, Table
-from napari_sr.metrics import METRICS
+from napari_sr.metrics.finite import measured
 from napari_sr.metrics.learned import FID, fid
 from napari_sr.metrics.learned import learned as learned_figure
 from napari_sr.metrics.naturalness import PATCH, NaturalModel, niqe
-from napari_sr.metrics.spectral import spectrum_score
+from napari_sr.metrics.spectral import score_of_means, spectrum_error
 
 Plane = npt.NDArray[Any]
 Figures = dict[str, float | None]
 LOG_OFFSET = 2e-2
 TRUTH = "truth (HR)"
-
-
-def full_range(target: Plane) -> float:
-    """Return 255 for 8-bit images, otherwise the range of the target's own values."""
-    if target.dtype == np.uint8:
-        return 255.0
-    return float(target.max()) - float(target.min()) or 1.0
-
-
-def common_range(targets: Sequence[Plane], view: Callable[[Plane], Plane] = np.asarray) -> float:
-    """Return one data range for a set of images as ``view`` shows them; they are read one after another."""
-    if view is np.asarray and all(t.dtype == np.uint8 for t in targets):
-        return 255.0
-    low, high = np.inf, -np.inf
-    for target in targets:
-        seen = view(target)
-        low, high = min(low, float(seen.min())), max(high, float(seen.max()))
-    return high - low or 1.0
 
 
 def log_density(density: Plane) -> npt.NDArray[np.float64]:
@@ -52,8 +34,33 @@ def cropped(image: Plane, border: int) -> Plane:
 
 
 def plane_niqe(image: Plane, model: NaturalModel, data_range: float) -> float | None:
-    """Return NIQE, or None of an image that is smaller than one of its patches."""
-    return niqe(image, model, data_range=data_range) if min(image.shape) >= PATCH else None
+    """Return NIQE, or None of an image that is smaller than one of its patches, or has pixels without a value."""
+    whole = min(image.shape) >= PATCH and bool(np.isfinite(image).all())
+    return niqe(image, model, data_range=data_range) if whole else None
+
+
+#: what densities have beside other metrics; the last is kept for the second, and is no column
+SPECTRAL = ("spectrum_score", "spectrum_score_of_means", "spectrum_mse")
+OF_NEAREST = "spectrum_mse_of_nearest"
+
+
+def spectral_figures(pred: Plane, target: Plane, nearest: Plane) -> Figures:
+    """Return the figures of the power spectrum of one image; none where a pixel is not finite."""
+    if not all(np.isfinite(image).all() for image in (pred, target, nearest)):
+        return dict.fromkeys((*SPECTRAL, OF_NEAREST))
+    error, baseline = spectrum_error(pred, target), spectrum_error(nearest, target)
+    score = score_of_means([error], [baseline]) if baseline else None
+    return {"spectrum_score": score, "spectrum_score_of_means": None, "spectrum_mse": error, OF_NEAREST: baseline}
+
+
+def with_score_of_means(row: Row, values: Sequence[Figures]) -> Row:
+    """Return a row with the score of the mean errors, as the N-body thesis takes it."""
+    pairs = [(one.get("spectrum_mse"), one.get(OF_NEAREST)) for one in values]
+    known = [(error, baseline) for error, baseline in pairs if error is not None and baseline]
+    if not known:
+        return row
+    errors, baselines = zip(*known, strict=True)
+    return replace(row, means={**row.means, "spectrum_score_of_means": score_of_means(errors, baselines)})
 
 
 def mean_row(name: str, values: Sequence[Figures], metrics: Sequence[str]) -> Row:
@@ -100,6 +107,8 @@ class Tally:
     #: kept only for FID, which is of whole sets; those of the targets under TRUTH
     _sets: dict[str, list[Plane]] = field(default_factory=dict, init=False)
     _of_truth: list[float | None] = field(default_factory=list, init=False)
+    #: pixels of the targets that are not finite
+    _left_out: int = field(default=0, init=False)
 
     def view(self, image: Plane) -> Plane:
         """Return an image as it is compared."""
@@ -116,16 +125,18 @@ class Tally:
             if picture.shape != target.shape:
                 raise ImageError(f"The images differ in shape: {picture.shape} and {target.shape}.")
             inner = cropped(picture, self.crop)
-            one: Figures = {m: METRICS[m].function(inner, truth, data_range=self.data_range) for m in self.metrics}
+            one: Figures = {m: measured(m, inner, truth, data_range=self.data_range) for m in self.metrics}
             if self.scored and nearest is not None:
-                one["spectrum_score"] = spectrum_score(pictures[name], target, nearest)
+                one |= spectral_figures(pictures[name], target, nearest)
             if self.naturalness is not None:
                 one["niqe"] = plane_niqe(inner, self.naturalness, self.data_range)
-            single = [n for n in self.learned if n != FID]
+            finite = bool(np.isfinite(inner).all() and np.isfinite(truth).all())
+            single = [n for n in self.learned if n != FID and finite]
             one |= {n: learned_figure(n, inner, truth, data_range=self.data_range) for n in single}
             self._values.setdefault(name, []).append(one)
             if FID in self.learned:
                 self._sets.setdefault(name, []).append(inner)
+        self._left_out += int(np.count_nonzero(~np.isfinite(truth)))
         if self.naturalness is not None:
             self._of_truth.append(plane_niqe(truth, self.naturalness, self.data_range))
         if FID in self.learned:
@@ -143,10 +154,12 @@ class Tally:
             "data range": f"{self.data_range:.4g}" + (" of log10(density + 0.02)" if self.density else ""),
             "border left out": f"{self.crop} px",
         }
+        if self._left_out:
+            conditions["pixels of the targets that are not finite, left out"] = str(self._left_out)
         columns = (
             *self.metrics,
             *(n for n in self.learned if n != FID),
-            *(("spectrum_score",) if self.scored else ()),
+            *(SPECTRAL if self.scored else ()),
             *(("niqe",) if self.naturalness is not None else ()),
         )
         values = dict(self._values)
@@ -156,6 +169,7 @@ class Tally:
             values[TRUTH] = [nothing | {"niqe": value} for value in self._of_truth]
         # the truth is not one of those that can be best
         rows = [replace(mean_row(n, v, columns), region="truth" if n == TRUTH else "") for n, v in values.items()]
+        rows = [with_score_of_means(row, values[row.name]) for row in rows]
         if FID in self.learned:
             truth = self._sets[TRUTH]
             found = {n: fid(s, truth, data_range=self.data_range) for n, s in self._sets.items() if n != TRUTH}

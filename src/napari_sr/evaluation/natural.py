@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_sr.evaluation.figures import common_range, log_density
+from napari_sr.evaluation.figures import log_density
 from napari_sr.images.listing import read_planes
+from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.naturalness import NaturalModel, fit_naturalness, shipped_model
 
 #: images that models come with the package for
@@ -35,4 +36,4 @@ def natural_model(name: str, *, density: bool = False) -> NaturalModel:
         return NaturalModel.load(path)
     images = read_planes(path)
     seen = [log_density(image) for image in images] if density else images
-    return fit_naturalness(seen, data_range=common_range(seen))
+    return fit_naturalness(seen, data_range=data_range_of(seen))

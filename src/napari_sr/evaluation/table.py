@@ -14,7 +14,9 @@ from napari_sr.metrics.learned import LEARNED
 
 #: figures that need more than an image and its target: title, and whether higher is better
 EXTRA = {
-    "spectrum_score": ("Spectrum score ↑", True), "niqe": ("NIQE (fitted on such images) ↓", False),
+    "spectrum_score": ("Spectrum score, mean ↑", True),
+    "spectrum_score_of_means": ("Spectrum score of the mean errors ↑", True),
+    "spectrum_mse": ("Spectrum MSE ↓", False), "niqe": ("NIQE (fitted on such images) ↓", False),
     "fid": ("FID ↓", False), **{name: (entry.title, False) for name, entry in LEARNED.items()},
 }  # fmt: skip
 
@@ -28,6 +30,12 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
     while len(set(names)) > 1 and same < shortest - 1 and len({w[same] for w in words}) == 1:
         same += 1
     return {name: " ".join(w[same:]) for name, w in zip(names, words, strict=True)}
+
+
+def _plain(value: float | None) -> float | str | None:
+    if value is None or math.isnan(value):
+        return None
+    return value if math.isfinite(value) else ("Infinity" if value > 0 else "-Infinity")
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,8 @@ class Table:
         if math.isinf(value):
             return "∞"
         digits = METRICS[metric].digits if metric in METRICS else (2 if metric in ("niqe", "fid", "pi") else 4)
+        if metric == "spectrum_mse":  # of any magnitude
+            return f"{value:.4g}"
         return f"{value:.{digits}f}"
 
     def is_best(self, row: Row, metric: str) -> bool:
@@ -110,10 +120,14 @@ class Table:
         return "\n".join([*lines, "", f"{self.images} images; {self.conditions_line()}."])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; infinite and undefined figures become None."""
+        """Return plain values for JSON.
 
-        def plain(values: Mapping[str, float | None]) -> dict[str, float | None]:
-            return {k: None if v is None or not math.isfinite(v) else v for k, v in values.items()}
+        Undefined figures are None. Infinite ones, such as the PSNR of equal images, are the words ``"Infinity"`` and
+        ``"-Infinity"``: JSON has no numbers for them, and nothing would not tell them from undefined ones.
+        """
+
+        def plain(values: Mapping[str, float | None]) -> dict[str, float | str | None]:
+            return {k: _plain(v) for k, v in values.items()}
 
         return {
             "images": self.images,

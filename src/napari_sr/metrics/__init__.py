@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
@@ -21,12 +22,17 @@ class Metric(Protocol):
 
 @dataclass(frozen=True)
 class Spec:
-    """A metric and how to read it."""
+    """A metric and how to read it.
+
+    ``per_pixel`` ones can leave pixels out; ``local`` ones leave out windows that hold a pixel which is not finite.
+    """
 
     function: Metric
     higher_is_better: bool
     unit: str = ""
     digits: int = 4
+    per_pixel: bool = False
+    local: bool = False
 
 
 METRICS: Registry[Spec] = Registry(kind="metric", package="napari_sr.metrics")
@@ -38,7 +44,7 @@ def check_pair(pred: npt.NDArray[Any], target: npt.NDArray[Any], data_range: flo
         raise ImageError(f"The images differ in shape: {pred.shape} and {target.shape}.")
     if not data_range > 0:
         raise ImageError(f"data_range must be positive, not {data_range}.")
-    observed = float(target.max()) - float(target.min())
+    observed = float(np.nanmax(target)) - float(np.nanmin(target))
     if observed > data_range * (1 + 1e-9):
         raise ImageError(
             f"data_range {data_range:g} is smaller than the range of the target, {observed:g}; "

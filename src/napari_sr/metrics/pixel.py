@@ -47,8 +47,8 @@ def pearson(pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: flo
     return float(np.sum(first * second) / math.sqrt(power)) if power > 0 else None
 
 
-METRICS.register("psnr", title="PSNR")(Spec(psnr, higher_is_better=True, unit="dB", digits=2))
-METRICS.register("nrmse", title="NRMSE")(Spec(nrmse, higher_is_better=False))
-METRICS.register("rmse", title="RMSE")(Spec(rmse, higher_is_better=False))
-METRICS.register("pearson", title="Pearson")(Spec(pearson, higher_is_better=True))
-METRICS.register("mae", title="MAE")(Spec(mae, higher_is_better=False))
+METRICS.register("psnr", title="PSNR")(Spec(psnr, higher_is_better=True, per_pixel=True, unit="dB", digits=2))
+METRICS.register("nrmse", title="NRMSE")(Spec(nrmse, higher_is_better=False, per_pixel=True))
+METRICS.register("rmse", title="RMSE")(Spec(rmse, higher_is_better=False, per_pixel=True))
+METRICS.register("pearson", title="Pearson")(Spec(pearson, higher_is_better=True, per_pixel=True))
+METRICS.register("mae", title="MAE")(Spec(mae, higher_is_better=False, per_pixel=True))

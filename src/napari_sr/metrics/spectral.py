@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,20 @@ def power_spectrum(
     return found.frequencies / pixel_size, found.sums(power) / found.counts
 
 
+def spectrum_error(pred: npt.NDArray[Any], target: npt.NDArray[Any]) -> float:
+    """Return MSE(P_target, P_pred), the mean squared error of the power spectrum."""
+    return float(np.mean((power_spectrum(pred)[1] - power_spectrum(target)[1]) ** 2))
+
+
 def spectrum_score(pred: npt.NDArray[Any], target: npt.NDArray[Any], baseline: npt.NDArray[Any]) -> float:
     """Return 1 - MSE(P_target, P_pred) / MSE(P_target, P_baseline): 1 is perfect, 0 is the baseline.
 
-    The N-body thesis takes the linear density field and the nearest-neighbour upscaled LR as baseline.
+    The N-body thesis takes the linear density field and the nearest-neighbour upscaled LR as baseline, and of several
+    images the ratio of the mean errors: :func:`score_of_means`.
     """
-    target_power = power_spectrum(target)[1]
-    error = np.mean((power_spectrum(pred)[1] - target_power) ** 2)
-    baseline_error = np.mean((power_spectrum(baseline)[1] - target_power) ** 2)
-    return float(1 - error / baseline_error)
+    return score_of_means([spectrum_error(pred, target)], [spectrum_error(baseline, target)])
+
+
+def score_of_means(errors: Sequence[float], of_baseline: Sequence[float]) -> float:
+    """Return 1 - mean(MSE) / mean(MSE of the baseline) over images, as the N-body thesis does."""
+    return float(1 - np.mean(errors) / np.mean(of_baseline))

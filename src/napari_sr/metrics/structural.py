@@ -35,7 +35,9 @@ def ssim_map(
     with ThreadPoolExecutor(max_workers=min(len(bands), os.cpu_count() or 1)) as pool:
         full = np.concatenate(list(pool.map(lambda rows: _band(pred, target, rows, data_range), bands)))
     border = WINDOW // 2
-    return float(full[border:-border, border:-border].mean()), full
+    inside = full[border:-border, border:-border]
+    inside = inside[np.isfinite(inside)]  # windows that hold a pixel without a value have none
+    return float(inside.mean()) if inside.size else float("nan"), full
 
 
 def _band(pred: npt.NDArray[Any], target: npt.NDArray[Any], rows: slice, data_range: float) -> npt.NDArray[np.float64]:
@@ -80,5 +82,5 @@ def ms_ssim(pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: flo
     return float(value)
 
 
-METRICS.register("ssim", title="SSIM")(Spec(ssim, higher_is_better=True))
+METRICS.register("ssim", title="SSIM")(Spec(ssim, higher_is_better=True, local=True))
 METRICS.register("ms_ssim", title="MS-SSIM")(Spec(ms_ssim, higher_is_better=True))

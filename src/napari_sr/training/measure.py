@@ -13,10 +13,11 @@ import numpy.typing as npt
 from napari_sr.conditions import Condition
 from napari_sr.errors import Cancelled
 from napari_sr.evaluation.evaluate import DEFAULT_METRICS
-from napari_sr.evaluation.figures import Figures, Tally, full_range, mean_row
+from napari_sr.evaluation.figures import Figures, Tally, mean_row
 from napari_sr.evaluation.table import Table
 from napari_sr.inference import upscale_window
 from napari_sr.intensity import FittedIntensity
+from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.spectral import spectrum_score
 from napari_sr.model import Model
 from napari_sr.training.data.validation import WholeImages
@@ -104,7 +105,7 @@ def _figures(centre: Centre, whole: WholeImages) -> dict[str, Figures]:
 
     pictures = {f"bicubic-x{whole.scale}": centre.bicubic, **centre.sr}
     target = view(centre.hr)
-    tally = Tally(metrics=DEFAULT_METRICS, data_range=full_range(target), crop=0)
+    tally = Tally(metrics=DEFAULT_METRICS, data_range=data_range_of([centre.hr], view if density else None), crop=0)
     tally.add(target, {name: view(picture) for name, picture in pictures.items()})
     found = {name: dict(values[0]) for name, values in tally.table().each.items()}
     if density:

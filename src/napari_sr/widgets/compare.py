@@ -207,9 +207,10 @@ class Compare(CompareForm):
     def _request(self, reference: Image) -> Comparing:
         """Return what is asked for; raises :class:`SRError` if it cannot be."""
         from napari_sr.metrics.learned import LEARNED
-        from napari_sr.widgets.compare_layers import placed
+        from napari_sr.widgets.compare_layers import check_units, placed
 
         chosen = self.candidates.layers()
+        check_units(chosen, reference)
         self._layers = {layer.name: layer for layer in chosen}
         maps = ("ssim",) if self.ssim_box.isChecked() else ()
         if self.error_box.isChecked():
@@ -257,11 +258,12 @@ class Compare(CompareForm):
 
     def _ranked(self) -> tuple[Placed, tuple[Placed, ...], dict[str, bool]]:
         """Return what is ranked; raises :class:`SRError` if that is too little."""
-        from napari_sr.widgets.compare_layers import placed
+        from napari_sr.widgets.compare_layers import check_units, placed
 
         reference, chosen = self.reference_box.layer(), self.candidates.layers()
         if reference is None or len(chosen) < 2:
             raise SRError("A ranking needs a reference and at least two ticked images.")
+        check_units(chosen, reference)
         how = {"density": self.density_box.isChecked(), "match": self.match_box.isChecked()}
         return placed(reference, self.viewer), tuple(placed(x, self.viewer) for x in chosen), how
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,21 @@ def unit_factor(layer: Any, viewer: Any) -> float:
     if common is None or not common[-1].is_compatible_with(layer.units[-1]):
         return 1.0
     return float((1 * layer.units[-1]).to(common[-1]).magnitude)
+
+
+def check_units(layers: Sequence[Any], reference: Any) -> None:
+    """Raise :class:`ImageError` if nobody can say how a layer lies over the reference: one in nm, the other in pixels.
+
+    Layers of the same unit, or of ones that convert, are placed by their pixel sizes.
+    """
+    for layer in layers:
+        if layer.units[-1].is_compatible_with(reference.units[-1]):
+            continue
+        unit, other = (f"{of.units[-1]:~P}" or "pixel" for of in (layer, reference))
+        raise ImageError(
+            f"{layer.name} is placed in {unit}, {reference.name} in {other}: nobody can say how they lie over each "
+            "other. Give both the same unit: select the one without a pixel size, and set it in Super-resolve."
+        )
 
 
 def grid_of(layer: Any, viewer: Any) -> Grid:
