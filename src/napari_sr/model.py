@@ -196,8 +196,9 @@ def save(model: Model, path: str | os.PathLike[str], *, half: bool = False) -> M
         except BaseException:  # also Ctrl-C: no half-written file may stay; the error goes on
             Path(temporary).unlink(missing_ok=True)
             raise
-    except OSError as error:
-        raise ModelError(f"The model could not be written to {path}: {error.strerror}.") from error
+    except (OSError, SafetensorError) as error:  # of a full disk, safetensors raises its own
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ModelError(f"The model could not be written to {path}: {reason}.") from error
     return card
 
 

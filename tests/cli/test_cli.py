@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -226,3 +227,90 @@ def test_doctor_passes_its_self_test(run):
     assert "cpu" in facts["devices"]
     code, out, _ = run("doctor")
     assert "fast bfloat16" in out
+
+
+@pytest.fixture
+def batch(tmp_path, lr):
+    """Three good images, a damaged one, one that only begins well, a broken link, a spectrum; and what is none."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.tif", "b.tif", "z.tif"):
+        (folder / name).write_bytes(lr.read_bytes())
+    (folder / "c.tif").write_bytes(b"II*\0 nothing")
+    (folder / "d.tif").write_bytes(lr.read_bytes()[:900])
+    (folder / "e.tif").symlink_to(folder / "gone.tif")
+    np.save(folder / "f.npy", np.arange(9))
+    (folder / "._a.tif").write_bytes(b"\x00\x05\x16\x07")
+    (folder / "g.tif").mkdir()
+    return folder
+
+
+def test_one_bad_file_does_not_cost_the_others(run, batch, tmp_path):
+    arguments = ("upscale", batch, "-m", "bicubic-x2", "-o", tmp_path / "results_v1.5")
+    code, out, err = run(*arguments)
+    assert code == 1
+    done = sorted(p.name for p in (tmp_path / "results_v1.5").iterdir())
+    assert done == ["a_bicubic-x2.tif", "b_bicubic-x2.tif", "z_bicubic-x2.tif"]
+    assert "4 of 7 images could not be super-resolved" in out
+    for name in ("c.tif", "d.tif", "e.tif", "f.npy"):
+        assert any(name in line for line in out.splitlines() if "could not" not in line)
+    assert "Traceback" not in out + err
+    (batch / "c.tif").write_bytes((batch / "a.tif").read_bytes())
+    for name in ("d.tif", "e.tif", "f.npy"):
+        (batch / name).unlink()
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "results_v1.5").iterdir()}
+    code, out, _ = run(*arguments)  # goes on where it stopped
+    assert code == 0
+    assert out.count("was there already") == 3
+    assert all(p.stat().st_mtime_ns == time for p, time in before.items())
+    assert (tmp_path / "results_v1.5" / "c_bicubic-x2.tif").exists()
+
+
+@pytest.mark.parametrize("name", ["c.tif", "d.tif", "e.tif", "f.npy", "g.tif"])
+def test_one_bad_file_alone_is_one_line(name, run, batch, tmp_path):
+    code, _, err = run("upscale", batch / name, "-m", "bicubic-x2", "-o", tmp_path / "sr.tif")
+    assert code == 1
+    assert name in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "sr.tif").exists()
+
+
+def test_long_names_are_said_before_the_work(run, lr, tmp_path):
+    code, _, err = run("upscale", lr, "-m", "bicubic-x2", "-o", tmp_path / ("x" * 300 + ".tif"))
+    assert code == 1
+    assert "too many for a file's name" in err
+
+
+def test_a_folder_with_a_point_in_its_name(run, lr, tmp_path):
+    assert run("upscale", lr, "-m", "bicubic-x2", "-o", tmp_path / "results_v1.5")[0] == 0
+    assert [p.name for p in (tmp_path / "results_v1.5").iterdir()] == ["lr_bicubic-x2.tif"]
+
+
+def test_the_second_image_of_a_file(run, tmp_path):
+    with tifffile.TiffWriter(tmp_path / "two.tif") as tif:
+        tif.write(np.zeros((30, 40), np.uint8))
+        tif.write(np.full((20, 24), 7, np.uint8))
+    code, out, _ = run("upscale", tmp_path / "two.tif:1", "-m", "bicubic-x2")
+    assert code == 0
+    assert read_image(tmp_path / "two_1_bicubic-x2.tif").data.shape == (40, 48)
+    code, out, _ = run("upscale", tmp_path / "two.tif", "-m", "bicubic-x2")
+    assert "Of 2 images in two.tif, the largest is taken" in " ".join(out.split())
+
+
+def test_small_letters_for_axes(run, tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((20, 24, 2), np.float32))
+    assert run("upscale", tmp_path / "a.npy", "-m", "bicubic-x2", "--axes", "yxc")[0] == 0
+    assert np.load(tmp_path / "a_bicubic-x2.npy").shape == (40, 48, 2)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp932", "utf-8"])
+def test_terminals_of_other_alphabets(encoding, lr, tmp_path):
+    command = [sys.executable, "-m", "napari_sr"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    for arguments in (
+        ["upscale", str(lr), "-m", "bicubic-x2", "-o", str(tmp_path / "µ→².tif"), "--overwrite"],
+        ["models"], ["doctor"], ["evaluate", str(lr), str(lr)],
+    ):  # fmt: skip
+        done = subprocess.run([*command, *arguments], env=environment, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode(encoding, "replace")
+        assert b"UnicodeEncodeError" not in done.stderr

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import yaml
 from skimage.metrics import peak_signal_noise_ratio
 from stopping import StopAt
 
@@ -307,3 +308,50 @@ def test_a_run_goes_on_after_its_folder_was_moved(images, tmp_path):
     (best_after,) = (s["best_model_score"] for s in after.values() if s.get("best_model_score") is not None)
     assert best_after >= best_before
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({"network": "unet"}, "network"), ({"loss": "l3"}, "loss"), ({"optimizer": "sgdd"}, "optimizer"),
+     ({"schedule": "steps"}, "schedule"), ({"extra_losses": {"nice": 1.0}}, "extra_losses"),
+     ({"adversarial": {"loss": "hard"}}, r"adversarial\.loss"),
+     ({"adversarial": {"critic": "me"}}, r"adversarial\.critic")],
+)  # fmt: skip
+def test_names_that_do_not_exist_are_said_before_any_image_is_read(changes, field, images, tmp_path):
+    given = config(images).to_dict() | {"train": [str(tmp_path / "nowhere")], "validation": []} | changes
+    with pytest.raises(ConfigError, match=rf"^{field}: there is no .*; there are "):
+        fit(TrainConfig.from_dict(given), tmp_path / "run", device="cpu")
+
+
+def test_numbers_without_a_point_are_numbers(images, tmp_path):
+    given = config(images).to_dict()
+    text = yaml.safe_dump(given | {
+        "learning_rate": "RATE", "betas": ["HALF", 0.99], "extra_losses": {"l2": "HALF"},
+        "train": [{"path": s["path"], "weight": "RATE"} for s in given["train"]], "loss_options": {"epsilon": "RATE"},
+    })  # fmt: skip
+    (tmp_path / "c.yaml").write_text(text.replace("RATE", "1e-4").replace("HALF", "5e-1"))
+    read = TrainConfig.read(tmp_path / "c.yaml")
+    assert (read.learning_rate, read.betas, dict(read.extra_losses)) == (1e-4, (0.5, 0.99), {"l2": 0.5})
+    assert (read.train[0].weight, dict(read.loss_options)) == (1e-4, {"epsilon": 1e-4})
+
+
+@pytest.mark.parametrize("left", [0, 100, 0.5, 0.99])
+def test_a_checkpoint_that_is_not_whole_is_said(left, images, tmp_path):
+    with pytest.raises(Cancelled):
+        fit(config(images), tmp_path / "run", device="cpu", **StopAt(6).arguments)
+    content = (tmp_path / "run" / "last.ckpt").read_bytes()
+    (tmp_path / "run" / "last.ckpt").write_bytes(content[: int(left * len(content)) if 0 < left < 1 else int(left)])
+    with pytest.raises(TrainingError, match=r"last\.ckpt in .* is damaged, or not whole"):
+        fit(config(images), tmp_path / "run", device="cpu", resume=True)
+
+
+def test_a_full_disk_is_said_when_a_model_is_written(images, tmp_path, monkeypatch):
+    from safetensors import SafetensorError
+
+    def full(*arguments, **settings):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("napari_sr.model.save_file", full)
+    with pytest.raises(ModelError, match=r"could not be written to .*No space left"):
+        save(load_model("bicubic-x2"), tmp_path / "m.safetensors")
+    assert not list(tmp_path.glob("*.part"))

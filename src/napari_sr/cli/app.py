@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -42,6 +43,10 @@ def _options(
 
 def main() -> None:
     """Run the command line; every error of ours is one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        # terminals of other alphabets (cp1252, cp932, ASCII): a µ that they lack must not end an hour of work
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     errors = Console(stderr=True, soft_wrap=True)
     try:
         app()

@@ -88,7 +88,7 @@ def command(
         "overlap": overlap, "conditions": given_conditions(blur=blur, noise=noise),
     }  # fmt: skip
     jobs = jobs_of(inputs, output, loaded.card.name)
-    if len(jobs) == 1 and jobs[0].target.exists() and not overwrite:
+    if len(jobs) == 1 and not jobs[0].problem and jobs[0].target.exists() and not overwrite:
         raise ImageError(f"{jobs[0].target} exists already; allow overwriting (--overwrite) or choose another name.")
     failed = _run(console, jobs, loaded, settings, strict=strict, overwrite=overwrite)
     if failed and len(jobs) == 1:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import pickle
 import warnings
+import zlib
 from pathlib import Path
+from zipfile import BadZipFile
 
 import torch
 
@@ -34,7 +36,7 @@ def load_foreign(path: str | os.PathLike[str]) -> Model:
         raise ModelError(
             f"{path.name} was refused: it contains program code that would run when opened, not only weights. {advice}"
         ) from None
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, zlib.error, BadZipFile) as error:
         raise ModelError(f"{path.name} is not a model file ({type(error).__name__}). {advice}") from None
     count = len(content) if isinstance(content, dict) else 1
     raise ModelError(

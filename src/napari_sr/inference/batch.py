@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_sr.errors import Cancelled, ImageError, SRError
 from napari_sr.images.listing import image_files
+from napari_sr.images.writers import name_problem
 from napari_sr.inference.events import Finished, Report
 from napari_sr.inference.files import iter_upscale_file, names_a_file, output_path
 from napari_sr.model import Model
@@ -67,6 +68,8 @@ def jobs_of(inputs: Sequence[Path], output: Path | None, model: str) -> list[Job
     ImageError
         If there are no images, or several for one file.
     """
+    if output is not None and (problem := name_problem(output)):
+        raise ImageError(problem)
     ending = f"_{model}"
     files = [f for path in inputs for f in image_files(path) if f == path or not f.stem.endswith(ending)]
     if not files:
@@ -79,7 +82,8 @@ def jobs_of(inputs: Sequence[Path], output: Path | None, model: str) -> list[Job
     for file in dict.fromkeys(files):
         target = output_path(file, output, model, many)
         first = taken.setdefault(target, file)
-        problem = "" if first == file else f"its result would replace that of {first.name}"
+        doubled = "" if first == file else f"its result would replace that of {first.name}"
+        problem = doubled or name_problem(target)
         jobs.append(Job(file, target, problem))
     return jobs
 

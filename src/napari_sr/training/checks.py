@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, get_type_hints
@@ -40,11 +41,28 @@ def _is(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
+#: what YAML reads as text, for want of a point, and everybody means as a number
+EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+
+
+def numbers_of(value: Any) -> Any:
+    """Return plain values with numbers in place of text such as ``1e-1``, at any depth."""
+    if isinstance(value, str) and EXPONENT.fullmatch(value):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {key: numbers_of(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(numbers_of(inner) for inner in value)
+    return value
+
+
 def with_numbers(values: Mapping[str, Any], owner: type) -> dict[str, Any]:
     """Return plain values with numbers where YAML has read text: ``1e-4`` is none to it without a point."""
     hints = get_type_hints(owner)
     read = dict(values)
     for name, value in read.items():
+        if hints.get(name) is not str:
+            read[name] = value = numbers_of(value)
         if isinstance(value, str) and hints.get(name) is float:
             try:
                 read[name] = float(value)

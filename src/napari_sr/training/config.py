@@ -234,7 +234,10 @@ class TrainConfig:
             for name in ("train", "validation"):
                 if not isinstance(read.get(name) or (), list | tuple):
                     raise ConfigError(f"{name} must be a list of images, not {read[name]!r}")
-                read[name] = tuple(Source(s) if isinstance(s, str) else Source(**s) for s in read.get(name) or ())
+                given = values.get(name) or ()
+                read[name] = tuple(
+                    Source(s) if isinstance(s, str) else Source(**with_numbers(s, Source)) for s in given
+                )
             if "betas" in read:
                 read["betas"] = tuple(read["betas"])
             if read.get("adversarial") is not None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
+import errno
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
+from zipfile import BadZipFile
 
 import lightning as L
 import torch
@@ -31,8 +35,16 @@ ROLLBACKS = 2
 
 
 def saved(checkpoint: Path) -> dict[str, Any]:
-    """Return what a checkpoint of ours holds."""
-    content: dict[str, Any] = torch.load(checkpoint, weights_only=False, map_location="cpu")
+    """Return what a checkpoint of ours holds; raises :class:`TrainingError` if it is not whole."""
+    try:
+        content: dict[str, Any] = torch.load(checkpoint, weights_only=False, map_location="cpu")
+    except (EOFError, RuntimeError, ValueError, KeyError, OSError, UnpicklingError, zlib.error, BadZipFile) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a seek beyond the end of half a file
+            raise
+        raise TrainingError(
+            f"{checkpoint.name} in {checkpoint.parent} is damaged, or not whole ({type(error).__name__}). The run "
+            "cannot go on from it; the model that it wrote last may be there, to start another run from."
+        ) from error
     return content
 
 

@@ -22,6 +22,7 @@ from napari_sr.losses.perceptual import OF_FEATURES, cached
 from napari_sr.model import Model, save
 from napari_sr.networks import SRNetwork
 from napari_sr.training.card import make_card
+from napari_sr.training.check_names import check_names
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.patches import PatchDataset, Plane2D
 from napari_sr.training.data.sources import load_sources, measured_shifts, without_constant
@@ -213,8 +214,9 @@ def prepare(config: TrainConfig, *, resume: bool, reporter: Reporter) -> Task:
     L.seed_everything(config.seed, verbose=False)
     degradation = make_degradation(config.degradation, config.scale) if config.degradation else None
     intensity = Intensity.from_dict(config.intensity)
-    planes, validation = _images(config, reporter)
+    check_names(config)
     start = starting_network(config)
+    planes, validation = _images(config, reporter)
     if start.note and not resume:
         reporter.say(0, start.note)
     if start.fresh_filters and not resume:

@@ -93,8 +93,10 @@ def read(path: Path, *, lazy: bool = False) -> list[Stack]:
     try:
         module = importlib.import_module(f"napari_sr.images.readers.{family.module}")
         stacks: list[Stack] = module.read(path, lazy=lazy)
-    except SRError:
-        raise
+    except SRError as error:
+        if path.name in str(error):
+            raise
+        raise ImageError(f"{path.name}: {error}") from None
     except ImportError as error:
         if not family.needs or error.name is None or error.name.split(".")[0] != family.needs:
             raise

@@ -51,10 +51,10 @@ def create_output(
     suffix = path.suffix.lower()
     if suffix not in OUTPUT_SUFFIXES:
         raise ImageError(f"{path.name}: results are written as {', '.join(OUTPUT_SUFFIXES)}.")
+    if problem := name_problem(path):
+        raise ImageError(problem)
     if path.exists() and not overwrite:
         raise ImageError(f"{path} exists already; allow overwriting (--overwrite) or choose another name.")
-    if len(os.fsencode(path.name)) > LONGEST_NAME:
-        raise ImageError(f"{path.name[:40]}… has {len(path.name)} letters, too many for a file's name. Shorten it.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".napari-sr-"))
@@ -73,6 +73,13 @@ def create_output(
         raise ImageError(f"{path} could not be written: {error.strerror or error}.") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def name_problem(path: Path) -> str:
+    """Return a sentence if no system has files of this name; empty if one can be written."""
+    if len(os.fsencode(path.name)) <= LONGEST_NAME:
+        return ""
+    return f"{path.name[:40]}… has {len(path.name)} letters, too many for a file's name. Shorten it."
 
 
 def _create(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], info: OutputInfo) -> Any:
