@@ -323,6 +323,10 @@ def test_what_is_in_view_of_a_pyramid(viewer, dock, qtbot, hr, sr):
 def test_what_cannot_be_compared_is_said(viewer, dock, qtbot, sr):
     away = viewer.add_image(sr, name="away", translate=(1e6, 0))
     compare(dock, qtbot)
+    assert "away is placed in pixel, cells HR in nm: nobody can say" in dock.status.text()
+    assert dock._judged is None
+    away.units = ("nm", "nm")
+    compare(dock, qtbot)
     assert "away and cells HR do not overlap" in dock.status.text()
     assert dock._judged is None
     viewer.layers.remove(away)

@@ -59,7 +59,7 @@ def _once(files: list[Path]) -> list[Path]:
         companion = [n for n in others if n.lower().endswith(".companion.ome")]
         for name in companion:  # it knows the rest of the set
             if (file.parent / name).exists():
-                others += members(file.parent / name, (file.parent / name).read_text(errors="replace"))
+                others += members(file.parent / name, (file.parent / name).read_text("utf-8", errors="replace"))
         taken.update(others)
     return kept
 

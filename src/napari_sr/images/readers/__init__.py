@@ -61,12 +61,17 @@ FAMILIES = (
     Family("czi", "Zeiss CZI", (".czi",), _starts(b"ZISRAWFILE"), needs="czifile"),
     Family("nd2", "Nikon ND2", (".nd2",), _starts(b"\xda\xce\xbe\x0a", b"\0\0\0\x0cjP  "), needs="nd2"),
     Family("lif", "Leica LIF", (".lif",), lambda head: head[:4] + head[8:9] == b"\x70\0\0\0*", needs="liffile"),
-    Family("oif", "Olympus OIB", (".oib",), _starts(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), needs="oiffile"),
+    Family(
+        "oif", "Olympus OIB or OIF", (".oib", ".oif"),
+        _starts(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\xff\xfe[\0"), needs="oiffile",
+    ),
     Family("mrc", "MRC", (".mrc", ".map", ".rec", ".st"), lambda head: head[208:211] == b"MAP", needs="mrcfile"),
     Family("dm", "Gatan DM", (".dm3", ".dm4"), _starts(b"\0\0\0\x03", b"\0\0\0\x04"), needs="ncempy"),
     Family("ser", "TIA SER", (".ser",), _starts(b"II\x97\x01"), needs="ncempy"),
     Family("hdf5", "HDF5", (".h5", ".hdf5", ".hdf", ".emd", ".ims"), _starts(b"\x89HDF\r\n\x1a\n"), needs="h5py"),
 )  # fmt: skip
+#: files that only tell of images in others
+ELSEWHERE = {".emi": "it describes those in the .ser files beside it", ".lifext": "it belongs to a .lif file"}
 #: a zarr image is a folder
 ZARR = Family("zarr_folder", "zarr", (".zarr",), lambda head: False)
 #: by which images are found in a folder
@@ -145,6 +150,8 @@ def family_of(path: Path) -> Family:
         if family.matches(head):
             return family
     suffix = path.suffix.lower()
+    if suffix in ELSEWHERE:
+        raise ImageError(f"{path.name} holds no image: {ELSEWHERE[suffix]}.")
     if named := next((f for f in FAMILIES if suffix in f.suffixes), None):
         raise ImageError(f"{path.name} cannot be read; it may be damaged: it does not begin as {named.title} does.")
     raise ImageError(f"{path.name}: files of type {suffix or '(none)'} are not supported; use {', '.join(SUFFIXES)}.")
