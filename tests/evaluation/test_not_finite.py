@@ -19,6 +19,8 @@ from napari_sr.metrics import METRICS
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.finite import measured
 from napari_sr.metrics.spectral import power_spectrum, score_of_means, spectrum_error, spectrum_score
+from napari_sr.metrics.structural import ssim_map
+from napari_sr.store import load_model
 
 
 @pytest.fixture
@@ -168,3 +170,23 @@ def test_the_spectrum_takes_the_whole_field_also_when_a_border_is_left_out(rng):
     figures = next(r for r in done.table.rows if r.name == "sr").means
     nearest = np.kron(lr.data, np.ones((2, 2)))
     assert figures["spectrum_score"] == pytest.approx(spectrum_score(sr, hr, nearest), rel=1e-6)
+
+
+@pytest.mark.parametrize("value", [0, 3, 255])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+@pytest.mark.parametrize("degradation", ["em", "microscope", "fluorescence", "area"])
+def test_models_on_constant_images(value, dtype, degradation):
+    flat = np.full((64, 64), value, dtype)
+    table = evaluate_models([load_model("em-x4")], [flat], degradation=degradation, device="cpu")
+    assert math.isfinite(table.rows[1].means["psnr"]) or table.rows[1].means["psnr"] == math.inf
+
+
+def test_a_range_is_compared_with_finite_values(pair):
+    pred, target = (image.copy() for image in pair)
+    span = float(np.ptp(target))
+    target[2, 2] = np.inf
+    assert np.isfinite(ssim_map(pred, target, data_range=span)[0])
+    with pytest.raises(ImageError, match="smaller than the range"):
+        ssim_map(pred, target, data_range=span / 3)
+    with pytest.raises(ImageError, match="no finite values"):
+        ssim_map(pred, np.full_like(target, np.nan), data_range=1)

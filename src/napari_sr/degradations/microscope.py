@@ -117,7 +117,7 @@ def _draw_noise(low: float, high: float, inverted: bool, rng: np.random.Generato
     of_photons = float(rng.choice((0.0, 1.0, rng.random()), p=(0.25, 0.5, 0.25)))
     below = span * rng.uniform(0, 0.5)  # a background of light, or the black level of an offset
     photons, dark = (low, high + below) if inverted else (high, low - below)
-    slope = of_photons * deviation**2 / (photons - dark)
+    slope = of_photons * deviation**2 / (photons - dark) if span else 0.0  # of no contrast, there is no share
     grain = (0.0, 0.0)
     if rng.random() < 0.25:
         sigma = rng.uniform(*GRAIN)

@@ -13,6 +13,9 @@ from scipy import ndimage
 from napari_sr.degradations import FloatImage
 from napari_sr.degradations.blur import TRUNCATED, GaussianBlur
 
+#: photons from which a Poisson distribution is a Gaussian one, and numpy's generator soon ends
+MANY = 1e12
+
 
 def _limits(image: FloatImage) -> tuple[float, float]:
     """Return the darkest and brightest value of an image, but for a few pixels."""
@@ -43,6 +46,18 @@ class GaussianNoise:
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
         low, high = self.bound_to(image).limits or (0.0, 1.0)
         return np.asarray(image + rng.normal(0, self.share * (high - low), image.shape), dtype=np.float32)
+
+
+def photons_of(expected: npt.NDArray[np.floating], rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Draw numbers of photons; of more than a million million expected ones, from the Gaussian that they then follow.
+
+    An image of next to no contrast, seen with noise of a share of it, has so many.
+    """
+    mean = np.asarray(expected, dtype=np.float64)
+    drawn = rng.poisson(np.minimum(mean, MANY)).astype(np.float64)
+    if (mean > MANY).any():
+        drawn = np.where(mean > MANY, mean + np.sqrt(mean) * rng.normal(size=mean.shape), drawn)
+    return drawn
 
 
 @dataclass(frozen=True)
@@ -78,7 +93,7 @@ class ShotAndReadNoise:
         low, high = self.bound_to(image).limits or (0.0, 1.0)
         span = max(high - low, float(np.finfo(np.float32).tiny))
         expected = np.clip((image - low) / span, 0, None) * self.photons
-        counts = rng.poisson(expected) + rng.normal(0, self.read, image.shape)
+        counts = photons_of(expected, rng) + rng.normal(0, self.read, image.shape)
         return np.asarray(counts / self.photons * span + low, dtype=np.float32)
 
 
@@ -113,7 +128,7 @@ class PhotonNoise:
         noise = np.zeros(image.shape)
         if self.slope:
             expected = np.maximum((np.asarray(image, np.float64) - self.background) / self.slope, 0)
-            noise += self.slope * (rng.poisson(expected) - expected)
+            noise += self.slope * (photons_of(expected, rng) - expected)
         if self.read:
             noise += rng.normal(0, self.read, image.shape)
         return np.asarray(image + smoothed(noise, self.grain), dtype=np.float32)

@@ -138,7 +138,8 @@ class Consistent:
     def sentence(self, unit: str = "grey levels") -> str:
         """One line for a person."""
         how = "" if self.sigma is None else f"; a blur of {self.sigma:.2g} pixels was fitted"
-        return f"Made low-resolution again, it differs by {self.rse:.3g} {unit} (RSE), RSP {self.rsp:.4f}{how}."
+        rsp = "RSP has no value, since one of them is constant" if np.isnan(self.rsp) else f"RSP {self.rsp:.4f}"
+        return f"Made low-resolution again, it differs by {self.rse:.3g} {unit} (RSE), {rsp}{how}."
 
 
 @dataclass(frozen=True)

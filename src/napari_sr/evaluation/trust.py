@@ -52,7 +52,11 @@ def plane_consistency(
         raise ImageError(f"A super-resolved image of {sr.shape} does not belong to one of {lr.shape} at ×{scale}.")
     sr = sr[:height, :width]
     if not (np.isfinite(sr).all() and np.isfinite(lr).all()):
-        raise ImageError("there are pixels that are not finite.")
+        which = "low-resolution" if np.isfinite(sr).all() else "super-resolved"
+        raise ImageError(
+            f"The {which} image has pixels that are not finite (NaN or infinite), and blurring it would spread them. "
+            "Compare a part without them."
+        )
     chain = make_degradation(degradation, scale).without_noise() if degradation else None
     view: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] = log_density if density else np.asarray
     if chain is None:

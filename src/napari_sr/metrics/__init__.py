@@ -44,7 +44,10 @@ def check_pair(pred: npt.NDArray[Any], target: npt.NDArray[Any], data_range: flo
         raise ImageError(f"The images differ in shape: {pred.shape} and {target.shape}.")
     if not data_range > 0:
         raise ImageError(f"data_range must be positive, not {data_range}.")
-    observed = float(np.nanmax(target)) - float(np.nanmin(target))
+    values = target[np.isfinite(target)] if target.dtype.kind == "f" else target
+    if not values.size:
+        raise ImageError("The reference has no finite values: there is nothing to compare with.")
+    observed = float(values.max()) - float(values.min())
     if observed > data_range * (1 + 1e-9):
         raise ImageError(
             f"data_range {data_range:g} is smaller than the range of the target, {observed:g}; "

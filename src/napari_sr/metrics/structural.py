@@ -28,6 +28,7 @@ def ssim_map(
     taken inside a border of five pixels, where the window is complete. Computed by scikit-image.
     """
     check_pair(pred, target, data_range)
+    pred, target = _nan_for_infinite(pred), _nan_for_infinite(target)
     if min(target.shape) < WINDOW:
         return float("nan"), np.full(target.shape, np.nan)
     bands = [slice(start, start + BAND) for start in range(0, target.shape[0], BAND)]
@@ -38,6 +39,13 @@ def ssim_map(
     inside = full[border:-border, border:-border]
     inside = inside[np.isfinite(inside)]  # windows that hold a pixel without a value have none
     return float(inside.mean()) if inside.size else float("nan"), full
+
+
+def _nan_for_infinite(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return an image without infinite values, which would be subtracted from each other."""
+    if image.dtype.kind != "f" or not np.isinf(image).any():
+        return image
+    return np.where(np.isinf(image), np.nan, image)
 
 
 def _band(pred: npt.NDArray[Any], target: npt.NDArray[Any], rows: slice, data_range: float) -> npt.NDArray[np.float64]:
