@@ -192,3 +192,24 @@ def test_whatever_the_order_of_the_axes_the_result_opens(shape, viewer, tmp_path
         below, above = viewer.layers
         assert above.data.shape[-2 - above.rgb :][:2] == (40, 48)
         assert [n / m for n, m in zip(above.scale[-2:], below.scale[-2:], strict=True)] == [0.5, 0.5]
+
+
+def test_one_of_several_images_in_a_file_is_chosen(viewer, widget, qtbot, tmp_path):
+    with tifffile.TiffWriter(tmp_path / "two.tif") as tif:
+        tif.write(np.zeros((30, 40), np.uint8))
+        tif.write(np.full((20, 24), 7, np.uint8))
+    tifffile.imwrite(tmp_path / "one.tif", np.zeros((16, 16), np.uint8))
+    section = widget.folder
+    widget.folder_part.expand(animate=False)
+    assert section.which.text() == "the largest"
+    qtbot.keyClicks(section.source.edit, str(tmp_path))
+    assert widget.model_box.select("bicubic-x4")
+    click(qtbot, section.run_button)
+    done(qtbot, widget)
+    assert "Of 2 images in two.tif, the largest is taken" in section.results.item(1).toolTip()
+    assert tifffile.imread(tmp_path / "super-resolved" / "two_bicubic-x4.tif").shape == (120, 160)
+    section.which.setValue(2)
+    click(qtbot, section.run_button)
+    done(qtbot, widget)
+    assert tifffile.imread(tmp_path / "super-resolved" / "two_1_bicubic-x4.tif").shape == (80, 96)
+    assert "one.tif has no image '1'" in section.results.item(0).text()

@@ -51,7 +51,7 @@ class FileDone:
     report: Report | None = None
 
 
-def jobs_of(inputs: Sequence[Path], output: Path | None, model: str) -> list[Job]:
+def jobs_of(inputs: Sequence[Path], output: Path | None, model: str, *, image: int | None = None) -> list[Job]:
     """Return what there is to do.
 
     Parameters
@@ -62,6 +62,8 @@ def jobs_of(inputs: Sequence[Path], output: Path | None, model: str) -> list[Job
         The result's file if there is one image, otherwise their folder; beside each image if None.
     model
         Name of the model, for the results' names.
+    image
+        Number of the image in each file, for files that hold several; the largest if None.
 
     Raises
     ------
@@ -77,6 +79,8 @@ def jobs_of(inputs: Sequence[Path], output: Path | None, model: str) -> list[Job
     many = len(files) > 1 or any(p.is_dir() and p not in files for p in inputs)  # an image in zarr is a folder too
     if many and output is not None and names_a_file(output):
         raise ImageError(f"Several images cannot be written to the one file {output}; give a folder.")
+    if image is not None:
+        files = [Path(f"{file}:{image}") for file in files]
     jobs: list[Job] = []
     taken: dict[Path, Path] = {}
     for file in dict.fromkeys(files):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.layers import METADATA_KEY, resampled_arguments
@@ -57,7 +57,11 @@ class FolderSection(QWidget):
         self.results.setMaximumHeight(160)
         self.results.setToolTip("Click a result to see it over its image.")
         self.results.hide()
-        form = form_of(("Images", self.source), ("Results", self.target))
+        self.which = QSpinBox()
+        self.which.setRange(0, 999)
+        self.which.setSpecialValueText("the largest")
+        self.which.setToolTip("Which image of files that hold several, counted from 1. The list says what there is.")
+        form = form_of(("Images", self.source), ("Results", self.target), ("Image in a file", self.which))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
@@ -86,6 +90,7 @@ class FolderSection(QWidget):
             return
         output = target if target is not None else source / RESULTS
         load, settings = loaded
+        image = self.which.value() - 1 if self.which.value() else None
         self.results.clear()
         self.results.hide()
         self._say("Starting …")
@@ -94,7 +99,7 @@ class FolderSection(QWidget):
             from napari_sr.inference.batch import iter_upscale_jobs, jobs_of
 
             model = load()
-            jobs = jobs_of([source], output, model.card.name)
+            jobs = jobs_of([source], output, model.card.name, image=image)
             yield from iter_upscale_jobs(jobs, model, should_stop=self._stopping, **settings)
 
         def show(event: Any) -> None:
@@ -109,7 +114,8 @@ class FolderSection(QWidget):
     def _add(self, done: FileDone) -> None:
         ending = f": {done.error}" if done.error else " (was there already)" if done.before else ""
         item = QListWidgetItem(done.source.name + ending)
-        item.setToolTip(done.error or str(done.target))
+        notes = "" if done.report is None else "\n".join(done.report.notes)
+        item.setToolTip(done.error or f"{done.target}\n{notes}".strip())
         item.setData(Qt.ItemDataRole.UserRole, done)
         self.results.addItem(item)
         self.results.show()
