@@ -96,7 +96,7 @@ def command(
     if failed:
         console.print(f"{len(failed)} of {len(jobs)} images could not be super-resolved:", style="red")
         for done in failed:
-            console.print(f"  {done.source}: {done.error}", highlight=False, markup=False)
+            console.print(f"  {done.source}: {done.reason}", highlight=False, markup=False)
         console.print("Run the same again once they are mended: what is done is left as it is.")
         raise typer.Exit(1)
 

@@ -50,6 +50,11 @@ class FileDone:
     before: bool = False
     report: Report | None = None
 
+    @property
+    def reason(self) -> str:
+        """What went wrong, after the file's name."""
+        return self.error.removeprefix(f"{self.source.name}: ").removeprefix(f"{self.source.name} ")
+
 
 def jobs_of(inputs: Sequence[Path], output: Path | None, model: str, *, image: int | None = None) -> list[Job]:
     """Return what there is to do.

@@ -112,7 +112,7 @@ class FolderSection(QWidget):
         self._start(work, show, keep=is_done)
 
     def _add(self, done: FileDone) -> None:
-        ending = f": {done.error}" if done.error else " (was there already)" if done.before else ""
+        ending = f": {done.reason}" if done.error else " (was there already)" if done.before else ""
         item = QListWidgetItem(done.source.name + ending)
         notes = "" if done.report is None else "\n".join(done.report.notes)
         item.setToolTip(done.error or f"{done.target}\n{notes}".strip())
@@ -132,7 +132,7 @@ class FolderSection(QWidget):
         """Show an image and its result in place of those that were looked at before."""
         done = item.data(Qt.ItemDataRole.UserRole)
         if done.error:
-            self._say(f"{done.source.name}: {done.error}", ERROR_STYLE)
+            self._say(f"{done.source.name}: {done.reason}", ERROR_STYLE)
             return
         try:
             show_pair(self.viewer, done.source, done.target)
