@@ -212,4 +212,4 @@ def test_one_of_several_images_in_a_file_is_chosen(viewer, widget, qtbot, tmp_pa
     click(qtbot, section.run_button)
     done(qtbot, widget)
     assert tifffile.imread(tmp_path / "super-resolved" / "two_1_bicubic-x4.tif").shape == (80, 96)
-    assert "one.tif: has no image '1'" in section.results.item(0).text()
+    assert "one.tif:1: has no image '1'" in section.results.item(0).text()

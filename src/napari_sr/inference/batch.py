@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_sr.errors import Cancelled, ImageError, SRError
 from napari_sr.images.listing import image_files
+from napari_sr.images.readers import chosen
 from napari_sr.images.writers import name_problem
 from napari_sr.inference.events import Finished, Report
 from napari_sr.inference.files import iter_upscale_file, names_a_file, output_path
@@ -53,7 +54,8 @@ class FileDone:
     @property
     def reason(self) -> str:
         """What went wrong, after the file's name."""
-        return self.error.removeprefix(f"{self.source.name}: ").removeprefix(f"{self.source.name} ")
+        name = chosen(self.source)[0].name
+        return self.error.removeprefix(f"{name}: ").removeprefix(f"{name} ")
 
 
 def jobs_of(inputs: Sequence[Path], output: Path | None, model: str, *, image: int | None = None) -> list[Job]:
