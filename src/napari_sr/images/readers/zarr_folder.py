@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_sr.errors import ImageError
-from napari_sr.images.axes import guess_axes, guess_note
 from napari_sr.images.geometry import Geometry
+from napari_sr.images.readers.arrays import array_stack
 from napari_sr.images.stack import Channel, Stack
 from napari_sr.images.units import number, unit_of
 
@@ -42,7 +40,7 @@ def read(path: Path, *, lazy: bool = False) -> list[Stack]:
 
     node = zarr.open(str(path), mode="r")
     if isinstance(node, zarr.Array):
-        return [_undescribed(node, "")]
+        return [array_stack(node)]
     attributes = _attributes(node)
     if images := attributes.get("multiscales"):
         return [_image(node, images[0], attributes.get("omero", {}), "")]
@@ -93,15 +91,6 @@ def _paths(node: Any, attributes: Mapping[str, Any]) -> list[str]:
     return [n for n in found if n in images or not any(n.startswith(f"{image}/") for image in images)]
 
 
-def _undescribed(array: Any, name: str) -> Stack:
-    shape = tuple(int(n) for n in array.shape)
-    if len(shape) < 2:
-        raise ImageError(f"An image needs two dimensions; this one has shape {shape}.")
-    axes = guess_axes(shape, dtype=np.dtype(array.dtype))
-    note = guess_note(shape, axes)
-    return Stack(array, axes, name=name, notes=(note,) if note else ())
-
-
 def _letters(described: list[Any]) -> str:
     """Return a letter an axis; version 0.3 lists names, later ones objects with a type."""
     letters = ""
@@ -117,7 +106,7 @@ def _image(node: Any, image: Mapping[str, Any], omero: Mapping[str, Any], name: 
     array = node[dataset["path"]]
     described = image.get("axes", [])
     if not described:  # up to version 0.2 these are always the same
-        return Stack(array, "TCZYX", name=name) if len(array.shape) == 5 else _undescribed(array, name)
+        return Stack(array, "TCZYX", name=name) if len(array.shape) == 5 else array_stack(array, name=name)
     axes = _letters(list(described))
     geometry = _geometry(axes, list(described), dataset, image)
     return Stack(array, axes, geometry, name=name or str(image.get("name", "")), channels=_channels(omero))
