@@ -62,7 +62,9 @@ def command(
         list[Path] | None,
         typer.Option("-o", "--output", help="Also write: .csv, .json, .md, or .html (a report with pictures)."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help='Print JSON: undefined figures are null, infinite ones "Infinity".')
+    ] = False,
 ) -> None:
     """Print PSNR, SSIM and MS-SSIM, with bicubic interpolation in the first row."""
     from napari_sr.errors import ConfigError, ImageError

@@ -62,7 +62,7 @@ class RowWriter:
 
     def _extend(self, stop: int, device: torch.device) -> None:
         missing = stop - self.band_start - (0 if self.band is None else len(self.band))
-        dtype = torch.float64 if is_wide(self.dtype) and device.type != "mps" else torch.float32
+        dtype = torch.float64 if is_wide(self.dtype) else torch.float32
         empty = torch.zeros(missing, self.width, dtype=dtype, device=device)
         self.band = empty if self.band is None else torch.cat([self.band, empty])
 

@@ -30,7 +30,7 @@ def image_values(sr: Tensor, fitted: FittedIntensity, dtype: np.dtype[Any]) -> T
         Of the result to come: it decides on single or double precision.
     """
     wide = is_wide(dtype) or fitted.log_offset is not None
-    if wide and sr.device.type == "mps":  # has no double precision
+    if sr.device.type == "mps":  # has neither double precision nor all whole numbers
         sr = sr.cpu()
     gain = (fitted.high - fitted.low) / (fitted.upper - fitted.lower)
     values = sr.to(torch.float64 if wide else torch.float32).mul(gain).add_(fitted.low - fitted.lower * gain)
@@ -52,7 +52,7 @@ def rounded(values: Tensor, dtype: np.dtype[Any]) -> tuple[Tensor, Tensor]:
         return values >= 0.5, torch.zeros((), dtype=torch.int64)
     to = torch_dtype(dtype)
     if dtype.kind in "ui" and is_wide(dtype):  # single precision has no 4294967295: it would wrap around to 0
-        values = (values.cpu() if values.device.type == "mps" else values).double()
+        values = values.double()
     if dtype.kind == "f":
         if dtype.itemsize >= 4:
             return values.to(to), torch.zeros((), dtype=torch.int64)

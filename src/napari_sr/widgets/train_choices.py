@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sr.errors import SRError
+from napari_sr.images.stack import Stack
 from napari_sr.widgets.layers import METADATA_KEY, NANOMETRES, snapshot
 from napari_sr.widgets.run_length import RunLength
 from napari_sr.widgets.super_resolve_form import ERROR_STYLE
 from napari_sr.widgets.train_form import TrainForm
-from napari_sr.widgets.train_job import Request, Stack, make_config
+from napari_sr.widgets.train_job import Request, make_config
 from napari_sr.widgets.worker import Ended, Failed, Stopped
 
 if TYPE_CHECKING:
@@ -351,7 +352,7 @@ class TrainChoices(TrainForm):
             source = snapshot(layer)
             if source.rgb:
                 raise SRError(f"{source.name} is a colour image; training needs single-channel images.")
-            stacks.append(Stack(source.data, source.axes, source.name))
+            stacks.append(Stack(source.data, source.axes, name=source.name))
         assert stacks[0] is not None
         return stacks[0], stacks[1]
 

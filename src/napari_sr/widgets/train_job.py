@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import Cancelled, ImageError, TrainingError
-from napari_sr.images.axes import Layout
+from napari_sr.images.stack import Stack
 
 if TYPE_CHECKING:
     from napari_sr.model import ModelCard
@@ -23,25 +23,6 @@ if TYPE_CHECKING:
     from napari_sr.training.preview import Pictures, Place
     from napari_sr.training.progress import TrainProgress
     from napari_sr.training.verdict import Verdict
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A layer's images, as they were when the training was asked for."""
-
-    data: Any
-    axes: str
-    name: str
-
-    def planes(self) -> int:
-        """Return the number of planes."""
-        return Layout(self.axes, tuple(self.data.shape)).plane_count()
-
-    def plane(self, number: int) -> npt.NDArray[Any]:
-        """Return one plane, rows first."""
-        layout = Layout(self.axes, tuple(self.data.shape))
-        index = list(layout.planes())[number]
-        return layout.oriented(np.asarray(self.data[layout.select(index, slice(None), slice(None))]))
 
 
 @dataclass(frozen=True)
@@ -283,7 +264,7 @@ def _path_of(images: Stack | str | None, folder: Path, name: str, should_stop: C
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         dtype = np.dtype(images.data.dtype).newbyteorder("=")
-        shape = (images.planes(), *images.plane(0).shape)
+        shape = (len(images), *images.layout.plane_shape)
         header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
         with target.open("wb") as file:  # not through a memory map: on a full disk that would end the process
             np.lib.format.write_array_header_1_0(file, header)
