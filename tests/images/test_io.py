@@ -9,6 +9,9 @@ from napari_sr.images.listing import image_files, read_planes
 from napari_sr.images.readers import read_image
 from napari_sr.images.writers import OutputInfo, create_output
 from napari_sr.images.writers.tiff import tiff_kind
+from napari_sr.inference import Finished
+from napari_sr.inference.files import iter_upscale_file
+from napari_sr.store import load_model
 
 
 def write(path, image, axes, size=(0.02, 0.03), unit="µm", **settings):
@@ -255,3 +258,42 @@ def test_folders(tmp_path, rng):
         image_files(tmp_path / "empty")
     with pytest.raises(ImageError, match="no file or folder"):
         image_files(tmp_path / "nowhere")
+
+
+def test_a_result_that_another_program_holds_open_is_said(tmp_path, monkeypatch):
+    """On Windows, a file that is open somewhere cannot be replaced."""
+    write(tmp_path / "a.tif", np.ones((9, 7), np.uint8), "YX")
+
+    def held(source, target):
+        raise PermissionError(13, "The process cannot access the file because it is being used by another process")
+
+    monkeypatch.setattr("os.replace", held)
+    with pytest.raises(ImageError, match=r"a\.tif could not be written: The process cannot access the file"):
+        write(tmp_path / "a.tif", np.zeros((9, 7), np.uint8), "YX", overwrite=True)
+    assert read_image(tmp_path / "a.tif").data[0, 0] == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".npy", ".zarr"])
+def test_the_file_is_whole_before_the_end_is_told(suffix, tmp_path, rng):
+    image = rng.integers(0, 255, (20, 24)).astype(np.uint8)
+    write(tmp_path / "a.tif", image, "YX")
+    target, seen = tmp_path / f"sr{suffix}", []
+    for event in iter_upscale_file(tmp_path / "a.tif", target, load_model("nearest-x2"), device="cpu"):
+        seen.append(isinstance(event, Finished))
+        if seen[-1]:
+            np.testing.assert_array_equal(np.asarray(read_image(target).data[...])[::2, ::2], image)
+        else:
+            assert not target.exists()
+    assert seen[-1]
+    assert sum(seen) == 1
+
+
+def test_what_cannot_be_read_in_the_middle_is_said_with_the_name(tmp_path, rng):
+    path = tmp_path / "cells.zarr"
+    write(path, rng.integers(0, 255, (3000, 2000)).astype(np.uint8), "YX")
+    chunk = next(p for p in (path / "0" / "c").rglob("*") if p.is_file())
+    chunk.write_bytes(chunk.read_bytes()[:-20])
+    with pytest.raises(ImageError, match=r"cells\.zarr"):
+        list(iter_upscale_file(path, tmp_path / "sr.tif", load_model("nearest-x2"), device="cpu"))
+    assert not (tmp_path / "sr.tif").exists()

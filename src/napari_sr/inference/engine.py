@@ -15,6 +15,7 @@ from napari_sr.errors import ConfigError, ImageError, MemoryLimitError
 from napari_sr.images.axes import Layout, guess_axes, guess_note
 from napari_sr.images.dtypes import output_dtype
 from napari_sr.images.foreign import as_image
+from napari_sr.images.view import Guarded
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.device import choose, prepare
 from napari_sr.inference.events import Event, Finished, Progress, Report
@@ -88,6 +89,8 @@ def iter_upscale(
     in_dtype = np.dtype(image.dtype)
     if in_dtype.kind not in "buif":
         raise ImageError(f"Images of type {in_dtype} cannot be super-resolved; convert to a real number type.")
+    if not isinstance(image, np.ndarray):
+        image = Guarded(image)
     layout = Layout(axes or guess_axes(shape, dtype=in_dtype), shape)
     guessed = guess_note(shape, layout.axes) if axes is None else ""
     if (channels := (model.card.in_channels, model.card.out_channels)) != (1, 1):

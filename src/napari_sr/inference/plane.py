@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_sr.errors import ImageError, MemoryLimitError, SRError
+from napari_sr.errors import MemoryLimitError, SRError
 from napari_sr.images.axes import Layout
 from napari_sr.inference import transfer
 from napari_sr.inference.output import RowWriter
@@ -115,11 +115,7 @@ def _tiles(run: Run, plane: Plane, plan: TilePlan, fit: Fit) -> Iterator[float]:
 
 
 def _read(plane: Plane, row: Span, column: Span) -> Tile:
-    try:
-        window = np.asarray(plane.image[row.outer, column.outer])
-    except Exception as error:
-        # files that are read in parts: whatever their library raises, it is the image that is to blame
-        raise ImageError(f"A part of the image cannot be read; it may be damaged ({error}).") from error
+    window = np.asarray(plane.image[row.outer, column.outer])
     return Tile(window.astype(window.dtype.newbyteorder("="), copy=False), row, column)
 
 

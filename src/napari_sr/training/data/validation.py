@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from napari_sr.conditions import Condition
 from napari_sr.degradations import Chain
 from napari_sr.intensity import Intensity
+from napari_sr.metrics.data_range import data_range_of
 from napari_sr.networks.interpolation import Bicubic
 from napari_sr.training.data.patches import Plane2D, told
 
@@ -62,8 +63,9 @@ class WholeImages(Dataset[Whole]):
         target = np.asarray(hr[rows.start * s : rows.stop * s, columns.start * s : columns.stop * s])
         lr_tensor = torch.from_numpy(np.ascontiguousarray(fitted.forward(lr[rows, columns])))[None]
         hr_tensor = torch.from_numpy(np.ascontiguousarray(fitted.forward(target)))[None]
-        grey = hr.dtype == np.uint8 and fitted.log_offset is None
-        span = 255 * fitted.gain if grey else float(hr_tensor.max() - hr_tensor.min()) or 1.0
+        # in network values; of densities, the range is that of the logarithm that the network sees
+        logarithmic = fitted.log_offset is not None
+        span = data_range_of([hr_tensor.numpy()]) if logarithmic else data_range_of([target]) * fitted.gain
         bicubic = self.bicubic(lr_tensor[None])[0]
         zero = fitted.lower - fitted.low * fitted.gain
         conditions = told(self.conditions, suffered, fitted)
