@@ -13,8 +13,9 @@ from napari_sr.errors import ImageError, SRError
 from napari_sr.evaluation.figures import log_density
 from napari_sr.images.axes import Layout
 from napari_sr.inference import Finished, Progress, iter_upscale
+from napari_sr.metrics.data_range import data_range_of
+from napari_sr.metrics.finite import measured
 from napari_sr.metrics.maps import error_map
-from napari_sr.metrics.pixel import psnr
 from napari_sr.metrics.structural import ssim_map
 from napari_sr.model import Model
 from napari_sr.store import load_model
@@ -134,43 +135,23 @@ def _iter_comparison(
     view = log_density if density else np.asarray
     ssim_image = np.zeros(finished.image.shape, np.float32)
     error_image = np.zeros(finished.image.shape, np.float32)
-    whole = slice(None)
-    data_range = _stack_range(reference, layout, density)
+    seen = [index for index in layout.planes() if not layout.is_alpha(index)]
+    planes = (layout.take(reference, index) for index in seen)
+    data_range = data_range_of(planes, log_density if density else None)
     figures = []
-    for index in layout.planes():
-        if layout.is_alpha(index):
-            continue
-        window = layout.select(index, whole, whole)
-        target = view(np.asarray(reference[window]))
-        pred = view(np.asarray(finished.image[window]))
-        if not (np.isfinite(target).all() and np.isfinite(pred).all()):
-            raise ImageError("there are pixels that are not finite.")
+    for index in seen:
+        target, pred = view(layout.take(reference, index)), view(layout.take(finished.image, index))
         mean, similarity = ssim_map(pred, target, data_range=data_range)
-        ssim_image[window] = similarity
-        error_image[window] = error_map(pred, target)
+        layout.put(ssim_image, index, similarity)
+        layout.put(error_image, index, error_map(pred, target))
         yield last
-        base = view(np.asarray(bicubic[window]))
+        base = view(layout.take(bicubic, index))
         figures.append(
             (
-                psnr(pred, target, data_range=data_range), mean,
-                psnr(base, target, data_range=data_range), ssim_map(base, target, data_range=data_range)[0],
+                measured("psnr", pred, target, data_range=data_range), mean,
+                measured("psnr", base, target, data_range=data_range), ssim_map(base, target, data_range=data_range)[0],
             )
         )  # fmt: skip
         yield last
-    ours, similarity_mean, base_psnr, base_ssim = (float(v) for v in np.mean(figures, axis=0))
+    ours, similarity_mean, base_psnr, base_ssim = (float(v) for v in np.nanmean(np.array(figures, float), axis=0))
     return Comparison(ssim_image, error_image, ours, similarity_mean, base_psnr, base_ssim, data_range, density)
-
-
-def _stack_range(reference: Any, layout: Layout, density: bool) -> float:
-    """Return one data range for all planes: 255 for 8 bit, else the range over the whole reference."""
-    if np.dtype(reference.dtype) == np.uint8 and not density:
-        return 255.0
-    low, high = np.inf, -np.inf
-    for index in layout.planes():
-        plane = np.asarray(reference[layout.select(index, slice(None), slice(None))])
-        if density:
-            plane = log_density(plane)
-        if not np.isfinite(plane).all():
-            raise ImageError("there are pixels that are not finite.")
-        low, high = min(low, float(plane.min())), max(high, float(plane.max()))
-    return high - low or 1.0  # a constant reference has no range of its own

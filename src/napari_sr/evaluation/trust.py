@@ -89,8 +89,7 @@ def planes_of_both(sr: Any, lr: Any, layout: Layout, upscaled: Layout) -> Iterat
     for number, index in enumerate(layout.planes()):
         if layout.is_alpha(index):
             continue
-        above = upscaled.oriented(np.asarray(sr[upscaled.select(index, WHOLE, WHOLE)]))
-        below = layout.oriented(np.asarray(lr[layout.select(index, WHOLE, WHOLE)]))
+        above, below = upscaled.take(sr, index), layout.take(lr, index)
         yield Both(index, above, below, number / count)
 
 
@@ -104,7 +103,7 @@ class Gathered:
 
     def add(self, index: tuple[int, ...], one: Consistency) -> None:
         """Take what was found in one plane."""
-        self.residual[self.layout.select(index, WHOLE, WHOLE)] = self.layout.oriented(one.residual)
+        self.layout.put(self.residual, index, one.residual)
         self.found.append(one)
 
     def result(self) -> Consistent:
@@ -200,14 +199,14 @@ def iter_uncertainty(
     part = Layout(axes, tuple(cut.get(a, n) for a, n in zip(axes, layout.shape, strict=True)))
     mean, deviation = (np.zeros(part.upscaled_shape(models[0].scale), np.float32) for _ in range(2))
     for number, index in enumerate(layout.planes()):
-        plane = layout.oriented(np.asarray(lr[layout.select(index, rows, columns)]))
+        plane = layout.take(lr, index, rows, columns)
         asked = [pinned(model, lr, layout, index, conditions) for model in models]
         for event in _plane_uncertainty(plane, asked, **settings):
             if isinstance(event, Progress):
                 yield replace(event, fraction=(number + event.fraction) / layout.plane_count())
                 continue
-            window = part.select(index, WHOLE, WHOLE)
-            mean[window], deviation[window] = (part.oriented(x) for x in (event.mean, event.deviation))
+            part.put(mean, index, event.mean)
+            part.put(deviation, index, event.deviation)
     yield Uncertain(mean, deviation, SYMMETRIES * len(models))
 
 

@@ -137,6 +137,19 @@ class Layout:
         window = {"Y": rows, "X": columns}
         return tuple(window[a] if a in window else next(rest) for a in self.axes)
 
+    def take(
+        self, data: Any, index: tuple[int, ...], rows: slice = slice(None), columns: slice = slice(None)
+    ) -> npt.NDArray[Any]:
+        """Return a window of one plane, rows first."""
+        return self.oriented(np.asarray(data[self.select(index, rows, columns)]))
+
+    def put(
+        self, out: Any, index: tuple[int, ...], values: npt.NDArray[Any], rows: slice = slice(None),
+        columns: slice = slice(None),
+    ) -> None:  # fmt: skip
+        """Write a window of one plane that comes with its rows first."""
+        out[self.select(index, rows, columns)] = self.oriented(values)
+
     def oriented(self, window: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Turn a window as it was read into (rows, columns), and back."""
         return window if self.y < self.x else window.T

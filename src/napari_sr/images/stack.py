@@ -117,7 +117,7 @@ class Stack:
         layout = self.layout
 
         def read(full: tuple[int, ...]) -> npt.NDArray[Any]:
-            return layout.oriented(np.asarray(self.data[layout.select(full, rows, columns)]))
+            return layout.take(self.data, full, rows, columns)
 
         if not self.rgb:
             return read(index)

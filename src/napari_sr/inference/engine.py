@@ -211,7 +211,7 @@ def upscale_window(
     for sample in range(samples or 1):
         rest = iter(index)
         full = tuple(sample if a == "S" else next(rest) for a in others)
-        plane = layout.oriented(np.asarray(image[layout.select(full, rows, columns)]))
+        plane = layout.take(image, full, rows, columns)
         part = Layout("YX", plane.shape)
         out = np.empty(part.upscaled_shape(model.scale), dtype)
         tiling = choose_tiling(model, network, target, shape=part.plane_shape, planes=1, tile=None, overlap=None)

@@ -82,4 +82,4 @@ class RowWriter:
             self._write(self.owed.popleft())
 
     def _write(self, part: Part) -> None:
-        self.out[self.layout.select(self.index, part.rows, part.columns)] = self.layout.oriented(part.values.wait())
+        self.layout.put(self.out, self.index, part.values.wait(), part.rows, part.columns)

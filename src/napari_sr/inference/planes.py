@@ -20,10 +20,9 @@ PLANE_BYTES = 64 * 1024**2
 
 def read_plane(image: Any, layout: Layout, index: tuple[int, ...]) -> Any:
     """Return a function-like view of one plane: read at once if small, window by window if not."""
-    whole = slice(None)
     rows, columns = layout.plane_shape
     if rows * columns * np.dtype(image.dtype).itemsize <= PLANE_BYTES:
-        return layout.oriented(np.asarray(image[layout.select(index, whole, whole)]))
+        return layout.take(image, index)
     return _Windows(image, layout, index)
 
 

@@ -7,11 +7,9 @@ from typing import Any
 
 from napari_sr.images.axes import Layout
 from napari_sr.images.readers import read_image
+from napari_sr.images.units import conversion
 from napari_sr.inference.conditions import middle_square
 from napari_sr.models.fit import Seen, look
-
-#: of units that pixel sizes come in
-METRES = {"m": 1.0, "mm": 1e-3, "µm": 1e-6, "um": 1e-6, "micron": 1e-6, "nm": 1e-9, "Å": 1e-10, "pm": 1e-12}
 
 
 def seen(image: Any, axes: str, *, kind: str = "", pixel_nm: float | None = None) -> Seen:
@@ -39,6 +37,5 @@ def look_at(file: Path, *, kind: str = "") -> Seen:
 def pixel_nanometres(geometry: Any) -> float | None:
     """Return the width of a pixel in nanometres, if it is known."""
     size, unit = geometry.pixel_size, geometry.unit
-    if size is None or unit not in METRES:
-        return None
-    return float(size[-1]) * METRES[unit] * 1e9
+    factor = conversion(unit, "nm")
+    return None if size is None or factor is None else float(size[-1]) * factor

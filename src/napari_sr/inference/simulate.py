@@ -46,14 +46,12 @@ def iter_degraded(
     layout = Layout(axes, shape)
     dtype = np.dtype(image.dtype).newbyteorder("=")
     lr = np.empty(degraded_shape(shape, axes, scale), dtype) if out is None else out
-    whole = slice(None)
     for number, index in enumerate(layout.planes()):
-        window = layout.select(index, whole, whole)
-        plane = layout.oriented(np.asarray(image[window]))
+        plane = layout.take(image, index)
         # transparency was not measured: neither blur nor noise
         degraded = to_dtype(
             degrade(plane, "area" if layout.is_alpha(index) else preset, scale, seed=seed + number), dtype
         )[0]
-        lr[window] = layout.oriented(degraded)
+        layout.put(lr, index, degraded)
         yield (number + 1) / layout.plane_count()
     yield lr
