@@ -287,12 +287,23 @@ def test_a_choice_made_by_hand_updates_axes_and_reference(viewer, qtbot, lr, own
 
 def test_a_reference_that_cannot_be_compared_does_not_cost_the_result(widget, viewer, qtbot, lr):
     hr = np.kron(lr, np.ones((4, 4))).astype(np.float32)
-    hr[3, 3] = np.nan
-    viewer.add_image(hr, name="truth")
+    hr[:] = np.nan
+    viewer.add_image(hr, name="truth", contrast_limits=(0, 1))
     viewer.add_image(lr, name="cells", metadata={METADATA_KEY: {"reference": "truth"}})
     run(qtbot, widget)
     assert viewer.layers[-1].name == "cells [small-wgan-x4]"
     assert "could not be compared" in widget.status.text()
+    assert "no finite values" in widget.status.text()
+
+
+def test_holes_in_a_reference_are_left_out_and_said(widget, viewer, qtbot, lr):
+    hr = np.kron(lr, np.ones((4, 4))).astype(np.float32)
+    hr[3, 3:5] = np.nan
+    viewer.add_image(hr, name="truth", contrast_limits=(0, 255))
+    viewer.add_image(lr, name="cells", metadata={METADATA_KEY: {"reference": "truth"}})
+    run(qtbot, widget)
+    assert "2 pixels that are not finite are left out" in widget.status.text()
+    assert "nan" not in widget.status.text()
 
 
 def test_preview_with_layers_of_different_units(widget, viewer, qtbot, rng):

@@ -35,6 +35,8 @@ class Comparison:
         Used for PSNR and SSIM.
     log_density
         Compared on log10(density + 0.02).
+    left_out
+        Pixels that are not finite in the reference or the result, which no figure counts.
     """
 
     ssim: npt.NDArray[np.float32]
@@ -45,6 +47,7 @@ class Comparison:
     bicubic_ssim_mean: float
     data_range: float
     log_density: bool
+    left_out: int = 0
 
     def sentence(self) -> str:
         """One line for a person."""
@@ -52,6 +55,7 @@ class Comparison:
             f"PSNR {self.psnr_db:.2f} dB (bicubic {self.bicubic_psnr_db:.2f}), "
             f"SSIM {self.ssim_mean:.3f} (bicubic {self.bicubic_ssim_mean:.3f}); data range {self.data_range:.4g}"
             + (" of log₁₀ density" if self.log_density else "")
+            + (f"; {self.left_out} pixels that are not finite are left out" if self.left_out else "")
         )
 
 
@@ -138,9 +142,10 @@ def _iter_comparison(
     seen = [index for index in layout.planes() if not layout.is_alpha(index)]
     planes = (layout.take(reference, index) for index in seen)
     data_range = data_range_of(planes, log_density if density else None)
-    figures = []
+    figures, left_out = [], 0
     for index in seen:
         target, pred = view(layout.take(reference, index)), view(layout.take(finished.image, index))
+        left_out += int(np.count_nonzero(~(np.isfinite(target) & np.isfinite(pred))))
         mean, similarity = ssim_map(pred, target, data_range=data_range)
         layout.put(ssim_image, index, similarity)
         layout.put(error_image, index, error_map(pred, target))
@@ -154,4 +159,6 @@ def _iter_comparison(
         )  # fmt: skip
         yield last
     ours, similarity_mean, base_psnr, base_ssim = (float(v) for v in np.nanmean(np.array(figures, float), axis=0))
-    return Comparison(ssim_image, error_image, ours, similarity_mean, base_psnr, base_ssim, data_range, density)
+    return Comparison(
+        ssim_image, error_image, ours, similarity_mean, base_psnr, base_ssim, data_range, density, left_out
+    )
