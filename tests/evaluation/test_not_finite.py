@@ -190,3 +190,12 @@ def test_a_range_is_compared_with_finite_values(pair):
         ssim_map(pred, target, data_range=span / 3)
     with pytest.raises(ImageError, match="no finite values"):
         ssim_map(pred, np.full_like(target, np.nan), data_range=1)
+
+
+def test_holes_in_a_picture_are_said_too(rng):
+    target = rng.random((40, 40)).astype(np.float32)
+    picture = target + 0.1
+    picture[5, 5:8] = np.nan
+    table = evaluate_images({"mine": picture[None]}, [target])
+    assert table.rows[0].means["psnr"] == pytest.approx(20 + 20 * np.log10(np.ptp(target)), abs=1e-3)
+    assert "pixels of mine that are not finite, left out: 3" in table.conditions_line()

@@ -107,8 +107,8 @@ class Tally:
     #: kept only for FID, which is of whole sets; those of the targets under TRUTH
     _sets: dict[str, list[Plane]] = field(default_factory=dict, init=False)
     _of_truth: list[float | None] = field(default_factory=list, init=False)
-    #: pixels of the targets that are not finite
-    _left_out: int = field(default=0, init=False)
+    #: pixels that are not finite, of the targets and by the pictures' names
+    _left_out: dict[str, int] = field(default_factory=dict, init=False)
 
     def view(self, image: Plane) -> Plane:
         """Return an image as it is compared."""
@@ -136,7 +136,10 @@ class Tally:
             self._values.setdefault(name, []).append(one)
             if FID in self.learned:
                 self._sets.setdefault(name, []).append(inner)
-        self._left_out += int(np.count_nonzero(~np.isfinite(truth)))
+        compared = {"the targets": truth} | {name: cropped(picture, self.crop) for name, picture in seen.items()}
+        for name, image in compared.items():
+            if missing := int(np.count_nonzero(~np.isfinite(image))):
+                self._left_out[name] = self._left_out.get(name, 0) + missing
         if self.naturalness is not None:
             self._of_truth.append(plane_niqe(truth, self.naturalness, self.data_range))
         if FID in self.learned:
@@ -154,8 +157,8 @@ class Tally:
             "data range": f"{self.data_range:.4g}" + (" of log10(density + 0.02)" if self.density else ""),
             "border left out": f"{self.crop} px",
         }
-        if self._left_out:
-            conditions["pixels of the targets that are not finite, left out"] = str(self._left_out)
+        for name, missing in self._left_out.items():
+            conditions[f"pixels of {name} that are not finite, left out"] = str(missing)
         columns = (
             *self.metrics,
             *(n for n in self.learned if n != FID),

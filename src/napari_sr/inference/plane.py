@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -38,7 +39,7 @@ class Tile:
     row: Span
     column: Span
 
-    @property
+    @cached_property
     def bad(self) -> npt.NDArray[np.bool_] | None:
         """Pixels that are not finite; None if all are."""
         if self.window.dtype.kind != "f":
@@ -141,7 +142,7 @@ def _finish(run: Run, batch: Batch, writer: RowWriter, fit: Fit) -> int:
         window = tile.window[row.kept(1), column.kept(1)]
         if tile.bad is not None:
             values = _put_back(values, window, scale)
-            run.non_finite += int(np.count_nonzero(~np.isfinite(window)))
+            run.non_finite += int(np.count_nonzero(tile.bad[row.kept(1), column.kept(1)]))
         run.checks.add(values, window, scale=scale, span=fitted.span, noise=run.conditions.get("noise", 0.0))
         writer.add(values, row, column)
     return len(batch.tiles)

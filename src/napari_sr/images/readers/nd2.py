@@ -16,7 +16,7 @@ def read(path: Path, *, lazy: bool = False) -> list[Stack]:
     file = nd2.ND2File(path)
     try:
         sizes, data = dict(file.sizes), file.to_dask()
-    except Exception:
+    except Exception:  # raised again: only what was opened is closed
         file.close()
         raise
     weakref.finalize(data, file.close)
