@@ -24,7 +24,7 @@ from napari_sr import load_model
 from napari_sr.images.samples import load_sample
 from napari_sr.inference import Finished, iter_upscale
 from napari_sr.inference.device import DTYPES, Target, choose, device_title
-from napari_sr.model import Model
+from napari_sr.models.model import Model
 
 PAD = 10
 

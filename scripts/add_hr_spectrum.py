@@ -16,9 +16,9 @@ import numpy as np
 from safetensors import safe_open
 
 from napari_sr.estimation import sharp_spectrum
-from napari_sr.evaluation.figures import log_density
+from napari_sr.evaluation.tally import log_density
 from napari_sr.images.listing import read_planes
-from napari_sr.model import Model, load, save
+from napari_sr.models.model import Model, load, save
 
 
 def with_spectrum(model: Model, sets: list[Path], most: int) -> Model:

@@ -21,8 +21,8 @@ from napari_sr.degradations import make_degradation
 from napari_sr.images.listing import read_planes
 from napari_sr.inference.halo import halo_errors, measure_halo
 from napari_sr.intensity import Intensity
-from napari_sr.model import Model, ModelCard, load, save
-from napari_sr.store import shipped_folder
+from napari_sr.models.model import Model, ModelCard, load, save
+from napari_sr.models.store import shipped_folder
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.patches import Plane2D, lr_of
 from napari_sr.training.data.sources import load_sources

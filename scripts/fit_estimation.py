@@ -23,7 +23,7 @@ from napari_sr.degradations.microscope import WIDEST, AnyMicroscope
 from napari_sr.degradations.variety import limits_of
 from napari_sr.estimation import learned
 from napari_sr.estimation.learned import FARTHEST, statistics
-from napari_sr.evaluation.figures import log_density
+from napari_sr.evaluation.tally import log_density
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.sources import load_sources
 

@@ -18,8 +18,8 @@ import numpy as np
 from qtpy.QtWidgets import QApplication
 
 from napari_sr.images.listing import read_planes
-from napari_sr.widgets.layers import METADATA_KEY
-from napari_sr.widgets.preview import camera
+from napari_sr.widgets.layers.snapshot import METADATA_KEY
+from napari_sr.widgets.super_resolve.preview import camera
 
 HERE = Path(__file__).parent
 DATA = HERE / "models/data"

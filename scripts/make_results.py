@@ -17,9 +17,9 @@ from napari_sr import load_model
 from napari_sr.evaluation import evaluate_models
 from napari_sr.images.listing import read_planes
 from napari_sr.metrics.naturalness import shipped_model
-from napari_sr.model import Model, load, save
 from napari_sr.models.fit import is_told
-from napari_sr.store import model_paths
+from napari_sr.models.model import Model, load, save
+from napari_sr.models.store import model_paths
 
 TARGET = Path(__file__).parents[1] / "docs" / "results.md"
 #: trained to be measured, not to ship: `napari-sr train scripts/models/NAME.1.yaml -o scripts/models/runs/NAME`

@@ -14,7 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_sr.widgets.preview import camera
+from napari_sr.widgets.super_resolve.preview import camera
 
 OUT = Path(__file__).parents[1] / "docs" / "images"
 

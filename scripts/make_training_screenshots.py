@@ -19,8 +19,8 @@ from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_sr.widgets.preview import camera
-from napari_sr.widgets.train_stage import BOX
+from napari_sr.widgets.super_resolve.preview import camera
+from napari_sr.widgets.train.stage import BOX
 
 
 def drag(viewer: napari.Viewer, start: np.ndarray, end: np.ndarray) -> None:

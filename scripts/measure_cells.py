@@ -21,14 +21,14 @@ from finish_models import HERE
 
 from napari_sr import load_model, upscale
 from napari_sr.degradations import low_resolution_told, make_degradation
-from napari_sr.evaluation.figures import log_density
+from napari_sr.evaluation.tally import log_density
 from napari_sr.images.listing import read_planes
 from napari_sr.intensity import Intensity
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.naturalness import niqe, shipped_model
 from napari_sr.metrics.pixel import psnr
-from napari_sr.model import Model, ModelCard, save
-from napari_sr.store import model_paths
+from napari_sr.models.model import Model, ModelCard, save
+from napari_sr.models.store import model_paths
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.patches import Plane2D, described
 from napari_sr.training.data.sources import load_sources

@@ -17,7 +17,7 @@ from napari_sr.errors import SRError
 from napari_sr.images.readers import read, read_image
 from napari_sr.images.stack import Stack
 from napari_sr.inference.files import iter_upscale_file
-from napari_sr.store import load_model
+from napari_sr.models.store import load_model
 
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else "scripts/models/data/readers")
 

@@ -14,7 +14,7 @@ import torch
 from small_models import make_model
 
 from napari_sr.inference import device
-from napari_sr.model import Model
+from napari_sr.models.model import Model
 
 #: What "auto" means depends on the processor: bf16 where that is fast, fp32 elsewhere. `NAPARI_SR_TEST_BF16=on` runs
 #: all tests as on a processor with fast bfloat16, `off` as on one without; unset, they run as on this one. Processes

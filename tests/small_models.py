@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from napari_sr.intensity import Intensity
-from napari_sr.model import Model, ModelCard
+from napari_sr.models.model import Model, ModelCard
 from napari_sr.networks import create_network
 
 SMALL = {

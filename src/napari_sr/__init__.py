@@ -14,8 +14,8 @@ _PUBLIC = {
     "evaluate_models": "napari_sr.evaluation",
     "fit": "napari_sr.training",
     "iter_upscale": "napari_sr.inference",
-    "list_models": "napari_sr.store",
-    "load_model": "napari_sr.store",
+    "list_models": "napari_sr.models.store",
+    "load_model": "napari_sr.models.store",
     "load_sample": "napari_sr.images.samples",
     "upscale": "napari_sr.inference",
 }
@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # "as" marks them as public for type checkers
     from napari_sr.evaluation import evaluate_images, evaluate_models
     from napari_sr.images.samples import load_sample
     from napari_sr.inference import iter_upscale, upscale
-    from napari_sr.store import list_models, load_model
+    from napari_sr.models.store import list_models, load_model
     from napari_sr.training.fit import fit as fit
 
 

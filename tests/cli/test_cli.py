@@ -13,8 +13,8 @@ from napari_sr.cli.app import app
 from napari_sr.images.geometry import Geometry
 from napari_sr.images.readers import read_image
 from napari_sr.images.writers import OutputInfo, create_output
-from napari_sr.model import save
-from napari_sr.store import user_folder
+from napari_sr.models.model import save
+from napari_sr.models.store import user_folder
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def lr(tmp_path, rng):
 
 def test_core_and_command_line_import_no_gui():
     code = (
-        "import sys, napari_sr.cli, napari_sr, napari_sr.store, napari_sr.evaluation\n"
+        "import sys, napari_sr.cli, napari_sr, napari_sr.models.store, napari_sr.evaluation\n"
         "bad = {m.split('.')[0] for m in sys.modules} & {'qtpy', 'napari', 'magicgui', 'superqt', 'PyQt6', 'PyQt5'}\n"
         "assert not bad, bad\n"
         "import napari_sr.cli\n"

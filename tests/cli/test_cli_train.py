@@ -11,8 +11,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from small_models import SMALL
 
-from napari_sr.model import load, read_card
-from napari_sr.store import user_folder
+from napari_sr.models.model import load, read_card
+from napari_sr.models.store import user_folder
 from napari_sr.training import Source, fit, recipe_config
 
 TINY = ("--steps", "2", "--lr-patch", "10", "--batch-size", "1", "--device", "cpu")

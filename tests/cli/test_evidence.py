@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio
 
 from napari_sr import load_model, upscale
-from napari_sr.evaluation.ranking import Answer, Session
+from napari_sr.evaluation.ranking.session import Answer, Session
 from napari_sr.evaluation.trust import iter_consistency, iter_uncertainty
 from napari_sr.images.readers import read_image
 from napari_sr.metrics.maps import error_map
@@ -195,7 +195,7 @@ def test_a_ranking_is_made_opened_and_read(run, folders, monkeypatch):
     monkeypatch.setattr("napari_sr.cli.rank.subprocess.run", started)
     code, _, err = run("rank", folder, lr, sr, "--truth", hr, "--count", "2", "--side", "32", "--seed", "5")
     assert code == 0, err
-    assert opened[0][1:] == ["-m", "napari_sr.widgets.ranking_window", str(folder)]
+    assert opened[0][1:] == ["-m", "napari_sr.widgets.ranking.window", str(folder)]
     session = Session(folder)
     assert session.methods == ("cell0", "cell0_mine-x4")
     assert len(session.questions) == 2

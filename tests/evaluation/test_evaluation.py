@@ -11,8 +11,8 @@ from napari_sr import load_model
 from napari_sr.degradations import degrade
 from napari_sr.errors import ImageError
 from napari_sr.evaluation import evaluate_images, evaluate_models
-from napari_sr.evaluation.compare import Compared, iter_compared
 from napari_sr.evaluation.natural import natural_model
+from napari_sr.evaluation.reference import Compared, iter_compared
 from napari_sr.images.samples import load_sample
 from napari_sr.inference import Progress, upscale
 from napari_sr.metrics.naturalness import fit_naturalness, niqe, shipped_model

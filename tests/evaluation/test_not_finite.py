@@ -10,17 +10,17 @@ from small_models import make_model
 
 from napari_sr.errors import ImageError
 from napari_sr.evaluation import evaluate_images, evaluate_models
-from napari_sr.evaluation.comparing import iter_comparing
-from napari_sr.evaluation.evaluate import distinct
-from napari_sr.evaluation.judged import HALLUCINATED, Comparing, Judged
-from napari_sr.evaluation.placed import Placed
+from napari_sr.evaluation.compare import iter_comparing
+from napari_sr.evaluation.comparison import HALLUCINATED, Comparing, Judged
 from napari_sr.evaluation.table import Row, Table
+from napari_sr.evaluation.test_set import distinct
+from napari_sr.images.placed import Placed
 from napari_sr.metrics import METRICS
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.finite import measured
 from napari_sr.metrics.spectral import power_spectrum, score_of_means, spectrum_error, spectrum_score
 from napari_sr.metrics.structural import ssim_map
-from napari_sr.store import load_model
+from napari_sr.models.store import load_model
 
 
 @pytest.fixture

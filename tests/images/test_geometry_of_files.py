@@ -14,7 +14,7 @@ from napari_sr.images.stack import Channel
 from napari_sr.images.units import METRES, conversion, number, positive, unit_of
 from napari_sr.images.writers import OutputInfo, create_output
 from napari_sr.inference.files import iter_upscale_file
-from napari_sr.store import load_model
+from napari_sr.models.store import load_model
 
 
 def enlarged(path, suffix):

@@ -11,7 +11,7 @@ from napari_sr.images.writers import OutputInfo, create_output
 from napari_sr.images.writers.tiff import tiff_kind
 from napari_sr.inference import Finished
 from napari_sr.inference.files import iter_upscale_file
-from napari_sr.store import load_model
+from napari_sr.models.store import load_model
 
 
 def write(path, image, axes, size=(0.02, 0.03), unit="µm", **settings):

@@ -12,7 +12,7 @@ from wild import COLOURS, GREY
 from napari_sr.errors import ImageError
 from napari_sr.images.readers import read_image
 from napari_sr.inference.files import iter_upscale_file
-from napari_sr.store import load_model
+from napari_sr.models.store import load_model
 
 
 def twice(image):

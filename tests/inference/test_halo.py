@@ -10,7 +10,7 @@ from small_models import make_model
 
 from napari_sr.errors import ImageError
 from napari_sr.inference.halo import TOLERANCES, halo_errors, measure_halo
-from napari_sr.model import Model
+from napari_sr.models.model import Model
 from napari_sr.networks.base import SRNetwork
 
 

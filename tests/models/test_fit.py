@@ -7,7 +7,6 @@ import pytest
 
 from napari_sr import load_model
 from napari_sr.degradations import low_resolution_told, make_degradation
-from napari_sr.model import ModelCard
 from napari_sr.models.fit import (
     POWER,
     ROUNDED,
@@ -22,7 +21,8 @@ from napari_sr.models.fit import (
     recommendable,
     trained_ranges,
 )
-from napari_sr.store import list_models
+from napari_sr.models.model import ModelCard
+from napari_sr.models.store import list_models
 
 SPECIALISTS = ("em-dfcan-x4", "em-wgan-pixel-x4", "em-rcan-x4", "em-wiener-x4")
 #: blur (LR pixels) and noise (% of the range) of LR images of fly tissue: all of these models were measured to do harm

@@ -10,7 +10,7 @@ import yaml
 from small_models import SMALL
 
 from napari_sr.training import Source, recipe_config
-from napari_sr.training.history import read_history
+from napari_sr.training.runs.history import read_history
 
 
 @pytest.mark.xdist_group("processes")  # two at a time are enough for two cores, and look for a free port

@@ -9,10 +9,10 @@ from torch.optim import lr_scheduler
 from napari_sr.degradations import low_resolution_told, make_degradation
 from napari_sr.intensity import Intensity
 from napari_sr.losses.adversarial import ADVERSARIAL_LOSSES, gradient_penalty
-from napari_sr.model import load
+from napari_sr.models.model import load
 from napari_sr.training import RECIPES, Source, fit, recipe_config
 from napari_sr.training.data.patches import told
-from napari_sr.training.optimizers import HALVINGS, SCHEDULES, make_optimizer, make_schedule
+from napari_sr.training.lightning.optimizers import HALVINGS, SCHEDULES, make_optimizer, make_schedule
 from napari_sr.training.start import starting_network
 
 

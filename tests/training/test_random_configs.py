@@ -13,9 +13,9 @@ from napari_sr.losses import LOSSES
 from napari_sr.losses.adversarial import ADVERSARIAL_LOSSES
 from napari_sr.networks import CRITICS, NETWORKS
 from napari_sr.training import Adversarial, Source, TrainConfig
-from napari_sr.training.adversarial import AdversarialTraining
-from napari_sr.training.optimizers import OPTIMIZERS, SCHEDULES
-from napari_sr.training.regression import Regression
+from napari_sr.training.lightning.adversarial import AdversarialTraining
+from napari_sr.training.lightning.optimizers import OPTIMIZERS, SCHEDULES
+from napari_sr.training.lightning.regression import Regression
 from napari_sr.training.start import starting_network
 
 #: `make soak` asks for more

@@ -8,11 +8,11 @@ from stopping import StopAt
 
 from napari_sr.errors import Cancelled, ConfigError, TrainingError
 from napari_sr.losses.adversarial import gradient_penalty
-from napari_sr.model import load
+from napari_sr.models.model import load
 from napari_sr.training import RECIPES, Source, TrainConfig, fit, recipe_config
-from napari_sr.training.adversarial import AdversarialTraining
-from napari_sr.training.optimizers import OPTIMIZERS, SCHEDULES, lower_rates, make_optimizer, make_schedule
-from napari_sr.training.regression import Regression
+from napari_sr.training.lightning.adversarial import AdversarialTraining
+from napari_sr.training.lightning.optimizers import OPTIMIZERS, SCHEDULES, lower_rates, make_optimizer, make_schedule
+from napari_sr.training.lightning.regression import Regression
 from napari_sr.training.start import starting_network
 
 

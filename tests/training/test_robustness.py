@@ -12,11 +12,12 @@ from stopping import StopAt
 
 from napari_sr.errors import Cancelled, ConfigError, TrainingError
 from napari_sr.losses import perceptual
-from napari_sr.model import load, save
-from napari_sr.training import Source, TrainConfig, checkpoints, fit, recipe_config, reporting
-from napari_sr.training.checkpoints import WholeFiles
+from napari_sr.models.model import load, save
+from napari_sr.training import Source, TrainConfig, fit, recipe_config
 from napari_sr.training.data.validation import WholeImages
-from napari_sr.training.module import SRModule
+from napari_sr.training.lightning import checkpoints, reporting
+from napari_sr.training.lightning.checkpoints import WholeFiles
+from napari_sr.training.lightning.module import SRModule
 from napari_sr.training.timing import seconds_per_step
 
 

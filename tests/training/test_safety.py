@@ -11,10 +11,11 @@ from small_models import SMALL
 from stopping import StopAt
 
 from napari_sr.errors import Cancelled, TrainingError
-from napari_sr.model import load
-from napari_sr.training import Source, fit, recipe_config, reporting
-from napari_sr.training.module import SRModule
-from napari_sr.training.reporting import Reporter
+from napari_sr.models.model import load
+from napari_sr.training import Source, fit, recipe_config
+from napari_sr.training.lightning import reporting
+from napari_sr.training.lightning.module import SRModule
+from napari_sr.training.lightning.reporting import Reporter
 
 
 def small(images, recipe="wgan-pixel", **changes):
@@ -84,7 +85,7 @@ def one_cycle(step):
 
 
 def test_the_last_checkpoint_is_the_last_also_when_validation_gets_worse(images, tmp_path, monkeypatch):
-    from napari_sr.training import module
+    from napari_sr.training.lightning import module
 
     fidelity = iter([30.0, 20.0, 10.0, 5.0] + [5.0] * 20)
     current = {"psnr": 0.0}
@@ -130,7 +131,7 @@ def test_a_network_worse_than_bicubic_is_said_once(images, tmp_path, monkeypatch
 
 
 def test_early_stopping_looks_at_the_smoothed_psnr(images, tmp_path, monkeypatch):
-    from napari_sr.training import module
+    from napari_sr.training.lightning import module
 
     values = iter([20.0, 25.0, 26.0, 25.9, 25.8, *[25.0] * 20])
     monkeypatch.setattr(module, "_psnr", lambda pred, target, span: torch.tensor(current["psnr"]))

@@ -10,13 +10,13 @@ from stopping import StopAt
 from napari_sr import upscale
 from napari_sr.errors import Cancelled, ConfigError, ModelError, TrainingError
 from napari_sr.losses import LOSSES
-from napari_sr.model import Model, load, save
+from napari_sr.models.model import Model, load, save
+from napari_sr.models.store import load_model
 from napari_sr.networks import create_network
-from napari_sr.store import load_model
 from napari_sr.training import Source, TrainConfig, fit
-from napari_sr.training.card import make_card
 from napari_sr.training.config import TrainConfig as Config
 from napari_sr.training.fit import usual_workers
+from napari_sr.training.runs.card import make_card
 
 SMALL = {
     "num_groups": 1,
@@ -265,7 +265,7 @@ def test_an_unknown_start_is_refused(images, tmp_path):
 
 
 def test_model_is_usable_by_name_after_installing(images, tmp_path):
-    from napari_sr.store import user_folder
+    from napari_sr.models.store import user_folder
 
     model = load(fit(config(images), tmp_path / "run", device="cpu"))
     save(model, user_folder() / "tiny.safetensors")
@@ -351,7 +351,7 @@ def test_a_full_disk_is_said_when_a_model_is_written(images, tmp_path, monkeypat
     def full(*arguments, **settings):
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("napari_sr.model.save_file", full)
+    monkeypatch.setattr("napari_sr.models.model.save_file", full)
     with pytest.raises(ModelError, match=r"could not be written to .*No space left"):
         save(load_model("bicubic-x2"), tmp_path / "m.safetensors")
     assert not list(tmp_path.glob("*.part"))

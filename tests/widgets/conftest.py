@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from small_models import make_model
 
-from napari_sr.model import save
-from napari_sr.store import user_folder
+from napari_sr.models.model import save
+from napari_sr.models.store import user_folder
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -51,8 +51,9 @@ def test_menu_and_command_palette(viewer):
 def test_opening_the_widget_does_not_wait_for_torch():
     # importing torch takes seconds, in which the window would stand still; it is done beside the window
     code = (
-        "import sys, napari_sr.widgets.super_resolve, napari_sr.widgets.simulate, napari_sr.widgets.layers, "
-        "napari_sr.widgets.compare, napari_sr.widgets.compare_plots, napari_sr.widgets.train, "
+        "import sys, napari_sr.widgets.super_resolve.dock, napari_sr.widgets.simulate, "
+        "napari_sr.widgets.layers.snapshot, "
+        "napari_sr.widgets.compare.dock, napari_sr.widgets.compare.plots, napari_sr.widgets.train.dock, "
         "napari_sr.images.axes\nprint('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

@@ -6,10 +6,10 @@ from napari_sr.degradations import degrade
 from napari_sr.images import downloads
 from napari_sr.images.samples import SAMPLES
 from napari_sr.widgets import samples as sample_widgets
-from napari_sr.widgets.layers import METADATA_KEY
-from napari_sr.widgets.parentage import truth_of
+from napari_sr.widgets.layers.parentage import truth_of
+from napari_sr.widgets.layers.snapshot import METADATA_KEY
 from napari_sr.widgets.simulate import SimulateLowResolution
-from napari_sr.widgets.super_resolve import SuperResolve
+from napari_sr.widgets.super_resolve.dock import SuperResolve
 
 SHIPPED = [n for n in SAMPLES if SAMPLES[n].remote is None]
 
@@ -160,7 +160,7 @@ def test_simulated_low_resolution_lies_under_its_original(shape, viewer, qtbot, 
 def test_simulating_can_be_cancelled(viewer, qtbot, monkeypatch):
     import threading
 
-    from napari_sr.inference import simulate
+    from napari_sr.images import simulate
 
     going_on = threading.Event()
 
@@ -185,7 +185,7 @@ def test_simulating_can_be_cancelled(viewer, qtbot, monkeypatch):
 def test_taking_the_widget_out_of_the_window_stops_simulating(viewer, qtbot, monkeypatch):
     import time
 
-    from napari_sr.inference import simulate
+    from napari_sr.images import simulate
 
     def slow(*args, **kwargs):
         for plane in range(1, 10_000):

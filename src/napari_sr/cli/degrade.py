@@ -27,8 +27,8 @@ def command(
     import numpy as np
 
     from napari_sr.images.readers import read_image
+    from napari_sr.images.simulate import degraded_shape, iter_degraded
     from napari_sr.images.writers import OutputInfo, create_output
-    from napari_sr.inference.simulate import degraded_shape, iter_degraded
 
     image = read_image(hr)
     shape = degraded_shape(tuple(int(n) for n in image.data.shape), image.axes, scale)

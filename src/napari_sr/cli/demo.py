@@ -62,14 +62,14 @@ def run_job(sample: Sample, models: tuple[str, ...], folder: Path) -> tuple[Tabl
     import numpy as np
 
     from napari_sr.evaluation import evaluate_models
-    from napari_sr.evaluation.figures import log_density
+    from napari_sr.evaluation.tally import log_density
     from napari_sr.images.geometry import Geometry
     from napari_sr.images.writers import OutputInfo, create_output
     from napari_sr.inference import Finished, iter_upscale
     from napari_sr.metrics.data_range import data_range_of
     from napari_sr.metrics.maps import error_map
     from napari_sr.metrics.structural import ssim_map
-    from napari_sr.store import load_model
+    from napari_sr.models.store import load_model
 
     folder.mkdir(parents=True, exist_ok=True)
     density = sample.log_display
@@ -105,7 +105,7 @@ def figure(sample: Sample, images: Mapping[str, object], models: tuple[str, ...]
     import numpy as np
     from matplotlib.figure import Figure
 
-    from napari_sr.evaluation.figures import log_density
+    from napari_sr.evaluation.tally import log_density
 
     names = ["LR", *models, "HR", f"{models[0]}_ssim-map", f"{models[0]}_error-map"]
     drawing = Figure(figsize=(3.1 * len(names), 3.5), layout="constrained")

@@ -59,7 +59,7 @@ def self_test() -> str:
     import numpy as np
 
     from napari_sr.inference import upscale
-    from napari_sr.store import load_model
+    from napari_sr.models.store import load_model
 
     ramp = np.tile(np.arange(32, dtype=np.float32), (32, 1))
     sr = upscale(ramp, load_model("bilinear-x2"), device="cpu")
@@ -71,7 +71,7 @@ def self_test() -> str:
 def collect() -> dict[str, Any]:
     """Return everything that the command prints."""
     from napari_sr.inference.device import available_devices, choose, cpu_has_fast_bf16, device_title
-    from napari_sr.store import list_models, shipped_folder, user_folder
+    from napari_sr.models.store import list_models, shipped_folder, user_folder
 
     return {
         "python": f"{platform.python_version()} on {platform.platform()}",

@@ -116,11 +116,11 @@ def _models(
 ) -> tuple[Table, Gallery]:
     from napari_sr.errors import ConfigError
     from napari_sr.evaluation import evaluate_models
-    from napari_sr.evaluation.evaluate import distinct
     from napari_sr.evaluation.files import matched_planes, names_of
     from napari_sr.evaluation.report import Gallery
+    from napari_sr.evaluation.test_set import distinct
     from napari_sr.images.listing import read_planes
-    from napari_sr.store import load_model
+    from napari_sr.models.store import load_model
 
     if lr is not None and degradation is not None:
         raise ConfigError("Give the LR images (--lr) or a degradation that makes them, not both.")

@@ -15,7 +15,7 @@ from rich.console import Console
 from napari_sr.images.geometry import Geometry
 
 if TYPE_CHECKING:
-    from napari_sr.model import Model
+    from napari_sr.models.model import Model
 
 #: files that are written with the truth, and with the image that it was made of
 WITH_TRUTH = ("ssim-map", "error-map", "hallucination-map", "flagged")
@@ -70,7 +70,7 @@ def command(
     """Write maps that show whether a super-resolved image can be trusted, each with a line on what it can show."""
     from napari_sr.errors import ConfigError, ImageError
     from napari_sr.metrics.maps import KINDS
-    from napari_sr.store import load_model
+    from napari_sr.models.store import load_model
 
     if hr is None and lr is None:
         raise ConfigError("Give the truth (--hr), or the image that it was made of (--lr), or both.")
@@ -110,10 +110,10 @@ def _maps(
 
 
 def _with_reference(image: Path, hr: Path, lr: Path | None, *, error: str, density: bool) -> Events:
-    from napari_sr.evaluation.comparing import iter_comparing
+    from napari_sr.evaluation.compare import iter_comparing
+    from napari_sr.evaluation.comparison import FLAGGED, HALLUCINATED, Comparing, Working
     from napari_sr.evaluation.files import placed_file
-    from napari_sr.evaluation.judged import FLAGGED, HALLUCINATED, Comparing, Working
-    from napari_sr.evaluation.meanings import HALLUCINATION
+    from napari_sr.evaluation.map_kinds import HALLUCINATION
     from napari_sr.images.readers import read_image
 
     reference, truth = placed_file(hr), read_image(hr, lazy=True)
@@ -151,10 +151,10 @@ def _finer(image: Path, factor: float) -> Geometry:
 
 def _without(image: Path, lr: Path, models: list[Model], own: dict[str, Any], *, density: bool) -> Events:
     """Yield the maps that need no truth; ``own`` is what is known of the image's degradation."""
+    from napari_sr.evaluation.comparison import Uncertain
     from napari_sr.evaluation.evidence import Evidence
     from napari_sr.evaluation.examine import iter_evidence, sharp_spectrum_of
-    from napari_sr.evaluation.judged import Uncertain
-    from napari_sr.evaluation.meanings import CONSISTENCY, UNCERTAINTY
+    from napari_sr.evaluation.map_kinds import CONSISTENCY, UNCERTAINTY
     from napari_sr.evaluation.trust import iter_uncertainty
     from napari_sr.images.readers import read_image
 

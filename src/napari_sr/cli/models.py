@@ -16,8 +16,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the models, or show one model's card."""
-    from napari_sr.card_text import card_sections
-    from napari_sr.store import list_models, load_model, user_folder
+    from napari_sr.models.card_text import card_sections
+    from napari_sr.models.store import list_models, load_model, user_folder
 
     console = Console(soft_wrap=True)
     if name is not None:

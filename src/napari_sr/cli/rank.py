@@ -30,11 +30,11 @@ def command(
 ) -> None:
     """Open a blind ranking, or make one: people put reconstructions of patches in order without seeing names."""
     from napari_sr.errors import ConfigError, SRError
+    from napari_sr.evaluation.comparison import Working
     from napari_sr.evaluation.files import names_of, placed_file
-    from napari_sr.evaluation.judged import Working
-    from napari_sr.evaluation.ranking import Session
-    from napari_sr.evaluation.ranking_patches import iter_ranking
-    from napari_sr.evaluation.ranks import summary
+    from napari_sr.evaluation.ranking.patches import iter_ranking
+    from napari_sr.evaluation.ranking.ranks import summary
+    from napari_sr.evaluation.ranking.session import Session
 
     if images and truth is None:
         raise ConfigError("Images to rank need --truth, the true image.")
@@ -63,6 +63,6 @@ def command(
         return
     if importlib.util.find_spec("qtpy") is None:
         raise SRError("The window needs Qt, which is not installed here: pip install 'napari-sr[all]'.")
-    done = subprocess.run([sys.executable, "-m", "napari_sr.widgets.ranking_window", str(folder)], check=False)
+    done = subprocess.run([sys.executable, "-m", "napari_sr.widgets.ranking.window", str(folder)], check=False)
     if done.returncode:
         raise typer.Exit(done.returncode)

@@ -24,7 +24,7 @@ def command(
     """Measure the blur and noise of an image, and list the models by how well they suit it."""
     from napari_sr.inference.recommend import look_at
     from napari_sr.models.fit import fit, interpolates, ranked
-    from napari_sr.store import list_models
+    from napari_sr.models.store import list_models
 
     seen = look_at(image, kind=kind)
     cards = [c for c in list_models() if scale in (0, c.scale)]

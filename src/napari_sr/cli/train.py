@@ -73,12 +73,12 @@ def command(
     from dataclasses import replace
 
     from napari_sr.errors import ConfigError
-    from napari_sr.store import user_folder
+    from napari_sr.models.store import user_folder
     from napari_sr.training import Source, TrainConfig, fit
     from napari_sr.training.fit import usual_workers
-    from napari_sr.training.install import install as add_to_models
+    from napari_sr.training.lightning.reporting import is_main_process
     from napari_sr.training.progress import TrainProgress
-    from napari_sr.training.reporting import is_main_process
+    from napari_sr.training.runs.install import install as add_to_models
 
     given = {
         "steps": steps, "lr_patch": lr_patch, "batch_size": batch_size,
@@ -148,7 +148,7 @@ def command(
 
 def _say_verdict(console: Console, path: Path) -> bool:
     """Print the verdict on the model in ``path``, and return True if it is bad."""
-    from napari_sr.training.install import verdict_of
+    from napari_sr.training.runs.install import verdict_of
 
     verdict = verdict_of(path)
     if verdict is None:
@@ -166,7 +166,7 @@ def _config_for(
 ) -> TrainConfig:
     """Return the configuration for images and a few options."""
     from napari_sr.errors import ConfigError
-    from napari_sr.store import load_model
+    from napari_sr.models.store import load_model
     from napari_sr.training import recipe_config
 
     if start_from:  # a model keeps its scale, its degradation, and above all its intensity transform

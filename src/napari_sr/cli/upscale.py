@@ -13,7 +13,7 @@ from napari_sr.errors import ImageError
 
 if TYPE_CHECKING:
     from napari_sr.inference.batch import FileDone, Job
-    from napari_sr.model import Model, ModelCard
+    from napari_sr.models.model import Model, ModelCard
 
 
 def given_conditions(**given: str) -> dict[str, float]:
@@ -77,7 +77,7 @@ def command(
 ) -> None:
     """Super-resolve images with a model."""
     from napari_sr.inference.batch import jobs_of
-    from napari_sr.store import load_model
+    from napari_sr.models.store import load_model
 
     console = Console(soft_wrap=True)
     if tile != "auto" and not tile.isdigit():

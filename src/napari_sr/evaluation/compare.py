@@ -1,164 +1,250 @@
-"""A super-resolved image beside its reference: figures and maps, plane by plane."""
+"""Any number of images beside one reference: figures, maps, and whether they lie over it at all."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.errors import ImageError, SRError
-from napari_sr.evaluation.figures import log_density
-from napari_sr.images.axes import Layout
-from napari_sr.inference import Finished, Progress, iter_upscale
+from napari_sr.errors import ImageError
+from napari_sr.evaluation.comparison import FLAGGED, HALLUCINATED, Comparing, Judged, Region, Shift, Working
+from napari_sr.evaluation.table import Table
+from napari_sr.evaluation.tally import (
+    SPECTRAL,
+    log_density,
+    mean_row,
+    plane_niqe,
+    spectral_figures,
+    with_score_of_means,
+)
+from napari_sr.images.grid import Overlap, onto, overlap, reliable_shift
+from napari_sr.images.placed import Placed
+from napari_sr.metrics.consistency import intensity_fit
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.finite import measured
+from napari_sr.metrics.learned import learned
 from napari_sr.metrics.maps import error_map
+from napari_sr.metrics.sfrc import iter_sfrc
 from napari_sr.metrics.structural import ssim_map
-from napari_sr.model import Model
-from napari_sr.store import load_model
+
+Plane = npt.NDArray[Any]
+Part = tuple[slice, slice]
+Figures = dict[str, float | None]
+#: shift, in reference pixels, from which it is told
+SHIFTED = 0.5
+NIQE = "niqe"
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """SR against HR.
-
-    Attributes
-    ----------
-    ssim, error
-        Maps of the SR image's shape; float32. The error is |SR - HR| in the image's unit.
-    psnr_db, ssim_mean, bicubic_psnr_db, bicubic_ssim_mean
-        Means over the planes.
-    data_range
-        Used for PSNR and SSIM.
-    log_density
-        Compared on log10(density + 0.02).
-    left_out
-        Pixels that are not finite in the reference or the result, which no figure counts.
-    """
-
-    ssim: npt.NDArray[np.float32]
-    error: npt.NDArray[np.float32]
-    psnr_db: float
-    ssim_mean: float
-    bicubic_psnr_db: float
-    bicubic_ssim_mean: float
-    data_range: float
-    log_density: bool
-    left_out: int = 0
-
-    def sentence(self) -> str:
-        """One line for a person."""
-        return (
-            f"PSNR {self.psnr_db:.2f} dB (bicubic {self.bicubic_psnr_db:.2f}), "
-            f"SSIM {self.ssim_mean:.3f} (bicubic {self.bicubic_ssim_mean:.3f}); data range {self.data_range:.4g}"
-            + (" of log₁₀ density" if self.log_density else "")
-            + (f"; {self.left_out} pixels that are not finite are left out" if self.left_out else "")
-        )
-
-
-@dataclass(frozen=True)
-class Compared:
-    """The super-resolved image with its report, and the comparison if there is a reference.
-
-    ``note`` says why there is none although there is a reference.
-    """
-
-    finished: Finished
-    comparison: Comparison | None
-    note: str = ""
-
-
-def check_reference(lr_shape: tuple[int, ...], axes: str, scale: int, hr_shape: tuple[int, ...]) -> None:
-    """Raise :class:`ImageError` if a reference does not have the shape that the result will have.
-
-    Fewer than ``scale`` rows or columns more are allowed at the end: they did not fill an LR pixel.
-    """
-    expected = Layout(axes, lr_shape).upscaled_shape(scale)
-    fits = len(hr_shape) == len(expected) and all(
-        0 <= h - e < (scale if a in "YX" else 1) for h, e, a in zip(hr_shape, expected, axes, strict=True)
-    )
-    if not fits:
-        raise ImageError(
-            f"The reference has shape {tuple(hr_shape)}, but the result will have {expected}. "
-            "Choose another reference, or none."
-        )
-
-
-def iter_compared(
-    lr: Any, model: Model, reference: Any | None, *, axes: str, **settings: Any
-) -> Generator[Progress | Compared, None, None]:
-    """Super-resolve ``lr`` and, if there is a ``reference``, compare with it; ends with :class:`Compared`.
-
-    The settings are those of :func:`napari_sr.iter_upscale`. Colour images are compared over all
-    channels but transparency.
+def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
+    """Compare; the last event is :class:`Judged`.
 
     Raises
     ------
     ImageError
-        If the reference has another shape than the result.
+        If images do not overlap, have different numbers of planes, the reference has no finite value, or the data range
+        is smaller than its values.
     """
-    shape = tuple(int(n) for n in lr.shape)
-    if reference is not None:
-        check_reference(shape, axes, model.scale, tuple(int(n) for n in reference.shape))
-        full = Layout(axes, shape).upscaled_shape(model.scale)
-        reference = reference[tuple(slice(n) for n in full)]
-    finished = None
-    for event in iter_upscale(lr, model, axes=axes, **settings):
-        if isinstance(event, Finished):
-            finished = event
-        else:
-            yield event
-    assert finished is not None
-    if reference is None:
-        yield Compared(finished, None)
-        return
-    try:
-        comparison = yield from _iter_comparison(lr, finished, model, reference, axes)
-    except (SRError, MemoryError) as error:  # the super-resolved image is there, and must not be lost
-        reason = str(error) or "there is too little memory"
-        yield Compared(finished, None, f"It could not be compared with the reference: {reason}")
-        return
-    yield Compared(finished, comparison)
-
-
-def _iter_comparison(
-    lr: Any, finished: Finished, model: Model, reference: Any, axes: str
-) -> Generator[Progress, None, Comparison]:
-    # cancelling stays possible, and the user sees what the wait is for
-    last = Progress(1.0, finished.report.seconds, finished.report.megapixels, "Comparing with the reference …")
-    bicubic: Any = None
-    for event in iter_upscale(lr, load_model(f"bicubic-x{model.scale}"), axes=axes, dtype=np.float32, device="cpu"):
-        if isinstance(event, Finished):
-            bicubic = event.image
-        yield last
-    layout = Layout(axes, finished.image.shape)
-    density = model.intensity.kind == "log"
-    view = log_density if density else np.asarray
-    ssim_image = np.zeros(finished.image.shape, np.float32)
-    error_image = np.zeros(finished.image.shape, np.float32)
-    seen = [index for index in layout.planes() if not layout.is_alpha(index)]
-    planes = (layout.take(reference, index) for index in seen)
-    data_range = data_range_of(planes, log_density if density else None)
-    figures, left_out = [], 0
-    for index in seen:
-        target, pred = view(layout.take(reference, index)), view(layout.take(finished.image, index))
-        left_out += int(np.count_nonzero(~(np.isfinite(target) & np.isfinite(pred))))
-        mean, similarity = ssim_map(pred, target, data_range=data_range)
-        layout.put(ssim_image, index, similarity)
-        layout.put(error_image, index, error_map(pred, target))
-        yield last
-        base = view(layout.take(bicubic, index))
-        figures.append(
-            (
-                measured("psnr", pred, target, data_range=data_range), mean,
-                measured("psnr", base, target, data_range=data_range), ssim_map(base, target, data_range=data_range)[0],
+    reference = asked.reference
+    if not asked.candidates:
+        raise ImageError("There is nothing to compare: choose at least one image beside the reference.")
+    count = reference.count()
+    for candidate in asked.candidates:
+        if candidate.count() not in (1, count):
+            raise ImageError(
+                f"{candidate.name} has {candidate.count()} planes, {reference.name} has {count}: "
+                "they cannot be compared."
             )
-        )  # fmt: skip
-        yield last
-    ours, similarity_mean, base_psnr, base_ssim = (float(v) for v in np.nanmean(np.array(figures, float), axis=0))
-    return Comparison(
-        ssim_image, error_image, ours, similarity_mean, base_psnr, base_ssim, data_range, density, left_out
+    shape = reference.layout.plane_shape
+    overlaps = {c.name: _overlap(c, reference, shape) for c in asked.candidates}
+    notes = tuple(
+        f"{name} covers {place.share(shape):.0%} of {reference.name}; it is measured there."
+        for name, place in overlaps.items()
+        if place.share(shape) < 1
     )
+    planes = (reference.plane(number) for number in range(count))
+    data_range = asked.data_range or data_range_of(planes, log_density if asked.density else None)
+    scored = asked.coarsest() if asked.density else None
+    extra = (*(SPECTRAL if scored else ()), *((NIQE,) if asked.naturalness else ()), *asked.learned)
+    metrics = (*asked.metrics, *extra)
+    maps: dict[str, dict[str, npt.NDArray[np.float32]]] = {c.name: {} for c in asked.candidates}
+    figures: dict[str, list[Figures]] = {}
+    regions: dict[str, str] = {}
+    shifts: list[Shift] = []
+    left_out: dict[str, int] = {}
+    each = 1 / (count * len(asked.candidates))
+    for number in range(count):
+        linear = reference.plane(number)
+        place = tuple(int(n) for n in np.unravel_index(number, reference.stacked)) if reference.stacked else ()
+        baseline = None if scored is None else brought(scored, number, reference, nearest=True)
+        for which, candidate in enumerate(asked.candidates):
+            done = (number * len(asked.candidates) + which) * each
+            yield Working(done, f"Comparing {candidate.name} …")
+            pair = _pair(asked, candidate, number, linear, overlaps[candidate.name])
+            if number == count // 2:
+                shifts += pair.shift(candidate.name)
+            for event in pair.maps(asked, data_range):
+                if isinstance(event, float):
+                    yield Working(done + event * each, f"Looking for made-up detail in {candidate.name} …")
+                    continue
+                kind, values = event
+                if kind not in maps[candidate.name]:
+                    maps[candidate.name][kind] = np.full((*reference.stacked, *shape), np.nan, np.float32)
+                maps[candidate.name][kind][place][pair.inside] = values
+            for name, region, part in _parts(asked, candidate, overlaps[candidate.name], shape):
+                regions[name] = region
+                one = pair.figures(asked.metrics, part, data_range)
+                if baseline is not None:
+                    # its rings need the whole field, with the border that other figures leave out
+                    field = part if region else pair.inside
+                    one |= spectral_figures(pair.raw[field], linear[field], baseline[field])
+                if asked.naturalness is not None:
+                    one[NIQE] = plane_niqe(pair.pred[part], asked.naturalness, data_range)
+                if asked.learned and pair.is_finite(part):
+                    one |= {
+                        n: learned(n, pair.pred[part], pair.target[part], data_range=data_range) for n in asked.learned
+                    }
+                elif asked.learned:
+                    one |= dict.fromkeys(asked.learned)
+                left_out[candidate.name] = left_out.get(candidate.name, 0) + pair.not_finite(part)
+                figures.setdefault(name, []).append(one)
+    rows = tuple(
+        with_score_of_means(replace(mean_row(name, values, metrics), region=regions[name]), values)
+        for name, values in figures.items()
+    )
+    notes += tuple(
+        f"{many} pixels of {name}, or of {reference.name} there, are not finite: PSNR, SSIM and the like leave them "
+        "out, figures of frequencies have no value."
+        for name, many in left_out.items()
+        if many
+    )
+    table = Table(rows, metrics, count, _conditions(asked, data_range))
+    yield Judged(table, maps, {name: tuple(values) for name, values in figures.items()}, tuple(shifts), notes)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """One plane of a candidate on the reference's grid: as it is, and as both are compared."""
+
+    raw: Plane
+    pred: Plane
+    target: Plane
+    inside: Part
+
+    def is_finite(self, part: Part) -> bool:
+        """Return True if both images have a value at every pixel of a part."""
+        return self.not_finite(part) == 0
+
+    def not_finite(self, part: Part) -> int:
+        """Return how many pixels of a part have no value in one of the images."""
+        finite = np.isfinite(self.pred[part]) & np.isfinite(self.target[part])
+        return int(finite.size - np.count_nonzero(finite))
+
+    def shift(self, name: str) -> list[Shift]:
+        """Return how far it is off, if it is."""
+        if not self.is_finite(self.inside):
+            return []
+        found = reliable_shift(self.pred[self.inside], self.target[self.inside])
+        return [Shift(name, *found)] if found is not None and max(map(abs, found)) > SHIFTED else []
+
+    def maps(self, asked: Comparing, data_range: float) -> Iterator[float | tuple[str, Plane]]:
+        """Yield the maps that are asked for, of the covered part, and shares of one that takes long."""
+        pred, target = self.pred[self.inside], self.target[self.inside]
+        for kind in asked.maps:
+            if kind == "ssim":
+                yield kind, ssim_map(pred, target, data_range=data_range)[1]
+            elif kind == HALLUCINATED:
+                if not self.is_finite(self.inside):  # a Fourier transform would spread it over the whole map
+                    continue
+                for found in iter_sfrc(pred, target, beyond=asked.beyond()):
+                    if isinstance(found, float):
+                        yield found
+                    else:
+                        yield from ((kind, found.unexplained), (FLAGGED, found.flagged))
+            else:
+                yield kind, error_map(pred, target, kind=kind)
+
+    def figures(self, metrics: tuple[str, ...], part: Part, data_range: float) -> Figures:
+        """Measure a part."""
+        return {m: measured(m, self.pred[part], self.target[part], data_range=data_range) for m in metrics}
+
+
+def _pair(asked: Comparing, candidate: Placed, number: int, linear: Plane, covered: Overlap) -> _Pair:
+    view = log_density if asked.density else np.asarray
+    raw = brought(candidate, number, asked.reference)
+    pred, target = view(raw), view(linear)
+    inside = (covered.rows, covered.columns)
+    if asked.match:
+        both = np.isfinite(pred[inside]) & np.isfinite(target[inside])
+        scale, offset = intensity_fit(pred[inside][both], target[inside][both]) if both.any() else (1.0, 0.0)
+        pred = scale * np.asarray(pred, dtype=np.float64) + offset
+    return _Pair(raw, pred, target, inside)
+
+
+def brought(image: Placed, number: int, reference: Placed, *, nearest: bool = False) -> Plane:
+    """Return a plane of ``image`` on the reference's grid; a single one stands for all."""
+    plane = image.plane(number if image.count() > 1 else 0)
+    return onto(plane, image.grid, reference.grid, reference.layout.plane_shape, nearest=nearest)
+
+
+def common_part(asked: Comparing) -> Part:
+    """Return the rows and columns of the reference that every candidate covers, without its border.
+
+    Raises
+    ------
+    ImageError
+        If there are none.
+    """
+    shape = asked.reference.layout.plane_shape
+    part = (slice(asked.crop, shape[0] - asked.crop), slice(asked.crop, shape[1] - asked.crop))
+    for candidate in asked.candidates:
+        inside = _overlap(candidate, asked.reference, shape)
+        part = _within(Region("", *part), inside, shape, asked.crop, candidate.name)
+    return part
+
+
+def _overlap(candidate: Placed, reference: Placed, shape: tuple[int, int]) -> Overlap:
+    try:
+        return overlap(candidate.layout.plane_shape, candidate.grid, reference.grid, shape)
+    except ImageError:
+        raise ImageError(
+            f"{candidate.name} and {reference.name} do not overlap: look at their scale and translate, or the pixel "
+            "sizes of their files."
+        ) from None
+
+
+def _parts(asked: Comparing, candidate: Placed, inside: Overlap, shape: tuple[int, int]) -> list[tuple[str, str, Part]]:
+    """Return the rows of the table that a candidate has, the region of each, and where it is measured."""
+    whole = Region("", slice(0, shape[0]), slice(0, shape[1]))
+    return [
+        (
+            f"{candidate.name} · {region.name}" if region.name else candidate.name,
+            region.name,
+            _within(region, inside, shape, asked.crop, candidate.name),
+        )
+        for region in asked.regions or (whole,)
+    ]
+
+
+def _within(region: Region, inside: Overlap, shape: tuple[int, int], crop: int, name: str) -> Part:
+    """Return the part of a region that a candidate covers, without the border of the reference."""
+    parts = []
+    for wanted, covered, size in zip((region.rows, region.columns), (inside.rows, inside.columns), shape, strict=True):
+        low = max(wanted.start, covered.start, crop)
+        high = min(wanted.stop, covered.stop, size - crop)
+        if high <= low:
+            where = f"In {region.name}" if region.name else f"Inside a border of {crop} pixels"
+            raise ImageError(f"{where}, nothing of {name} is left to compare.")
+        parts.append(slice(low, high))
+    return parts[0], parts[1]
+
+
+def _conditions(asked: Comparing, data_range: float) -> dict[str, str]:
+    return {
+        "reference": asked.reference.name,
+        "data range": f"{data_range:.4g}" + (" of log10(density + 0.02)" if asked.density else ""),
+        "border left out": f"{asked.crop} px",
+        "intensity": "scale and offset fitted to the reference" if asked.match else "as it is",
+    }

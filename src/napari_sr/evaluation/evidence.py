@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from napari_sr.evaluation.judged import Consistent
+from napari_sr.evaluation.comparison import Consistent
 
 Light = Literal["green", "yellow", "red", ""]
 #: power of fine detail beside what is expected, from which some of it, and most of it, is likely invented

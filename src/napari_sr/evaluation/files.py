@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from napari_sr.errors import ImageError
-from napari_sr.evaluation.grids import Grid
-from napari_sr.evaluation.placed import Placed
+from napari_sr.images.grid import Grid
 from napari_sr.images.lazy_plane import open_planes
 from napari_sr.images.pairs import matched_files
+from napari_sr.images.placed import Placed
 from napari_sr.images.readers import read_image
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_sr.estimation import Blur, Estimate, estimate
 from napari_sr.estimation.sampling import SMALLEST
-from napari_sr.evaluation.figures import log_density
+from napari_sr.evaluation.tally import log_density
 from napari_sr.images.axes import Layout
 from napari_sr.inference.conditions import middle_plane, square_of
 from napari_sr.inference.planes import read_plane

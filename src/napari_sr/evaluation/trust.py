@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import ConfigError, ImageError
-from napari_sr.evaluation.figures import log_density
-from napari_sr.evaluation.judged import Consistent, Uncertain
+from napari_sr.evaluation.comparison import Consistent, Uncertain
+from napari_sr.evaluation.tally import log_density
 from napari_sr.images.axes import Layout
 from napari_sr.inference import Finished, Progress, iter_upscale
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.planes import PlaneFits
 from napari_sr.metrics.consistency import Consistency, consistency, fitted_consistency
-from napari_sr.model import Model
+from napari_sr.models.model import Model
 
 #: ways to turn and mirror an image
 SYMMETRIES = 8

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_sr.inference.engine import iter_upscale, upscale, upscale_window
     from napari_sr.inference.events import Finished, Progress, Report
+    from napari_sr.inference.upscaler import iter_upscale, upscale, upscale_window
 
 __all__ = ["Finished", "Progress", "Report", "iter_upscale", "upscale", "upscale_window"]
 
@@ -14,7 +14,7 @@ __all__ = ["Finished", "Progress", "Report", "iter_upscale", "upscale", "upscale
 def __getattr__(name: str) -> Any:
     # imported when first used: the axes of a layer are wanted on the GUI thread, where torch would take seconds
     if name in __all__:
-        from napari_sr.inference import engine
+        from napari_sr.inference import upscaler as engine
 
         return getattr(engine, name)
     raise AttributeError(f"module 'napari_sr.inference' has no attribute {name!r}")

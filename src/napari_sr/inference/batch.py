@@ -13,7 +13,7 @@ from napari_sr.images.readers import chosen
 from napari_sr.images.writers import name_problem
 from napari_sr.inference.events import Finished, Report
 from napari_sr.inference.files import iter_upscale_file, names_a_file, output_path
-from napari_sr.model import Model
+from napari_sr.models.model import Model
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from napari_sr.estimation import estimate
 from napari_sr.images.axes import Layout
 from napari_sr.inference.planes import PlaneFits, read_plane
 from napari_sr.intensity import FittedIntensity
-from napari_sr.model import Model
+from napari_sr.models.model import Model
 
 #: a number, or "auto" for what is estimated
 Conditions = Mapping[str, float | str]

@@ -13,9 +13,9 @@ from napari_sr.errors import ImageError
 from napari_sr.images.axes import Layout
 from napari_sr.images.readers import SUFFIXES, chosen, read_image
 from napari_sr.images.writers import OUTPUT_SUFFIXES, OutputInfo, create_output
-from napari_sr.inference.engine import iter_upscale
 from napari_sr.inference.events import Event, Finished
-from napari_sr.model import Model
+from napari_sr.inference.upscaler import iter_upscale
+from napari_sr.models.model import Model
 
 
 def iter_upscale_file(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from napari_sr.errors import ImageError
-from napari_sr.model import Model
+from napari_sr.models.model import Model
 
 #: largest deviation from the whole image, as a share of the intensity span
 TOLERANCES = {"fp32": 1e-5, "low": 1 / 510}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from napari_sr.images.axes import Layout
 from napari_sr.intensity import FittedIntensity, regular_sample
-from napari_sr.model import Model
+from napari_sr.models.model import Model
 
 #: planes of up to this many bytes are read at once, larger ones tile by tile
 PLANE_BYTES = 64 * 1024**2

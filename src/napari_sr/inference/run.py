@@ -16,7 +16,7 @@ from napari_sr.inference.checks import Checks
 from napari_sr.inference.device import Target, kernels, prepare
 from napari_sr.inference.events import Report
 from napari_sr.inference.tiling import Tiling
-from napari_sr.model import Model
+from napari_sr.models.model import Model
 from napari_sr.networks import SRNetwork
 
 

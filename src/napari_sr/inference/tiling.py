@@ -11,7 +11,7 @@ import torch
 
 from napari_sr.errors import ConfigError
 from napari_sr.inference.device import Target, kernels
-from napari_sr.model import Model
+from napari_sr.models.model import Model
 from napari_sr.networks import SRNetwork
 
 #: below this a tile is not halved any further when memory runs out

@@ -22,8 +22,8 @@ from napari_sr.degradations import make_degradation
 from napari_sr.errors import ConfigError
 from napari_sr.estimation import estimate
 from napari_sr.intensity import Intensity
-from napari_sr.model import ModelCard
 from napari_sr.models.kind import guess_kind
+from napari_sr.models.model import ModelCard
 from napari_sr.networks import NETWORKS
 
 Verdict = Literal["green", "yellow", "red"]

@@ -10,7 +10,7 @@ from napari_sr.losses.adversarial import ADVERSARIAL_LOSSES
 from napari_sr.networks import CRITICS, NETWORKS
 from napari_sr.registry import Registry
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.optimizers import OPTIMIZERS, SCHEDULES
+from napari_sr.training.lightning.optimizers import OPTIMIZERS, SCHEDULES
 
 
 def check_names(config: TrainConfig) -> None:

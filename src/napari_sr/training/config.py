@@ -13,8 +13,8 @@ import yaml
 
 from napari_sr.errors import ConfigError
 from napari_sr.intensity import Intensity
-from napari_sr.model import ModelCard
-from napari_sr.store import INTERPOLATION_NAMES
+from napari_sr.models.model import ModelCard
+from napari_sr.models.store import INTERPOLATION_NAMES
 from napari_sr.training.checks import check_kinds, with_numbers
 
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -137,7 +137,7 @@ class TrainConfig:
     learning_rate, betas
         Maximum of the schedule; moments of the optimiser.
     optimizer, schedule
-        Names in :mod:`napari_sr.training.optimizers`.
+        Names in :mod:`napari_sr.training.lightning.optimizers`.
     ema
         Decay of the running mean of the weights that is validated and kept; 0 for the weights themselves.
     precision

@@ -19,23 +19,23 @@ from napari_sr.errors import Cancelled, TrainingError
 from napari_sr.inference.device import device_title
 from napari_sr.intensity import Intensity
 from napari_sr.losses.perceptual import OF_FEATURES, cached
-from napari_sr.model import Model, save
+from napari_sr.models.model import Model, save
 from napari_sr.networks import SRNetwork
-from napari_sr.training.card import make_card
 from napari_sr.training.check_names import check_names
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.patches import PatchDataset, Plane2D
 from napari_sr.training.data.sources import load_sources, measured_shifts, without_constant
 from napari_sr.training.data.split import split_planes, without
 from napari_sr.training.data.validation import WholeImages
-from napari_sr.training.engine import Task, saved, train_safely
-from napari_sr.training.finish import finish
-from napari_sr.training.history import History
-from napari_sr.training.module import SRModule
-from napari_sr.training.precision import possible_precision
+from napari_sr.training.lightning.engine import Task, saved, train_safely
+from napari_sr.training.lightning.module import SRModule
+from napari_sr.training.lightning.precision import possible_precision
+from napari_sr.training.lightning.reporting import Reporter, is_main_process
 from napari_sr.training.progress import TrainProgress
-from napari_sr.training.reporting import Reporter, is_main_process
-from napari_sr.training.runs import LOCK, at_work
+from napari_sr.training.runs.card import make_card
+from napari_sr.training.runs.finish import finish
+from napari_sr.training.runs.folders import LOCK, at_work
+from napari_sr.training.runs.history import History
 from napari_sr.training.start import start_filters, starting_network
 
 

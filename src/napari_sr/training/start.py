@@ -10,11 +10,11 @@ from torch import Size, Tensor
 from napari_sr.degradations import Chain
 from napari_sr.errors import ConfigError, TrainingError
 from napari_sr.intensity import Intensity
-from napari_sr.model import Model, ModelCard
+from napari_sr.models.model import Model, ModelCard
+from napari_sr.models.store import load_model
 from napari_sr.networks import SRNetwork, create_network
 from napari_sr.networks.filter_bank import FilterBank
 from napari_sr.networks.wiener import WienerFilter
-from napari_sr.store import load_model
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.patches import Plane2D
 from napari_sr.training.wiener import Cuts, fit_bank, fit_wiener

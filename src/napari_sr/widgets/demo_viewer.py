@@ -20,7 +20,7 @@ def add_layers(viewer: Any, folder: Path) -> None:
     """Add the TIFFs of the EM job, the LR image at the bottom and the super-resolved ones on top."""
     import numpy as np
 
-    from napari_sr.widgets.log_display import register_units
+    from napari_sr.widgets.layers.density import register_units
 
     files = {f.stem: f for f in sorted(folder.glob("*.tif"))}
     models = [n for n in files if n not in ("LR", "HR") and not n.endswith("-map")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sr.widgets.worker import Ended, Failed, Job, Stopped
+from napari_sr.widgets.base.job import Ended, Failed, Job, Stopped
 
 if TYPE_CHECKING:
     from napari_sr.images.samples import Sample
@@ -20,7 +20,7 @@ _JOBS: set[Job] = set()
 
 def layer_data(sample: Sample) -> list[LayerData]:
     """Return the HR (hidden) and LR layers of a sample, aligned in the world."""
-    from napari_sr.widgets.log_display import density_colormap, register_units
+    from napari_sr.widgets.layers.density import density_colormap, register_units
 
     ndim = sample.hr.ndim
     labels = ("z", "y", "x")[-ndim:]

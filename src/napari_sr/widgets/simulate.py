@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
 
-from napari_sr.widgets.before_after import BeforeAfter
-from napari_sr.widgets.degradation_box import DegradationBox
-from napari_sr.widgets.layer_box import LayerBox
-from napari_sr.widgets.sections import form_of
-from napari_sr.widgets.viewer_widget import ViewerWidget
-from napari_sr.widgets.worker import Ended, Failed, Stopped
+from napari_sr.widgets.base.dock import ViewerWidget
+from napari_sr.widgets.base.job import Ended, Failed, Stopped
+from napari_sr.widgets.base.sections import form_of
+from napari_sr.widgets.controls.before_after import BeforeAfter
+from napari_sr.widgets.controls.degradation_box import DegradationBox
+from napari_sr.widgets.controls.layer_box import LayerBox
 
 if TYPE_CHECKING:
     import napari
@@ -84,13 +84,13 @@ class SimulateLowResolution(ViewerWidget):
         layer = self.layer_box.layer()
         if layer is None or self._job is not None:
             return
-        from napari_sr.widgets.layers import METADATA_KEY, resampled_arguments, snapshot
+        from napari_sr.widgets.layers.snapshot import METADATA_KEY, resampled_arguments, snapshot
 
         source = snapshot(layer)
         preset, scale = self.preset_box.text(), self.scale_box.value()
 
         def work() -> Generator[Any, None, None]:
-            from napari_sr.inference import simulate
+            from napari_sr.images import simulate
 
             yield from simulate.iter_degraded(source.data, preset, scale, axes=source.axes)
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from napari_sr.errors import TrainingError
-from napari_sr.evaluation.grids import reliable_shift
+from napari_sr.images.grid import reliable_shift
 from napari_sr.images.lazy_plane import open_planes
 from napari_sr.images.listing import image_files
 from napari_sr.images.pairs import matched_files

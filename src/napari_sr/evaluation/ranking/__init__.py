@@ -1,0 +1,1 @@
+"""Blind ranking: people put reconstructions in order without knowing which is whose."""

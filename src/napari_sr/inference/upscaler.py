@@ -1,0 +1,244 @@
+"""The engine: one model over every plane of an image, as one generator of events."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_sr.errors import ConfigError, ImageError, MemoryLimitError
+from napari_sr.images.axes import Layout, guess_axes, guess_note
+from napari_sr.images.dtypes import output_dtype
+from napari_sr.images.foreign import as_image
+from napari_sr.images.view import Guarded
+from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
+from napari_sr.inference.device import choose, prepare
+from napari_sr.inference.events import Event, Finished, Progress, Report
+from napari_sr.inference.plane import Plane, upscale_plane
+from napari_sr.inference.planes import PlaneFits, read_plane
+from napari_sr.inference.run import Run, interruptible
+from napari_sr.inference.tiling import Tiling, choose_tiling, iter_tiling
+from napari_sr.intensity import FittedIntensity
+from napari_sr.models.model import Model
+
+
+def iter_upscale(
+    image: Any,
+    model: Model,
+    *,
+    axes: str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    tile: int | str = "auto",
+    overlap: int | None = None,
+    conditions: Conditions | None = None,
+    dtype: npt.DTypeLike | None = None,
+    out: Any = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Generator[Event, None, None]:
+    """Super-resolve an image, one event a tile; closing the generator cancels and leaves nothing behind.
+
+    Parameters
+    ----------
+    image
+        Array-like of 2 to 5 dimensions with ``shape``, ``dtype`` and slicing: numpy (also memory-mapped or masked),
+        dask, zarr, xarray; lists, pictures of Pillow, tensors. Any integer, bool or float type in any byte order.
+    model
+        From :func:`napari_sr.load_model`.
+    axes
+        One letter a dimension, e.g. ``"TYX"``; ``Y`` and ``X`` are upscaled, ``S`` holds RGB(A) samples,
+        all others are looped over. Guessed if None: the last two, or the two before a colour axis.
+    device, precision
+        ``auto``, or e.g. ``"cpu"``, ``"cuda:0"``; ``"fp32"``, ``"bf16"``, ``"fp16"``.
+    tile
+        Tile side in LR pixels, or ``auto``. What is given is never changed.
+    overlap
+        Context in LR pixels on each side of a tile; from the model card if None.
+    conditions
+        What a network is told that can be told something: numbers by name, or ``"auto"`` for what is estimated from the
+        image, as what is left out is. For ``em-x4``: ``blur`` in LR pixels, ``noise`` in per cent of the image's
+        range, ``shot`` from -1 to 1.
+    dtype
+        Of the result; the input's if None. Integers are rounded and saturate at the type's limits.
+    out
+        Array-like that receives the result, in its own type; a new array if None.
+    should_stop
+        Asked at every layer of the network: ends the run with :class:`Cancelled` also within a tile.
+
+    Yields
+    ------
+    Progress or Finished
+        ``Finished`` comes once, last, with the whole result and a report.
+
+    Raises
+    ------
+    ImageError, ConfigError
+        If the image or a setting cannot be used.
+    MemoryLimitError
+        If the device has too little memory.
+    Cancelled
+        If ``should_stop`` said so.
+    """
+    image, axes = as_image(image, axes)
+    shape = tuple(int(n) for n in image.shape)
+    in_dtype = np.dtype(image.dtype)
+    if in_dtype.kind not in "buif":
+        raise ImageError(f"Images of type {in_dtype} cannot be super-resolved; convert to a real number type.")
+    if not isinstance(image, np.ndarray):
+        image = Guarded(image)
+    layout = Layout(axes or guess_axes(shape, dtype=in_dtype), shape)
+    guessed = guess_note(shape, layout.axes) if axes is None else ""
+    if (channels := (model.card.in_channels, model.card.out_channels)) != (1, 1):
+        raise ConfigError(
+            f"{model.card.name} turns {channels[0]} channels into {channels[1]}; only models of one channel run here. "
+            "Trained further on your images (Train), it becomes one."
+        )
+    # what does not fit into a given array is cut at its limits and counted, not wrapped around
+    out_dtype = output_dtype(in_dtype, dtype if out is None else out.dtype)
+    out_shape = layout.upscaled_shape(model.scale)
+    if out is not None and tuple(out.shape) != out_shape:
+        raise ImageError(f"out has shape {tuple(out.shape)}, but the result has {out_shape}.")
+    target = choose(device, precision)
+    network = prepare(model.network, target)
+    told = checked_conditions(model, conditions)
+    given = None if tile == "auto" else int(tile)
+    start = time.perf_counter()
+    if out is None:
+        out = _allocate(out_shape, out_dtype)
+    with interruptible(network, should_stop):
+        search = iter_tiling(
+            model, network, target, shape=layout.plane_shape, planes=layout.plane_count(), tile=given, overlap=overlap
+        )
+        tiling = yield from _as_progress(search, start)
+    run = Run(model, network, target, tiling, given is not None, notes=[guessed] if guessed else [])
+    yield from _planes(run, image, layout, out, out_dtype, told, should_stop)
+
+
+def _as_progress(search: Generator[str, None, Tiling], start: float) -> Generator[Event, None, Tiling]:
+    """Turn the sentences of a search into events."""
+    while True:
+        try:
+            stage = next(search)
+        except StopIteration as end:
+            tiling: Tiling = end.value
+            return tiling
+        yield Progress(0.0, time.perf_counter() - start, 0.0, stage)
+
+
+def _planes(
+    run: Run, image: Any, layout: Layout, out: Any, out_dtype: np.dtype[Any], told: Conditions,
+    should_stop: Callable[[], bool] | None,
+) -> Generator[Event, None, None]:  # fmt: skip
+    """Super-resolve plane by plane."""
+    model, start = run.model, time.perf_counter()
+    fits = PlaneFits(image, layout, model)
+    conditions = PlaneConditions(image, layout, model, told, fits)
+    done_megapixels = 0.0
+    per_plane = math.prod(layout.plane_shape) * model.scale**2 / 1e6
+    total_megapixels = per_plane * layout.plane_count()
+    for index in layout.planes():
+        plane = read_plane(image, layout, index)
+        run.tell(conditions(index))
+        with interruptible(run.network, should_stop):
+            for share in upscale_plane(
+                run, Plane(plane, layout, index, out, out_dtype, is_alpha=layout.is_alpha(index)), fits
+            ):
+                done = done_megapixels + share * per_plane
+                yield Progress(done / total_megapixels, time.perf_counter() - start, done)
+        done_megapixels += per_plane
+    run.notes += conditions.notes()
+    report = run.report(layout, time.perf_counter() - start, total_megapixels)
+    yield Finished(image=out, report=report)
+
+
+def upscale(image: Any, model: Model, **settings: Any) -> Any:
+    """Super-resolve an image and return the result; the settings are those of :func:`iter_upscale`.
+
+    Examples
+    --------
+    >>> sr = upscale(lr, load_model("em-dfcan-x4"))  # doctest: +SKIP
+    """
+    for event in iter_upscale(image, model, **settings):
+        if isinstance(event, Finished):
+            return event.image
+    raise AssertionError("iter_upscale always ends with Finished")
+
+
+def upscale_window(
+    image: Any,
+    model: Model,
+    *,
+    axes: str,
+    index: tuple[int, ...],
+    rows: slice,
+    columns: slice,
+    device: str = "auto",
+    precision: str = "auto",
+    conditions: Conditions | None = None,
+) -> Finished:
+    """Super-resolve a window of one plane, with the intensity transform of the whole image.
+
+    Parameters
+    ----------
+    image, model, axes, device, precision, conditions
+        As in :func:`iter_upscale`.
+    index
+        Position along the axes other than Y, X and S, in their order.
+    rows, columns
+        The window, in LR pixels.
+
+    Returns
+    -------
+    Finished
+        The image has shape (rows, columns) or (rows, columns, samples), times the scale.
+    """
+    shape = tuple(int(n) for n in image.shape)
+    layout = Layout(axes, shape)
+    target = choose(device, precision)
+    network = prepare(model.network, target)
+    start = time.perf_counter()
+    fits = PlaneFits(image, layout, model)
+    told = PlaneConditions(image, layout, model, checked_conditions(model, conditions), fits)
+    others = [a for a in axes if a not in "YX"]
+    samples = shape[axes.index("S")] if "S" in axes else 0
+    dtype = output_dtype(np.dtype(image.dtype), None)
+    channels = []
+    for sample in range(samples or 1):
+        rest = iter(index)
+        full = tuple(sample if a == "S" else next(rest) for a in others)
+        plane = layout.take(image, full, rows, columns)
+        part = Layout("YX", plane.shape)
+        out = np.empty(part.upscaled_shape(model.scale), dtype)
+        tiling = choose_tiling(model, network, target, shape=part.plane_shape, planes=1, tile=None, overlap=None)
+        run = Run(model, network, target, tiling, tile_given=False)
+        run.tell(told(full))
+        fitted = partial(_constant, fits(full))
+        for _ in upscale_plane(run, Plane(plane, part, (), out, dtype, is_alpha=layout.is_alpha(full)), fitted):
+            pass
+        channels.append(out)
+    result = np.stack(channels, axis=-1) if samples else channels[0]
+    megapixels = result.shape[0] * result.shape[1] / 1e6
+    return Finished(result, run.report(part, time.perf_counter() - start, megapixels))
+
+
+def _constant(value: tuple[FittedIntensity, float], index: tuple[int, ...]) -> tuple[FittedIntensity, float]:
+    return value
+
+
+def _allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    try:
+        return np.empty(shape, dtype)
+    except MemoryError:
+        gib = math.prod(shape) * dtype.itemsize / 1024**3
+        raise MemoryLimitError(
+            f"The result needs {gib:.1f} GiB of memory. Write it to a file instead "
+            "(napari-sr upscale INPUT -o OUT), or super-resolve a part of the image."
+        ) from None
+
+
+__all__ = ["Event", "Finished", "Progress", "Report", "iter_upscale", "upscale", "upscale_window"]

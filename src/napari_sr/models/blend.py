@@ -1,0 +1,60 @@
+"""Between a faithful and a realistic model: network interpolation (Wang et al. 2019, arXiv:1809.00219, section 3.4)."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+from napari_sr.errors import ModelError
+from napari_sr.models.model import Model
+
+
+def can_blend(first: Model, second: Model) -> str:
+    """Return why two models cannot be blended; empty if they can."""
+    names = f"{first.card.name} and {second.card.name}"
+    if first.card.network != second.card.network:
+        return f"{names} are different networks ({first.card.network}, {second.card.network})."
+    if first.network.hyper_parameters != second.network.hyper_parameters:
+        return f"{names} have different sizes or scales."
+    if first.intensity != second.intensity:
+        return f"{names} see images in different intensities."
+    return ""
+
+
+def blend(faithful: Model, realistic: Model, share: float) -> Model:
+    """Return the model with weights (1 - share) W_faithful + share W_realistic.
+
+    That works for models of which one was trained from the other: their weights still mean the same.
+
+    Parameters
+    ----------
+    faithful, realistic
+        Two models of one architecture: trained with a pixel loss, and further against a critic.
+    share
+        0 for the first, 1 for the second.
+
+    Raises
+    ------
+    ModelError
+        If they do not fit each other, or the share is not between 0 and 1.
+    """
+    reason = can_blend(faithful, realistic)
+    if reason:
+        raise ModelError(f"{reason} Only models of one network can be mixed.")
+    if not 0 <= share <= 1:
+        raise ModelError(f"The share of the realistic model must lie between 0 and 1, not {share}.")
+    network = copy.deepcopy(faithful.network)
+    other = realistic.network.state_dict()
+    mixed = {
+        name: value + share * (other[name] - value) if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    network.load_state_dict(mixed)
+    card = replace(
+        faithful.card,
+        name=f"{faithful.card.name} + {share:.0%} {realistic.card.name}",
+        title=f"{1 - share:.0%} {faithful.card.title or faithful.card.name}, "
+        f"{share:.0%} {realistic.card.title or realistic.card.name}",
+        halo={}, metrics=(), weights_sha256="",  # nothing of it was measured
+    )  # fmt: skip
+    return Model(network=network.eval(), card=card)

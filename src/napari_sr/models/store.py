@@ -1,0 +1,104 @@
+"""Where models live: shipped with the package, in the user's folder, or anywhere on disk."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
+
+from napari_sr.errors import ModelError
+from napari_sr.intensity import Intensity
+from napari_sr.models import model as model_file
+from napari_sr.models.formats import load_foreign
+from napari_sr.models.model import Model, ModelCard
+from napari_sr.networks import NETWORKS, create_network
+
+__all__ = ["list_models", "load_model", "shipped_folder", "user_folder"]
+
+SUFFIX = ".safetensors"
+#: environment variable that moves the user's model folder
+ENVIRONMENT = "NAPARI_SR_MODELS"
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+#: names that stand for interpolations: no model can have them
+INTERPOLATION_NAMES = re.compile(rf"({'|'.join(INTERPOLATIONS)})-x([2-8])")
+
+
+def shipped_folder() -> Path:
+    """Return the folder of the models that come with napari-sr."""
+    return Path(__file__).parents[1] / "sample_models"
+
+
+def user_folder() -> Path:
+    """Return the user's model folder (it may not exist yet); ``NAPARI_SR_MODELS`` moves it."""
+    moved = os.environ.get(ENVIRONMENT)
+    return Path(moved) if moved else Path(platformdirs.user_data_dir("napari-sr")) / "models"
+
+
+def interpolation_card(name: str, scale: int) -> ModelCard:
+    """Return the card of an interpolation, which needs no file."""
+    return ModelCard(
+        name=f"{name}-x{scale}",
+        title=NETWORKS.entry(name).title + f" ×{scale}",
+        description="Interpolation: adds no detail, invents nothing. The line any model has to beat.",
+        network=name,
+        hyper_parameters={"scale": scale, "in_channels": 1, "out_channels": 1},
+        scale=scale,
+        intensity=Intensity(kind="range").to_dict(),
+        licence="BSD-3-Clause",
+    )
+
+
+def model_paths() -> dict[str, Path]:
+    """Return model names and their files; the user's folder comes before the shipped one."""
+    found: dict[str, Path] = {}
+    for folder in (shipped_folder(), user_folder()):
+        if folder.is_dir():
+            found |= {p.stem: p for p in sorted(folder.glob(f"*{SUFFIX}"))}
+    return found
+
+
+def list_models(*, interpolations: bool = True) -> list[ModelCard]:
+    """Return the cards of all models that can be loaded by name.
+
+    A damaged file in the user's folder is left out here; loading it by name says what is wrong with it.
+    """
+    cards = []
+    for path in model_paths().values():
+        try:
+            cards.append(replace(model_file.read_card(path), name=path.stem))
+        except ModelError:
+            continue
+    if interpolations:
+        cards += [interpolation_card(n, s) for n in INTERPOLATIONS for s in (2, 4)]
+    return cards
+
+
+def load_model(name_or_path: str | os.PathLike[str]) -> Model:
+    """Load a model by name (``em-dfcan-x4``, ``bicubic-x4``, one in the user's folder) or by path.
+
+    Raises
+    ------
+    ModelError
+        With the known names if there is no such model, or with what is wrong with the file.
+    """
+    text = os.fspath(name_or_path)
+    paths = model_paths()
+    if text in paths:
+        loaded = model_file.load(paths[text])
+        # the file may have been renamed: lists show the name that loads it
+        return replace(loaded, card=replace(loaded.card, name=text))
+    match = INTERPOLATION_NAMES.fullmatch(text)
+    if match:
+        card = interpolation_card(match[1], int(match[2]))
+        network = create_network(card.network, scale=card.scale)
+        return Model(network=network.eval(), card=card)
+    path = Path(text)
+    if path.is_file():
+        return model_file.load(path) if path.suffix == SUFFIX else load_foreign(path)
+    if path.suffix or os.sep in text:
+        raise ModelError(f"There is no model file {text}.")
+    known = ", ".join([*paths, *(f"{n}-x4" for n in INTERPOLATIONS)])
+    raise ModelError(f"There is no model called {text!r}. Known: {known}.")

@@ -1,0 +1,1 @@
+"""A run on disk: its folder, history, verdict, report, and the way of its model into the user's list."""

@@ -1,0 +1,116 @@
+"""The end of a run: the model is measured and judged, its card filled in, and a report written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_sr.errors import Cancelled
+from napari_sr.evaluation.table import Table
+from napari_sr.models.model import Model, load, save
+from napari_sr.models.store import load_model
+from napari_sr.training.config import TrainConfig
+from napari_sr.training.data.validation import WholeImages
+from napari_sr.training.lightning.reporting import Reporter
+from napari_sr.training.runs.history import read_history
+from napari_sr.training.runs.measure import Centre, measure
+from napari_sr.training.runs.report import Example, write_report
+from napari_sr.training.runs.verdict import Outcome, judge
+from napari_sr.training.start import starting_network
+
+Plane = npt.NDArray[Any]
+#: side of the patches shown in the report, HR pixels
+PATCH = 192
+EXAMPLES = 3
+
+
+def finish(path: Path, whole: WholeImages, reporter: Reporter) -> None:
+    """Measure and judge the model in ``path``, complete its card, and write ``report.html``.
+
+    If the run is stopped meanwhile, the model stands as it is.
+    """
+    config = reporter.config
+    reporter.say(config.steps, stage="Measuring the model on the validation images …")
+    model = load(path)
+    try:
+        table, centres = measure([model, *starts(config)], whole, should_stop=reporter.stop_asked)
+    except Cancelled:
+        return
+    history = read_history(path.parent, steps=config.steps)
+    entry, training = measured(table, model.card.name), dict(model.card.training)
+    outcome = Outcome(
+        steps=int(training["steps"]), images=int(training["images"]), contrast=contrast(centres, model.card.name),
+        rate_factor=rate_factor(path.with_name("last.ckpt")),
+    )  # fmt: skip
+    verdict = judge(config, entry, history, outcome)
+    training["verdict"] = verdict.to_dict()
+    model = replace(model, card=replace(model.card, metrics=(entry,), training=training))
+    save(model, path)
+    last = path.with_name(f"{path.stem}-last{path.suffix}")
+    save(replace(load(last), card=replace(load(last).card, name=last.stem)), last)
+    examples = [example(c, model.card.name, PATCH // model.scale) for c in spread(centres, EXAMPLES)]
+    write_report(path.parent / "report.html", config=config, card=model.card, table=table, history=history,
+                 examples=examples, verdict=verdict)  # fmt: skip
+
+
+def starts(config: TrainConfig) -> list[Model]:
+    """Return the model that the run started from, as it started, if it can be compared with what came out."""
+    if not config.start_from:
+        return []
+    start = load_model(config.start_from).card
+    if start.scale != config.scale:  # its images have another size
+        return []
+    network = starting_network(config).network.eval()
+    card = replace(
+        start, name=f"{start.name} (start)", hyper_parameters=network.hyper_parameters,
+        in_channels=network.in_channels, out_channels=network.out_channels,
+    )  # fmt: skip
+    return [Model(network=network, card=card)]
+
+
+def contrast(centres: Sequence[Centre], name: str) -> float:
+    """Return the standard deviation of a model's images as a share of the truth's."""
+    shares = [float(np.std(c.sr[name])) / max(float(np.std(np.asarray(c.hr, np.float64))), 1e-12) for c in centres]
+    return float(np.mean(shares))
+
+
+def rate_factor(checkpoint: Path) -> float:
+    """Return by how much the learning rate was lowered during the run; 1 if that is not known."""
+    if not checkpoint.exists():
+        return 1.0
+    kept = torch.load(checkpoint, weights_only=False, map_location="cpu", mmap=True)
+    return float(kept.get("rate_factor", 1.0))
+
+
+def spread(centres: Sequence[Centre], count: int) -> Sequence[Centre]:
+    """Return at most ``count`` of them, from the first to the last."""
+    return [centres[i] for i in sorted({int(i) for i in np.linspace(0, len(centres) - 1, min(count, len(centres)))})]
+
+
+def measured(table: Table, name: str) -> dict[str, Any]:
+    """Return a table as an entry of the model card."""
+    rows = {row.name: {k: v for k, v in row.means.items() if v is not None and np.isfinite(v)} for row in table.rows}
+    entry: dict[str, Any] = {
+        "data": f"centres of {table.images} validation images; {table.conditions_line()}",
+        "model": rows[name],
+        "bicubic": rows[table.rows[0].name],
+    }
+    start = next((row for row in table.rows if row.name.endswith(" (start)")), None)
+    if start is not None:
+        entry["start"] = {"name": start.name.removesuffix(" (start)"), **rows[start.name]}
+    return entry
+
+
+def example(centre: Centre, name: str, side: int) -> Example:
+    """Return the middle of a centre, ``side`` LR pixels wide at most."""
+    scale = centre.hr.shape[0] // centre.lr.shape[0]
+    y, x = (max(0, (n - side) // 2) for n in centre.lr.shape)
+    window = np.s_[y * scale : (y + side) * scale, x * scale : (x + side) * scale]
+    lr = centre.lr[y : y + side, x : x + side]
+    return Example(lr=lr, bicubic=centre.bicubic[window], sr=centre.sr[name][window], hr=centre.hr[window])

@@ -1,0 +1,1 @@
+"""What every dock widget stands on: jobs off the GUI thread, sections, messages."""

@@ -1,0 +1,41 @@
+"""What *Compare* says."""
+
+from __future__ import annotations
+
+import numpy as np
+from napari.layers import Image
+
+from napari_sr.evaluation.comparison import FLAGGED, Comparing, Judged, Shift
+from napari_sr.evaluation.table import short_names
+from napari_sr.widgets.layers.snapshot import unit_text
+
+NO_IMAGE = "Open a high-resolution image and at least one other image of the same place."
+NO_TRUTH = (
+    "There is no truth here to measure against: what a result was made from is none. Open a high-resolution image of "
+    "the same place, or see Without a reference."
+)
+
+
+def shift_sentence(shift: Shift, reference: Image | None) -> str:
+    """Say how far an image is off, in pixels of the reference and in its unit."""
+    distance = np.hypot(shift.rows, shift.columns)
+    world = "" if reference is None else f" ({distance * reference.scale[-1]:.3g} {unit_text(reference)})"
+    return (
+        f"{shift.name} does not lie over the reference: it would have to move by {shift.rows:+.1f} rows and "
+        f"{shift.columns:+.1f} columns{world}. Its figures and maps are worse for it."
+    )
+
+
+def made_up(judged: Judged) -> str:
+    """Say how much of every picture is flagged, with a line break before each."""
+    short = short_names(list(judged.maps))
+    return "".join(
+        f"\n{short[name]}: most of the detail is not the reference's on {share:.0%} of the area."
+        for name, maps in judged.maps.items()
+        if FLAGGED in maps and (share := float(np.nanmean(maps[FLAGGED]))) >= 0
+    )
+
+
+def unit_of(asked: Comparing) -> str:
+    """Return the unit of error maps."""
+    return "log₁₀ density" if asked.density else "grey levels"

@@ -1,0 +1,1 @@
+"""Controls that dock widgets share."""

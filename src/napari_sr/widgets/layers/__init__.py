@@ -1,0 +1,1 @@
+"""Reading layers of the viewer, and adding those that come out."""

@@ -1,0 +1,56 @@
+"""Layers as the colours that they are shown in, on one grid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image
+
+from napari_sr.images.grid import Grid, onto
+from napari_sr.widgets.layers.maps import grid_of, placed, shown_index
+from napari_sr.widgets.layers.snapshot import snapshot
+
+Picture = npt.NDArray[np.uint8]
+
+
+def shown_plane(layer: Image, viewer: Any) -> npt.NDArray[Any]:
+    """Return the plane of a layer that the viewer shows: rows, columns, and colours if it has any."""
+    data = snapshot(layer).data
+    place = shown_index(layer, viewer)
+    return np.asarray(data[place] if place else data)
+
+
+def picture(layer: Image, viewer: Any, target: Grid, shape: tuple[int, int]) -> Picture:
+    """Return what a layer shows as RGB on another grid; every pixel as napari draws it, none smoothed.
+
+    Parameters
+    ----------
+    layer
+        With its contrast limits, gamma and colours.
+    viewer
+        It shows one plane, and places layers by their units.
+    target, shape
+        Where it is wanted.
+    """
+    plane, own = shown_plane(layer, viewer), grid_of(layer, viewer)
+    if layer.rgb:
+        parts = [onto(plane[..., c], own, target, shape, nearest=True) for c in range(3)]
+        colours = np.stack(parts, axis=-1)
+        # napari draws colours of integers over their type's range, and others from 0 to 1
+        brightest = np.iinfo(plane.dtype).max if plane.dtype.kind in "iu" else 1.0
+        return np.asarray(np.clip(colours / brightest, 0, 1) * 255 + 0.5, np.uint8)
+    values = np.asarray(onto(plane, own, target, shape, nearest=True), dtype=np.float32)
+    low, high = (float(v) for v in layer.contrast_limits)
+    span = max(high - low, float(np.finfo(np.float32).tiny))
+    scaled = np.clip((values - low) / span, 0, 1) ** float(layer.gamma)
+    # 256 colours are looked up: a colormap of a large image takes seconds otherwise
+    table = np.asarray(layer.colormap.map(np.linspace(0, 1, 256, dtype=np.float32))[:, :3] * 255, np.uint8)
+    return np.asarray(table[np.asarray(np.nan_to_num(scaled) * 255, np.uint8)])
+
+
+def finer(viewer: Any, first: Image, second: Image) -> tuple[Grid, tuple[int, int], Image]:
+    """Return grid, shape and layer of the one with the smaller pixels."""
+    layer = min((first, second), key=lambda x: grid_of(x, viewer).step)
+    return grid_of(layer, viewer), placed(layer, viewer).layout.plane_shape, layer

@@ -1,0 +1,128 @@
+"""Reading an image layer into what the core understands, and describing the layer that comes out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_sr.errors import ImageError
+from napari_sr.images.axes import Layout, guess_axes
+from napari_sr.widgets.layers.alignment import resampled_transform
+
+if TYPE_CHECKING:
+    from napari_sr.inference import Report
+    from napari_sr.models.model import ModelCard
+
+METADATA_KEY = "napari_sr"
+#: nanometres in units that layers of microscopes use
+NANOMETRES = {"nanometer": 1.0, "micrometer": 1e3, "millimeter": 1e6, "meter": 1e9, "angstrom": 0.1, "centimeter": 1e7}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a run needs of a layer, taken on the main thread; the layer may change meanwhile.
+
+    Attributes
+    ----------
+    data
+        The layer's array (the full resolution of a multiscale one).
+    name
+        Of the layer.
+    rgb
+        The last axis holds colours.
+    kind
+        Kind of image, if it is known.
+    pixel_size, unit
+        Along the last axis; unit ``pixel`` if unknown.
+    """
+
+    data: Any
+    name: str
+    rgb: bool
+    kind: str
+    pixel_size: float
+    unit: str
+
+    @property
+    def axes(self) -> str:
+        """The axes as guessed."""
+        return guess_axes(tuple(self.data.shape), rgb=self.rgb)
+
+
+def snapshot(layer: Image) -> Snapshot:
+    """Take what a run needs of ``layer``."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    provenance = layer.metadata.get(METADATA_KEY, {})
+    return Snapshot(
+        data=data,
+        name=layer.name,
+        rgb=bool(layer.rgb),
+        kind=str(provenance.get("kind", "")),
+        pixel_size=float(layer.scale[-1]),
+        unit=str(layer.units[-1]),
+    )
+
+
+def unit_text(layer: Any) -> str:
+    """Return the unit of a layer's columns as people write it: ``nm``, ``Mpc/h``, ``px``."""
+    text = f"{layer.units[-1]:~P}".replace("Mpc_h", "Mpc/h")
+    return "px" if text in ("", "pixel") else text
+
+
+def check_axes(axes: str, layer: Image) -> None:
+    """Raise :class:`ImageError` if ``axes`` do not fit the layer as napari shows it."""
+    shape = tuple((layer.data[0] if layer.multiscale else layer.data).shape)
+    Layout(axes, shape)
+    if layer.rgb and not axes.endswith("S"):
+        raise ImageError(f"{layer.name} is a colour layer: its last axis is S, not {axes[-1]}.")
+    if not layer.rgb and "S" in axes:
+        raise ImageError(
+            f"{layer.name} is not shown as a colour layer, so none of its axes is S. Call it C, or open it as RGB."
+        )
+
+
+def spatial_factors(axes: str, factor: float) -> list[float]:
+    """Return the sampling factor of each dimension that napari counts (colours are none)."""
+    return [factor if a in "YX" else 1.0 for a in axes if a != "S"]
+
+
+def resampled_arguments(layer: Image, axes: str, factor: float) -> dict[str, Any]:
+    """Return ``add_image`` arguments that put a resampled copy of ``layer`` exactly over it."""
+    arguments: dict[str, Any] = resampled_transform(layer, spatial_factors(axes, factor))
+    arguments |= {
+        "rgb": bool(layer.rgb),
+        "blending": layer.blending,
+        "opacity": float(layer.opacity),
+        "axis_labels": layer.axis_labels,
+        "units": layer.units,
+    }
+    if not layer.rgb:
+        arguments |= {
+            "colormap": layer.colormap,
+            "gamma": float(layer.gamma),
+            "contrast_limits": [float(v) for v in layer.contrast_limits],
+        }
+    return arguments
+
+
+def provenance(report: Report, card: ModelCard, source: Snapshot) -> dict[str, Any]:
+    """Return what a super-resolved layer says of itself."""
+    return {
+        METADATA_KEY: {
+            "made_by": "super-resolution",
+            "source_layer": source.name,
+            "kind": source.kind,
+            "report": asdict(report),
+            "model_card": asdict(card),
+        }
+    }
+
+
+def finite_limits(image: np.ndarray) -> list[float]:
+    """Return contrast limits of a map: from zero to its 99.9th percentile."""
+    values = image[np.isfinite(image)]
+    high = float(np.percentile(values, 99.9)) if values.size else 1.0
+    return [0.0, high if high > 0 else 1.0]

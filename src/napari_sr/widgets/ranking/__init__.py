@@ -1,0 +1,1 @@
+"""The window of a blind ranking, and the section that opens it."""

@@ -1,0 +1,165 @@
+"""Which model suits the image: the verdict in words, and what is known of the image, with links that set it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_sr.errors import SRError
+from napari_sr.widgets.controls.pixel_row import PixelRow
+from napari_sr.widgets.layers.snapshot import METADATA_KEY, check_axes, snapshot
+from napari_sr.widgets.super_resolve.fit_watch import FitWatch, Judged
+from napari_sr.widgets.super_resolve.verdict_text import KIND, PIXELS, USE, image_html, question, verdict_html
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_sr.models.model import ModelCard
+
+
+#: milliseconds that nothing else must be chosen for
+SETTLE = 40
+
+
+class FitPanel(QWidget):
+    """Shows whether the chosen model suits the chosen image.
+
+    ``judged`` tells what was found out about an image, ``wanted`` the name of a model that was clicked, ``changed``
+    that the layer was given a kind or a pixel size, ``failed`` why nothing could be found out.
+    """
+
+    judged = Signal(object)
+    wanted = Signal(str)
+    changed = Signal()
+    failed = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.verdict, self.facts, self.pixel_row = _link_label(), _link_label(), PixelRow()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (self.verdict, self.facts, self.pixel_row):
+            layout.addWidget(part)
+        self.found: Judged | None = None
+        self._layer: Image | None = None
+        self._axes = ""
+        self._asked: tuple[int, str] | None = None
+        self._watch = FitWatch(self)
+        self._cards: Sequence[ModelCard] = ()
+        # many layers can come or go at once: only the one that is chosen in the end is measured
+        self._settle = QTimer(self, singleShot=True, interval=SETTLE)
+        self._settle.timeout.connect(self._ask)
+        self._watch.judged.connect(self._on_judged)
+        self._watch.failed.connect(self._on_failed)
+        self.verdict.linkActivated.connect(self._on_link)
+        self.facts.linkActivated.connect(self._on_link)
+        self.pixel_row.given.connect(self._set_pixel_size)
+
+    @property
+    def busy(self) -> bool:
+        """True while an image is measured."""
+        return self._settle.isActive() or self._watch.busy
+
+    def measure(self, layer: Image | None, axes: str, cards: Sequence[ModelCard]) -> None:
+        """Find out in the background what the image of a layer is like, and which models suit it."""
+        if layer is not self._layer:
+            self.pixel_row.hide()
+        self._layer, self._axes, self.found = layer, axes, None
+        self._settle.stop()
+        _say(self.facts, "")
+        if layer is None or not cards:
+            _say(self.verdict, "")
+            return
+        try:
+            check_axes(axes, layer)
+        except SRError:  # said when it is run
+            _say(self.verdict, "")
+            return
+        _say(self.verdict, "Looking at the image …")
+        self._cards = cards
+        self._settle.start()
+
+    def _ask(self) -> None:
+        if self._layer is not None:
+            self._watch.ask(id(self._layer), snapshot(self._layer), self._axes, self._cards)
+
+    def show_model(self, card: ModelCard | None, cards: Sequence[ModelCard]) -> None:
+        """Show the verdict on the chosen model."""
+        self._asked = None
+        if self.found is None or card is None or card.name not in self.found.fits:
+            return
+        recommended = self.found.recommended
+        best = next((c for c in cards if recommended and c.name == recommended[0]), None)
+        is_best = best is not None and best.name == card.name
+        _say(self.verdict, verdict_html(card, self.found.fits[card.name], best, is_best=is_best))
+        _say(self.facts, image_html(self.found.seen))
+
+    def objection(self, card: ModelCard | None) -> str:
+        """Return what is asked before the model runs on the image; empty if it suits, or was asked before."""
+        if card is None or self.found is None or card.name not in self.found.fits:
+            return ""
+        key = (self.found.layer, card.name)
+        if self.found.fits[card.name].verdict != "red" or self._asked == key:
+            return ""
+        self._asked = key
+        return question(card)
+
+    def shut_down(self) -> None:
+        """Want nothing any more."""
+        self._settle.stop()
+        self._watch.forget()
+
+    def _on_judged(self, found: Judged) -> None:
+        if self._layer is None or id(self._layer) != found.layer:
+            return
+        self.found = found
+        self.judged.emit(found)
+
+    def _on_failed(self, reason: str) -> None:
+        _say(self.verdict, "")
+        self.failed.emit(reason)
+
+    def _on_link(self, link: str) -> None:
+        if link.startswith(USE):
+            self.wanted.emit(link.removeprefix(USE))
+        elif link.startswith(KIND) and self._layer is not None:
+            self._layer.metadata.setdefault(METADATA_KEY, {})["kind"] = link.removeprefix(KIND)
+            self.changed.emit()
+        elif link.startswith(PIXELS):
+            self.pixel_row.show()
+
+    def _set_pixel_size(self, size: float, unit: str) -> None:
+        if self._layer is None:
+            return
+        set_pixel_size(self._layer, self._axes, size, unit)
+        self.pixel_row.hide()
+        self.changed.emit()
+
+
+def set_pixel_size(layer: Any, axes: str, size: float, unit: str) -> None:
+    """Give the rows and columns of a layer a distance and a unit."""
+    spatial = [a for a in axes if a != "S"]
+    layer.scale = [size if a in "YX" else s for a, s in zip(spatial, layer.scale, strict=True)]
+    layer.units = [unit if a in "YX" else u for a, u in zip(spatial, layer.units, strict=True)]
+
+
+def _say(label: QLabel, text: str) -> None:
+    label.setText(text)
+    label.setVisible(bool(text))
+
+
+def _link_label() -> QLabel:
+    """Return a label for rich text with links, hidden while it is empty."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.RichText)
+    label.setTextInteractionFlags(
+        Qt.TextInteractionFlag.LinksAccessibleByMouse
+        | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+        | Qt.TextInteractionFlag.TextSelectableByMouse
+    )
+    label.hide()
+    return label

@@ -1,0 +1,388 @@
+"""The dock widget *Train*."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
+
+from napari_sr.errors import SRError
+from napari_sr.widgets.base.catalogue import catalogue
+from napari_sr.widgets.base.close_guard import CloseGuard
+from napari_sr.widgets.base.duration import duration
+from napari_sr.widgets.base.job import Ended, Failed, Stopped
+from napari_sr.widgets.super_resolve.form import ERROR_STYLE
+from napari_sr.widgets.train.choices import TrainChoices
+from napari_sr.widgets.train.job import Started, Trained, iter_run, iter_training
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_sr.training.progress import TrainProgress
+    from napari_sr.training.runs.folders import Run
+    from napari_sr.training.runs.install import Undecided
+    from napari_sr.widgets.train.watch import Watch
+
+NO_IMAGE = "Open high-resolution images, or File ▸ Open Sample ▸ Super-resolution ▸ N-body training stack."
+NO_FOLDER = "Choose a folder of high-resolution images."
+
+
+class Train(TrainChoices):
+    """Train a model on the user's own images, and watch it learn.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose layers are offered.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(napari_viewer)
+        self._paused = threading.Event()
+        self._started: Started | None = None
+        self._report: Path | None = None
+        self._step = 0
+        self._watch: Watch | None = None
+        self.train_button.clicked.connect(self.train)
+        self.pause_button.clicked.connect(self.pause)
+        self.stop_button.clicked.connect(self.stop)
+        self.resume_button.clicked.connect(self.resume)
+        self.command_button.clicked.connect(self.copy_command)
+        self.export_button.clicked.connect(self._export)
+        self.report_button.clicked.connect(self._open_report)
+        self.verdict_box.kept.connect(self._keep)
+        self.verdict_box.discarded.connect(self._discard)
+        self._guard: CloseGuard | None = None
+        window = getattr(getattr(self.viewer, "window", None), "_qt_window", None)
+        if window is not None:
+            self._guard = CloseGuard(window, busy=self._is_training, agreed=self._agreed, closing=self.shut_down)
+        catalogue().changed.connect(self._on_new_model)
+        self.refresh()
+        self._load()
+
+    def refresh(self) -> None:
+        """Enable what can be pressed now."""
+        super().refresh()
+        running = self._job is not None and self._ready
+        stopping = running and self._job is not None and self._job.cancelled
+        images = self.images_chosen()
+        self.train_button.setEnabled(self._ready and not running and images and bool(self.name_edit.text()))
+        self.pause_button.setEnabled(running and not stopping)
+        self.stop_button.setEnabled(running and not stopping)
+        self.resume_button.setEnabled(self._ready and not running)
+        self.resume_box.setEnabled(not running)
+        self.command_button.setEnabled(self._started is not None)
+        self.export_button.setEnabled(self._started is not None)
+        self.report_button.setEnabled(self._report is not None)
+        if self._ready and not running:
+            hints = (NO_IMAGE, NO_FOLDER)
+            if not images and self.status.text() in ("", *hints):  # what a run came to is not talked over
+                self.say(NO_IMAGE if self._on_layers else NO_FOLDER)
+            elif images and self.status.text() in hints:
+                self.say("")
+
+    # -- a run ------------------------------------------------------------------------------------
+
+    def train(self) -> None:
+        """Start a new run."""
+        if self._job is not None or not self._ready:
+            return
+        from napari_sr.training.config import check_name
+        from napari_sr.training.runs.folders import runs_folder
+
+        name = self.name_edit.text().strip()
+        try:
+            check_name(name)
+            if name.casefold() in {n.casefold() for n in self._names}:
+                raise SRError(
+                    f"You have a model called {name} already. Choose another name, e.g. {self._free_name(name)}."
+                )
+            hr, lr = self._sources()
+            request = self._request(runs_folder() / name, hr, lr)
+        except SRError as error:
+            self.say(str(error), ERROR_STYLE)
+            return
+        self._begin(
+            lambda: iter_training(request, should_stop=self._should_stop, place=self._place, patch=self._patch_side())
+        )
+
+    def resume(self) -> None:
+        """Go on with the chosen run; of a finished one, ask again whether its model is kept."""
+        chosen: Run | Undecided | None = self.resume_box.currentData()
+        if self._job is not None or chosen is None:
+            return
+        from napari_sr.training.runs.install import Undecided
+
+        if isinstance(chosen, Undecided):
+            self._ask_again(chosen)
+            return
+        run = chosen
+        self._begin(
+            lambda: iter_run(
+                run.config, run.folder, resume=True, should_stop=self._should_stop, place=self._place,
+                patch=self._patch_side(), layers=False,
+            )
+        )  # fmt: skip
+
+    def _begin(self, make: Any) -> None:
+        self._paused.clear()
+        self._report = None
+        self._started = None
+        self._step = 0
+        self.pause_button.setText("Pause")
+        self.warn("")
+        self.verdict_box.clear()
+        self.patch_label.setText("")
+        self.say("Starting …")
+        self.run_length.stop()
+        self._layer = self.hr_box.layer() if self._on_layers else None
+        self.data_section.collapse(animate=False)
+        self.recipe_section.collapse(animate=False)
+
+        def run() -> Generator[Any, None, None]:
+            while self.run_length.busy and not self.stopping():  # it ends at its next step
+                time.sleep(0.05)
+            yield from make()
+
+        self.start_job(run, self._show, self._end, keep=self._must_show, patient=True)
+
+    @staticmethod
+    def _patch_side() -> int:
+        from napari_sr.widgets.train.stage import SIDE
+
+        return SIDE
+
+    @staticmethod
+    def _must_show(event: Any) -> bool:
+        from napari_sr.training.progress import TrainProgress
+
+        return not isinstance(event, TrainProgress) or event.val_psnr is not None or bool(event.note or event.stage)
+
+    def _should_stop(self) -> bool:
+        """Asked by the training after every step, in its thread; it is paused as long as this does not return."""
+        while self._paused.is_set() and not self.stopping():
+            time.sleep(0.05)
+        return self.stopping()
+
+    def _place(self) -> Any:
+        from napari_sr.training.preview import Place
+
+        watch = self._watch  # this is not the GUI thread: it may be gone in the next line
+        return watch.stage.place() if watch is not None else Place(0, 0, 0)
+
+    def _show(self, event: Any) -> None:
+        if isinstance(event, Started):
+            self._on_started(event)
+        elif isinstance(event, Trained):
+            self._on_trained(event)
+        elif hasattr(event, "sr"):
+            if self._watch is not None:
+                self._watch.stage.show(event)
+        else:
+            self._advance(event)
+
+    def _on_started(self, event: Started) -> None:
+        """Show the box on the image, and the curves."""
+        from napari_sr.widgets.train.watch import open_watch
+
+        self._started = event
+        self._close_stage()
+        self._watch = open_watch(self.viewer, event, self._layer, on_move=self._on_move)
+        self._curves.show()
+        self._curves.start(event.history, critic=event.config.adversarial is not None)
+        self.refresh()
+        self._on_move()
+
+    def _on_move(self) -> None:
+        if self._watch is not None:  # it says where it is while it is made, too
+            self.patch_label.setText(self._watch.sentence())
+
+    def _advance(self, event: TrainProgress) -> None:
+        if event.note:
+            self.warn(event.note)
+        if event.stage:
+            self.say(event.stage)
+        if event.is_message:
+            return
+        self._step = event.step
+        self.bar.setValue(round(1000 * event.step / max(1, event.steps)))
+        self._curves.add(event)
+        if self._job is not None and not self._job.cancelled and not self._paused.is_set():
+            left = "" if event.remaining is None else f"{duration(event.remaining)} left"
+            parts = (f"Step {event.step} of {event.steps}", event.loss_text, left)
+            self.say(", ".join(part for part in parts if part))
+
+    def pause(self) -> None:
+        """Pause the run, or let it go on."""
+        if self._job is None:
+            return
+        if self._paused.is_set():
+            self._paused.clear()
+            self.pause_button.setText("Pause")
+            self.say("Going on …")
+        else:
+            self._paused.set()
+            self.pause_button.setText("Go on")
+            self.say(f"Paused at step {self._step}.")
+
+    def stop(self) -> None:
+        """Stop after the present step; the run can be resumed."""
+        if self._job is not None:
+            self.cancel()
+            self.say("Stopping …")
+            self.refresh()
+
+    def _end(self, how: Failed | Stopped | Ended) -> None:
+        self.bar.setValue(0)
+        self._close_stage()
+        if not self._step:  # something has to be changed
+            self.data_section.expand(animate=False)
+            self.recipe_section.expand(animate=False)
+        self.run_length.ask()
+        if isinstance(how, Failed):
+            self.say(how.message, ERROR_STYLE)
+        elif isinstance(how, Stopped):
+            self.say(
+                f"Stopped at step {self._step}. You can resume it whenever you like."
+                if self._step
+                else "Stopped before the first step."
+            )
+        self._relist()
+
+    def _close_stage(self) -> None:
+        if self._watch is not None:
+            self._watch.stage.close()
+            self._watch = None
+
+    # -- the verdict ------------------------------------------------------------------------------
+
+    def _on_trained(self, event: Trained) -> None:
+        """Say what came out; a bad model goes nowhere before the user has said so."""
+        self._report = event.report if event.report.exists() else None
+        self._curves.settle(event.figures)
+        if event.verdict is not None:
+            self.verdict_box.show_verdict(event.verdict, None if event.installed else event.path)
+        if event.installed:
+            unmeasured = "" if event.verdict is not None else " It was not measured: compare it before you rely on it."
+            self.say(f"{event.name} is in your list of models now.{unmeasured}")
+            catalogue().changed.emit(event.name)
+        else:
+            self.say(f"{event.name} is trained, but not in your list of models.", ERROR_STYLE)
+
+    def _ask_again(self, run: Undecided) -> None:
+        report = run.folder / "report.html"
+        self._report = report if report.exists() else None
+        self.say(f"{run.path.stem} is trained, but not in your list of models.", ERROR_STYLE)
+        self.verdict_box.show_verdict(run.verdict, run.path)
+        self.refresh()
+
+    def _keep(self, path: Path) -> None:
+        """Add a model to the user's list though its verdict is bad."""
+
+        def copy() -> Generator[str, None, None]:
+            from napari_sr.training.runs.install import answer, install
+
+            install(path)
+            with suppress(OSError):  # it is in the list, so it is not asked for again anyhow
+                answer(path.parent)
+            yield path.stem
+
+        def copied(name: str) -> None:
+            self.verdict_box.close_question()
+            self.say(f"{name} is in your list of models now.")
+            catalogue().changed.emit(name)
+
+        self.start_side_job(copy, copied, self._on_answer)
+
+    def _discard(self, path: Path) -> None:
+        """Leave a model out of the user's list, for good."""
+
+        def note() -> Generator[Path, None, None]:
+            from napari_sr.training.runs.install import answer
+
+            answer(path.parent)
+            yield path.parent
+
+        def noted(folder: Path) -> None:
+            self.verdict_box.close_question()
+            self.say(f"{path.stem} is not in your list of models. Its files are still in {folder}.")
+            self._relist()
+
+        self.start_side_job(note, noted, self._on_answer)
+
+    def _on_answer(self, how: Failed | Stopped | Ended) -> None:
+        if isinstance(how, Failed):
+            self.say(how.message, ERROR_STYLE)
+            self.verdict_box.enable_answers(True)
+
+    # -- afterwards -------------------------------------------------------------------------------
+
+    def copy_command(self) -> None:
+        """Put the shell command that repeats the run on the clipboard."""
+        from napari_sr.training.runs.folders import command_line
+
+        if self._started is not None:
+            command = command_line(self._started.folder, f"{self._started.config.name}-again")
+            clipboard = QApplication.clipboard()
+            assert clipboard is not None
+            clipboard.setText(command)
+            self.say(f"Copied: {command}")
+
+    def _export(self) -> None:
+        assert self._started is not None
+        suggested = f"{self._started.config.name}.yaml"
+        path, _ = QFileDialog.getSaveFileName(self, "Export settings", suggested, "Settings (*.yaml)")
+        if path:
+            self.export(Path(path))
+
+    def export(self, path: Path) -> None:
+        """Write the settings of the run as a file for ``napari-sr train``."""
+        if self._started is None:
+            return
+        try:
+            self._started.config.write(path)
+        except OSError as error:
+            self.say(f"{path} could not be written ({error.strerror}).", ERROR_STYLE)
+            return
+        self.say(f"Settings saved. Repeat the run with: napari-sr train {path} -o FOLDER")
+
+    def _open_report(self) -> None:
+        if self._report is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._report)))
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def _is_training(self) -> bool:
+        job = self._job
+        return self._ready and job is not None and job.running and not job.cancelled
+
+    def _agreed(self) -> bool:
+        """Ask whether a run may be stopped because the window closes."""
+        answer = QMessageBox.question(
+            self, "A training is running",
+            "Stop the training and close? What was learnt is kept: you can resume it later.",
+        )  # fmt: skip
+        return bool(answer == QMessageBox.StandardButton.Yes)
+
+    def shut_down(self) -> None:
+        """Stop everything; a run can be resumed."""
+        self.run_length.abandon()
+        self.before_after.shut_down()
+        if self._curves is not None:
+            self._curves.shut_down()
+        if self._guard is not None:
+            with suppress(RuntimeError):  # the window may be gone already
+                self.viewer.window._qt_window.removeEventFilter(self._guard)
+            self._guard = None
+        super().shut_down()
+        with suppress(RuntimeError):  # the window's canvas may be gone already
+            self._close_stage()
+        with suppress(RuntimeError, TypeError):  # it was done before
+            catalogue().changed.disconnect(self._on_new_model)

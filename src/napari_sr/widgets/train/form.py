@@ -1,0 +1,202 @@
+"""What the dock widget *Train* looks like: its controls and their places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_sr.widgets.base.dock import ViewerWidget
+from napari_sr.widgets.base.sections import VerticalArea, section
+from napari_sr.widgets.controls.before_after import BeforeAfter
+from napari_sr.widgets.controls.degradation_box import DegradationBox
+from napari_sr.widgets.controls.layer_box import LayerBox
+from napari_sr.widgets.controls.path_edit import PathEdit
+from napari_sr.widgets.super_resolve.form import WARNING_STYLE, message_label
+from napari_sr.widgets.train.verdict_box import VerdictBox
+
+MADE = "made from the high-resolution image"
+
+
+class TrainForm(ViewerWidget):
+    """The controls of *Train*, without what they do: three steps, one below the other."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._make_data_controls()
+        self._make_recipe_controls()
+        self._make_run_controls()
+        self.data_section = section("1  Images", self._data_layout())
+        self.recipe_section = section("2  Recipe", self._recipe_layout())
+        self.run_section = section("3  Run", self._run_layout())
+        content = QWidget()
+        inside = QVBoxLayout(content)
+        inside.setContentsMargins(4, 4, 4, 4)
+        for part in (self.data_section, self.recipe_section, self.run_section):
+            inside.addWidget(part)
+        inside.addStretch(1)
+        self.area = area = VerticalArea(content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(area)
+
+    # -- 1 Images ---------------------------------------------------------------------------------
+
+    def _make_data_controls(self) -> None:
+        self.where_box = _combo()
+        self.where_box.addItem("layers of the viewer")
+        self.where_box.addItem("files or folders")
+        self.hr_box = LayerBox(self.viewer, follow=True, reference=True)
+        self.lr_box = LayerBox(self.viewer, optional=MADE)
+        self.hr_path = PathEdit("High-resolution images: a file or a folder")
+        self.lr_path = PathEdit(MADE)
+        self.preset_box = DegradationBox()
+        self.scale_box = QSpinBox()
+        self.scale_box.setRange(2, 8)
+        self.scale_box.setValue(4)
+        self.scale_box.setPrefix("× ")
+        self.preset_box.own.scale = self.scale_box.value
+        self.before_after = BeforeAfter()
+        self.hr_box.setToolTip("Images as you want to get them. A stack is better than one image.")
+        self.lr_box.setToolTip("Measured low-resolution images of the same places, if you have them.")
+        self.preset_box.setToolTip("How the low-resolution images come about: what the model will learn to undo.")
+        self.scale_box.setToolTip("How much the model will upscale.")
+
+    def _data_layout(self) -> QVBoxLayout:
+        layers, folders = QWidget(), QWidget()
+        for page, hr, lr in ((layers, self.hr_box, self.lr_box), (folders, self.hr_path, self.lr_path)):
+            form = _form(page)
+            form.addRow("High resolution", hr)
+            form.addRow("Low resolution", lr)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(layers)
+        self.pages.addWidget(folders)
+        self.pages.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.where_box.currentIndexChanged.connect(self.pages.setCurrentIndex)
+        form = _form()
+        form.addRow("Train on", self.where_box)
+        below = _form()
+        row = QHBoxLayout()
+        row.addWidget(self.preset_box, 1)
+        row.addWidget(self.scale_box)
+        below.addRow("As from", row)
+        layout = QVBoxLayout()
+        layout.addLayout(form)
+        layout.addWidget(self.pages)
+        layout.addLayout(below)
+        layout.addWidget(self.preset_box.own)
+        layout.addWidget(self.before_after)
+        return layout
+
+    # -- 2 Recipe ---------------------------------------------------------------------------------
+
+    def _make_recipe_controls(self) -> None:
+        self.recipe_box = _combo()
+        self.start_box = _combo()
+        self.name_edit = QLineEdit()
+        self.length_box = _combo()
+        self.estimate = QLabel()
+        self.advanced = QCollapsible("Advanced")
+        self.recipe_box.setToolTip("Faithful methods stay smooth where they are unsure; sharp ones may invent detail.")
+        self.start_box.setToolTip("A model to go on from learns faster and from fewer images.")
+        self.name_edit.setToolTip("Under this name the model will be in your list.")
+
+    def _recipe_layout(self) -> QVBoxLayout:
+        form = _form()
+        form.addRow("Method", self.recipe_box)
+        form.addRow("Start from", self.start_box)
+        form.addRow("Name", self.name_edit)
+        form.addRow("Length", self.length_box)
+        form.addRow("", self.estimate)
+        layout = QVBoxLayout()
+        layout.addLayout(form)
+        layout.addWidget(self.advanced)
+        return layout
+
+    # -- 3 Run ------------------------------------------------------------------------------------
+
+    def _make_run_controls(self) -> None:
+        self.train_button = QPushButton("Train")
+        self.pause_button = QPushButton("Pause")
+        self.stop_button = QPushButton("Stop")
+        self.resume_box = _combo()
+        self.resume_button = QPushButton("Resume")
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.status = message_label()
+        self.warning = message_label(WARNING_STYLE)
+        self.warning.hide()
+        self.verdict_box = VerdictBox()
+        self.patch_label = message_label()
+        self.curve_place = QVBoxLayout()
+        self.command_button = QPushButton("Copy command")
+        self.export_button = QPushButton("Export…")
+        self.report_button = QPushButton("Open report")
+        self.command_button.setToolTip("Copies the line for a terminal that repeats this training.")
+        self.export_button.setToolTip("Saves the settings as a file that repeats this training.")
+        self.report_button.setToolTip("Curves, figures and examples of the finished training, in the browser.")
+        self.resume_box.setToolTip("Trainings that were stopped, and models that you have neither kept nor discarded.")
+
+    def _run_layout(self) -> QVBoxLayout:
+        buttons = QHBoxLayout()
+        for button in (self.train_button, self.pause_button, self.stop_button):
+            buttons.addWidget(button, 1)
+        self.resume_row = QWidget()
+        row = QHBoxLayout(self.resume_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.resume_box, 1)
+        row.addWidget(self.resume_button)
+        after = QHBoxLayout()
+        for button in (self.command_button, self.export_button, self.report_button):
+            after.addWidget(button, 1)
+        layout = QVBoxLayout()
+        layout.addLayout(buttons)
+        layout.addWidget(self.resume_row)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.status)
+        layout.addWidget(self.warning)
+        layout.addWidget(self.verdict_box)
+        layout.addLayout(self.curve_place)
+        layout.addWidget(self.patch_label)
+        layout.addLayout(after)
+        return layout
+
+    def say(self, text: str, style: str = "") -> None:
+        """Show a sentence under the buttons."""
+        self.status.setStyleSheet(style)
+        self.status.setText(text)
+
+    def warn(self, text: str) -> None:
+        """Show a warning that stays until the next run; empty for none."""
+        self.warning.setText(text)
+        self.warning.setVisible(bool(text))
+
+
+def _combo() -> QComboBox:
+    box = QComboBox()
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(12)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return box
+
+
+def _form(parent: QWidget | None = None) -> QFormLayout:
+    form = QFormLayout(parent) if parent is not None else QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    return form
