@@ -37,7 +37,7 @@ def memory(what: str) -> float:
 def case(name: str, source: Path, output: Path) -> None:
     """Run one case and print its figures."""
     from napari_sr import load_model, upscale
-    from napari_sr.inference import Finished
+    from napari_sr.inference import Finished, Upscaler
     from napari_sr.inference.files import iter_upscale_file
 
     small = np.zeros((64, 64), np.uint16)
@@ -53,7 +53,7 @@ def case(name: str, source: Path, output: Path) -> None:
     elif name == "model on a crop, in memory":
         result = upscale(image[len(image) // 4 :, len(image) // 4 :][:1000, :1000], wgan)
     else:
-        for event in iter_upscale_file(source, output, bicubic):
+        for event in iter_upscale_file(source, output, Upscaler(bicubic)):
             if isinstance(event, Finished):
                 result = event.image
     size = np.prod(result.shape) * np.dtype(result.dtype).itemsize / 1024**3

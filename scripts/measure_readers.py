@@ -16,6 +16,7 @@ from pathlib import Path
 from napari_sr.errors import SRError
 from napari_sr.images.readers import read, read_image
 from napari_sr.images.stack import Stack
+from napari_sr.inference import Upscaler
 from napari_sr.inference.files import iter_upscale_file
 from napari_sr.models.store import load_model
 
@@ -59,7 +60,7 @@ def main() -> None:
             try:
                 mine = "; ".join(ours(stack) for stack in read(path))
                 target = Path(folder) / f"{path.name}.tif"
-                for _ in iter_upscale_file(path, target, model):
+                for _ in iter_upscale_file(path, target, Upscaler(model)):
                     pass
                 result = ours(read_image(target))
             except SRError as error:

@@ -86,6 +86,11 @@ class Intensity:
     upper: float = 1.0
     offset: float = field(default=2e-2)
 
+    @property
+    def depends_on_image(self) -> bool:
+        """True if each image is scaled by its own values."""
+        return self.kind in ("percentile", "range")
+
     def __post_init__(self) -> None:
         if self.kind not in ("identity", "range", "percentile", "fixed", "log"):
             raise ConfigError(f"intensity.kind: {self.kind!r} is not known")

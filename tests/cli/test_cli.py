@@ -150,12 +150,12 @@ def test_errors_are_one_line_and_exit_1(arguments, message, run, lr, tmp_path, m
 
 
 def test_ctrl_c_leaves_nothing(run, lr, tmp_path, monkeypatch):
-    from napari_sr.inference.run import Run
+    from napari_sr.inference.runner import Runner
 
     def interrupted(self, tile):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Run, "infer", interrupted)
+    monkeypatch.setattr(Runner, "infer", interrupted)
     code, _, err = run("upscale", lr, "-m", "bicubic-x2", "-o", tmp_path / "sr.tif")
     assert code == 130
     assert "Cancelled" in err

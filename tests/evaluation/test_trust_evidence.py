@@ -17,7 +17,7 @@ from napari_sr.evaluation.examine import corners, fine_detail, iter_evidence, sh
 from napari_sr.evaluation.own_degradation import Estimates, own_degradation
 from napari_sr.evaluation.trust import iter_uncertainty, plane_consistency, turned, turned_back
 from napari_sr.images.axes import Layout
-from napari_sr.inference import Finished, Progress, iter_upscale, upscale_window
+from napari_sr.inference import Finished, Progress, Upscaler, iter_upscale
 from napari_sr.metrics.beyond import power_beyond
 
 CPU = {"device": "cpu", "precision": "fp32"}
@@ -240,7 +240,8 @@ def test_a_part_is_seen_with_the_intensities_of_the_whole(name, rows, columns, h
         (top, left), (bottom, right) = at.min(axis=0), at.max(axis=0) + 1
         view = np.ascontiguousarray(turned(lr, "YX", which))
         window = {"rows": slice(top, bottom), "columns": slice(left, right)}
-        views.append(turned_back(upscale_window(view, model, axes="YX", index=(), **window, **CPU).image, "YX", which))
+        seen = Upscaler(model, **CPU).window(view, axes="YX", index=(), dtype=np.float32, **window)
+        views.append(turned_back(seen.image, "YX", which))
     np.testing.assert_allclose(found.mean, np.mean(views, axis=0), atol=1e-3)
     np.testing.assert_allclose(found.deviation, np.std(views, axis=0), atol=1e-3)
     # and not those of the part alone
@@ -268,15 +269,18 @@ def test_only_models_that_can_be_told_are_told_and_the_rest_is_the_whole_images(
     models = [make_model("adaptive"), load_model("bicubic-x4")]
     seen = []
 
-    def record(image, model, **settings):
-        seen.append((model.card.name, settings["conditions"]))
-        return iter_upscale(image, model, **settings)
+    original = Upscaler.iter
 
-    monkeypatch.setattr("napari_sr.evaluation.trust.iter_upscale", record)
+    def record(self, image, **settings):
+        seen.append((self.model.card.name, settings["conditions"]))
+        return original(self, image, **settings)
+
+    monkeypatch.setattr(Upscaler, "iter", record)
     part = {"rows": slice(0, 20), "columns": slice(10, 30)}
     *_, found = iter_uncertainty(lr, models, axes="YX", conditions={"blur": 0.9, "shot": 0.0}, **part, **CPU)
     assert found.members == 16
     told = [conditions for name, conditions in seen if "adaptive" in name]
+    monkeypatch.setattr(Upscaler, "iter", original)
     (whole,) = (e.report.conditions for e in iter_upscale(lr, models[0], **CPU) if isinstance(e, Finished))
     assert told == [{"blur": 0.9, "noise": whole["noise"], "shot": 0.0}] * 8
     assert [conditions for name, conditions in seen if "bicubic" in name] == [{}] * 8

@@ -13,13 +13,14 @@ from napari_sr.images.readers import read_image, tiff_geometry
 from napari_sr.images.stack import Channel
 from napari_sr.images.units import METRES, conversion, number, positive, unit_of
 from napari_sr.images.writers import OutputInfo, create_output
+from napari_sr.inference import Upscaler
 from napari_sr.inference.files import iter_upscale_file
 from napari_sr.models.store import load_model
 
 
 def enlarged(path, suffix):
     target = path.with_name(f"{path.stem}_large{suffix}")
-    list(iter_upscale_file(path, target, load_model("bicubic-x2"), precision="fp32", device="cpu"))
+    list(iter_upscale_file(path, target, Upscaler(load_model("bicubic-x2"), precision="fp32", device="cpu")))
     return read_image(target)
 
 

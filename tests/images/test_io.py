@@ -9,7 +9,7 @@ from napari_sr.images.listing import image_files, read_planes
 from napari_sr.images.readers import read_image
 from napari_sr.images.writers import OutputInfo, create_output
 from napari_sr.images.writers.tiff import tiff_kind
-from napari_sr.inference import Finished
+from napari_sr.inference import Finished, Upscaler
 from napari_sr.inference.files import iter_upscale_file
 from napari_sr.models.store import load_model
 
@@ -279,7 +279,7 @@ def test_the_file_is_whole_before_the_end_is_told(suffix, tmp_path, rng):
     image = rng.integers(0, 255, (20, 24)).astype(np.uint8)
     write(tmp_path / "a.tif", image, "YX")
     target, seen = tmp_path / f"sr{suffix}", []
-    for event in iter_upscale_file(tmp_path / "a.tif", target, load_model("nearest-x2"), device="cpu"):
+    for event in iter_upscale_file(tmp_path / "a.tif", target, Upscaler(load_model("nearest-x2"), device="cpu")):
         seen.append(isinstance(event, Finished))
         if seen[-1]:
             np.testing.assert_array_equal(np.asarray(read_image(target).data[...])[::2, ::2], image)
@@ -295,5 +295,5 @@ def test_what_cannot_be_read_in_the_middle_is_said_with_the_name(tmp_path, rng):
     chunk = next(p for p in (path / "0" / "c").rglob("*") if p.is_file())
     chunk.write_bytes(chunk.read_bytes()[:-20])
     with pytest.raises(ImageError, match=r"cells\.zarr"):
-        list(iter_upscale_file(path, tmp_path / "sr.tif", load_model("nearest-x2"), device="cpu"))
+        list(iter_upscale_file(path, tmp_path / "sr.tif", Upscaler(load_model("nearest-x2"), device="cpu")))
     assert not (tmp_path / "sr.tif").exists()

@@ -11,6 +11,7 @@ from wild import COLOURS, GREY
 
 from napari_sr.errors import ImageError
 from napari_sr.images.readers import read_image
+from napari_sr.inference import Upscaler
 from napari_sr.inference.files import iter_upscale_file
 from napari_sr.models.store import load_model
 
@@ -23,7 +24,7 @@ def enlarged(path, suffix=".tif"):
     """Super-resolve a file by repeating its pixels; returns the file that was written."""
     target = path.with_name(f"{path.stem}_large{suffix}")
     model = load_model("nearest-x2")
-    list(iter_upscale_file(path, target, model, precision="fp32", device="cpu", overwrite=True))
+    list(iter_upscale_file(path, target, Upscaler(model, precision="fp32", device="cpu"), overwrite=True))
     return target
 
 

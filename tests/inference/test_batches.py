@@ -7,7 +7,7 @@ from small_models import make_model
 
 from napari_sr.errors import MemoryLimitError, SRError
 from napari_sr.inference import iter_upscale, tiling, transfer
-from napari_sr.inference.run import Run
+from napari_sr.inference.runner import Runner
 from napari_sr.inference.tiling import Tiling
 
 
@@ -57,14 +57,14 @@ def test_a_batch_in_which_one_tile_fails_is_redone_in_that_tile_only(owed, rng, 
     image = rng.random((60, 60)).astype(np.float32)
     expected = run(image, model, tile=30, overlap=4)[-1].image
     monkeypatch.setitem(tiling.AT_ONCE, "cpu", 4 * 30**2)
-    original = Run.infer
+    original = Runner.infer
 
     def infer(self, lr):
         sr = original(self, lr).clone()
         sr[-1, 5, 5] = torch.inf
         return sr
 
-    monkeypatch.setattr(Run, "infer", infer)
+    monkeypatch.setattr(Runner, "infer", infer)
     done = list(iter_upscale(image, model, device="cpu", precision="bf16", tile=30, overlap=4))[-1]
     assert done.report.tiles_redone == -(-9 // 4)  # the last of each batch
     np.testing.assert_allclose(done.image, expected, atol=0.05)
@@ -76,7 +76,7 @@ def test_memory_that_runs_out_halves_the_batch_before_the_tile(owed, rng, monkey
     model = make_model("wgan", 2)
     image = rng.random((80, 80)).astype(np.float32)
     monkeypatch.setitem(tiling.AT_ONCE, "cpu", 8 * 30**2)
-    original, sizes = Run.infer, []
+    original, sizes = Runner.infer, []
 
     def infer(self, lr):
         sizes.append(len(lr))
@@ -84,11 +84,13 @@ def test_memory_that_runs_out_halves_the_batch_before_the_tile(owed, rng, monkey
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return original(self, lr)
 
-    monkeypatch.setattr(Run, "infer", infer)
+    monkeypatch.setattr(Runner, "infer", infer)
     result = run(image, model, tile=30, overlap=4)[-1]
     assert sizes[:3] == [8, 4, 2]
     assert result.report.tile == 30
-    monkeypatch.setattr(Run, "infer", lambda self, lr: (_ for _ in ()).throw(torch.OutOfMemoryError("out of memory")))
+    monkeypatch.setattr(
+        Runner, "infer", lambda self, lr: (_ for _ in ()).throw(torch.OutOfMemoryError("out of memory"))
+    )
     with pytest.raises(MemoryLimitError, match="the tile size that was set"):
         run(image, model, tile=30, overlap=4)
 

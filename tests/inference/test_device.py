@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_sr import load_model
-from napari_sr.inference import Finished, iter_upscale, upscale, upscale_window
+from napari_sr.inference import Finished, Upscaler, iter_upscale, upscale
 from napari_sr.inference.device import choose, cpu_has_fast_bf16
 
 EXACT = ("nearest-x2", "bilinear-x2", "bicubic-x2", "lanczos-x2", "em-wiener-x4")
@@ -34,9 +34,9 @@ def test_an_automatic_run_is_the_one_of_the_precision_that_it_names(automatic, m
     assert f"in {automatic}" in last.report.sentence()
     np.testing.assert_array_equal(last.image, upscale(image, model, device="cpu", precision=automatic))
     place = {"axes": "YX", "index": (), "rows": slice(10, 40), "columns": slice(20, 60)}
-    window = upscale_window(image, model, **place)
+    window = Upscaler(model).window(image, **place)
     assert window.report.precision == automatic
-    named = upscale_window(image, model, device="cpu", precision=automatic, **place)
+    named = Upscaler(model, device="cpu", precision=automatic).window(image, **place)
     np.testing.assert_array_equal(window.image, named.image)
     other = {"bf16": "fp32", "fp32": "bf16"}[automatic]
     assert (last.image != upscale(image, model, device="cpu", precision=other)).any()  # it was another arithmetic

@@ -8,9 +8,12 @@ from small_models import make_model
 
 from napari_sr import load_model
 from napari_sr.errors import ConfigError, ImageError, MemoryLimitError, SRError
-from napari_sr.inference import Finished, Progress, iter_upscale, upscale, upscale_window
+from napari_sr.images.axes import Layout
+from napari_sr.inference import Finished, Progress, Upscaler, iter_upscale, upscale
 from napari_sr.inference import planes as planes_module
-from napari_sr.inference.run import Run
+from napari_sr.inference.device import Target
+from napari_sr.inference.runner import Runner
+from napari_sr.inference.tiling import iter_tiling
 
 DTYPES = ["u1", ">u2", "<u2", "u4", "i1", "i2", ">i4", "i8", "?", "f2", "f4", ">f8"]
 
@@ -155,7 +158,7 @@ def test_values_are_never_clipped_silently(rng):
 
 def out_of_memory(limit):
     """A network call that fails for tiles above a limit, as a full device does."""
-    original = Run.infer
+    original = Runner.infer
 
     def infer(self, lr):
         if max(lr.shape) > limit:
@@ -168,7 +171,7 @@ def out_of_memory(limit):
 def test_memory_that_runs_out_halves_the_tile(model, rng, monkeypatch):
     image = rng.normal(size=(150, 140)).astype(np.float32)
     expected = upscale(image, model, precision="fp32")
-    monkeypatch.setattr(Run, "infer", out_of_memory(80))
+    monkeypatch.setattr(Runner, "infer", out_of_memory(80))
     result = finished_loosely(image, model, precision="fp32")
     assert result.report.tile <= 80
     assert "halved" in result.report.sentence()
@@ -180,7 +183,7 @@ def finished_loosely(*args, **kwargs):
 
 
 def test_no_memory_at_all_ends_with_a_sentence(model, rng, monkeypatch):
-    monkeypatch.setattr(Run, "infer", out_of_memory(0))
+    monkeypatch.setattr(Runner, "infer", out_of_memory(0))
     image = rng.normal(size=(150, 140)).astype(np.float32)
     with pytest.raises(MemoryLimitError, match="too little memory for the smallest tile"):
         finished_loosely(image, model)
@@ -192,7 +195,7 @@ def test_other_runtime_errors_become_ours(model, monkeypatch):
     def broken(self, lr):
         raise RuntimeError("shapes cannot be multiplied")
 
-    monkeypatch.setattr(Run, "infer", broken)
+    monkeypatch.setattr(Runner, "infer", broken)
     with pytest.raises(SRError, match="shapes cannot be multiplied"):
         upscale(np.zeros((8, 8), np.float32), model)
 
@@ -239,18 +242,15 @@ def test_window_equals_that_part_of_the_whole(rng):
     model = make_model()
     image = rng.integers(0, 60000, (2, 60, 64)).astype(np.uint16)
     whole = upscale(image, model, precision="fp32")
-    part = upscale_window(
-        image, model, axes="TYX", index=(1,), rows=slice(10, 50), columns=slice(12, 60), precision="fp32"
-    ).image
+    upscaler = Upscaler(model, precision="fp32")
+    part = upscaler.window(image, axes="TYX", index=(1,), rows=slice(10, 50), columns=slice(12, 60)).image
     halo = 4 * model.network.halo
     inner = part[halo:-halo, halo:-halo]
     np.testing.assert_allclose(
         inner.astype(int), whole[1, 40 + halo : 200 - halo, 48 + halo : 240 - halo].astype(int), atol=1
     )
     rgb = rng.integers(0, 255, (30, 30, 4)).astype(np.uint8)
-    window = upscale_window(
-        rgb, model, axes="YXS", index=(), rows=slice(0, 30), columns=slice(0, 30), precision="fp32"
-    ).image
+    window = upscaler.window(rgb, axes="YXS", index=(), rows=slice(0, 30), columns=slice(0, 30)).image
     np.testing.assert_array_equal(window, upscale(rgb, model, precision="fp32"))
 
 
@@ -283,3 +283,72 @@ def test_cuda_equals_cpu(model, image):
     cpu = upscale(image, model, device="cpu", precision="fp32", dtype=np.float32)
     cuda = upscale(image, model, device="cuda", precision="fp32", dtype=np.float32)
     np.testing.assert_allclose(cuda, cpu, atol=1e-3 * np.ptp(cpu))
+
+
+def test_a_model_is_prepared_once_for_many_images_and_windows(rng, monkeypatch):
+    from napari_sr.inference import device
+
+    original, prepared = device.prepare, []
+
+    def count(network, target, conditions=None):
+        prepared.append((target.precision, dict(conditions or {})))
+        return original(network, target, conditions)
+
+    monkeypatch.setattr(device, "prepare", count)
+    image = rng.integers(0, 60000, (40, 64)).astype(np.uint16)
+    upscaler = Upscaler(make_model(), device="cpu", precision="fp32")
+    whole = upscaler(image)
+    np.testing.assert_array_equal(whole, upscaler(image))
+    upscaler.window(image, axes="YX", index=(), rows=slice(0, 20), columns=slice(0, 20))
+    assert prepared == [("fp32", {})]
+    listening = Upscaler(make_model("adaptive"), device="cpu", precision="fp32")
+    prepared.clear()
+    for blur in (0.3, 0.9, 0.3, 0.9):
+        listening(image, conditions={"blur": blur, "noise": 1.0, "shot": 0.0})
+    assert [told.get("blur") for _, told in prepared] == [None, 0.3, 0.9]
+
+
+def test_a_pinned_upscaler_sees_a_part_as_the_whole(rng):
+    image = rng.integers(0, 50, (30, 60)).astype(np.float32)
+    image[:, 30:] += 1000
+    upscaler = Upscaler(make_model(), device="cpu", precision="fp32")
+    layout = Layout("YX", image.shape)
+    window = upscaler.window(image, axes="YX", index=(), rows=slice(0, 30), columns=slice(0, 30)).image
+    np.testing.assert_allclose(upscaler.pinned(image, layout, ())(image[:, :30]), window, rtol=1e-6)
+    assert np.abs(upscaler(image[:, :30]) - window).max() > 1  # fitted to the part
+
+
+def test_memory_that_runs_out_in_a_low_wide_image_halves_its_width(rng, monkeypatch):
+    image = rng.integers(0, 255, (40, 400)).astype(np.uint8)
+    model = make_model()
+    expected = upscale(image, model, device="cpu", precision="fp32")
+    original, widths = Runner.infer, []
+
+    def infer(self, lr):
+        widths.append(lr.shape[-1])
+        if lr.shape[-1] > 100:
+            raise torch.OutOfMemoryError("out of memory")
+        return original(self, lr)
+
+    monkeypatch.setattr(Runner, "infer", infer)
+    found = upscale(image, model, device="cpu", precision="fp32", dtype=np.uint8)
+    assert max(widths) > 100 >= min(widths)
+    assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize(("said", "error"), [("out of memory", None), ("sizes differ", RuntimeError)])
+def test_the_search_for_a_tile_hides_no_error_but_that_of_memory(said, error):
+    class Broken(torch.nn.Module):
+        in_channels, trainable = 1, True
+
+        def forward(self, lr):
+            raise RuntimeError(said)
+
+    search = iter_tiling(
+        make_model(), Broken(), Target("cpu", "fp32"), shape=(4000, 4000), planes=1, tile=None, overlap=None
+    )
+    if error is None:
+        assert "fastest tile size" in "".join(search)
+    else:
+        with pytest.raises(error, match=said):
+            list(search)

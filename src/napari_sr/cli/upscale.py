@@ -12,8 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from napari_sr.errors import ImageError
 
 if TYPE_CHECKING:
+    from napari_sr.inference import Upscaler
     from napari_sr.inference.batch import FileDone, Job
-    from napari_sr.models.model import Model, ModelCard
+    from napari_sr.models.model import ModelCard
 
 
 def given_conditions(**given: str) -> dict[str, float]:
@@ -76,6 +77,7 @@ def command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Super-resolve images with a model."""
+    from napari_sr.inference import Upscaler
     from napari_sr.inference.batch import jobs_of
     from napari_sr.models.store import load_model
 
@@ -83,14 +85,12 @@ def command(
     if tile != "auto" and not tile.isdigit():
         raise typer.BadParameter(f"{tile!r} is neither a number nor auto", param_hint="--tile")
     loaded = load_model(model)
-    settings = {
-        "axes": axes, "device": device, "precision": precision, "tile": tile if tile == "auto" else int(tile),
-        "overlap": overlap, "conditions": given_conditions(blur=blur, noise=noise),
-    }  # fmt: skip
+    upscaler = Upscaler(loaded, device=device, precision=precision, tile=tile, overlap=overlap)
+    settings = {"axes": axes, "conditions": given_conditions(blur=blur, noise=noise)}
     jobs = jobs_of(inputs, output, loaded.card.name)
     if len(jobs) == 1 and not jobs[0].problem and jobs[0].target.exists() and not overwrite:
         raise ImageError(f"{jobs[0].target} exists already; allow overwriting (--overwrite) or choose another name.")
-    failed = _run(console, jobs, loaded, settings, strict=strict, overwrite=overwrite)
+    failed = _run(console, jobs, upscaler, settings, strict=strict, overwrite=overwrite)
     if failed and len(jobs) == 1:
         raise ImageError(failed[0].error)
     if failed:
@@ -102,7 +102,7 @@ def command(
 
 
 def _run(
-    console: Console, jobs: list[Job], model: Model, settings: dict[str, Any], *, strict: bool, overwrite: bool
+    console: Console, jobs: list[Job], upscaler: Upscaler, settings: dict[str, Any], *, strict: bool, overwrite: bool
 ) -> list[FileDone]:
     """Work through the jobs, and return those that failed."""
     from napari_sr.inference.batch import FileDone, iter_upscale_jobs
@@ -114,14 +114,14 @@ def _run(
     failed: list[FileDone] = []
 
     def objection(source: Path) -> str:
-        found = unsuitable(source, model.card)
+        found = unsuitable(source, upscaler.model.card)
         if found and not strict:
             console.print(f"{source.name}: {found}", style="yellow", highlight=False, markup=False)
         return f"{source.name}: {found}" if found and strict else ""
 
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=1.0, rate="")
-        for event in iter_upscale_jobs(jobs, model, overwrite=overwrite, refuse=objection, **settings):
+        for event in iter_upscale_jobs(jobs, upscaler, overwrite=overwrite, refuse=objection, **settings):
             if not isinstance(event, FileDone):
                 rate = f"{event.rate:.2f} Mpx/s" if event.rate else ""
                 bar.update(task, description=event.source.name, completed=event.of_this, rate=rate)

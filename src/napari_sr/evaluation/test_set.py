@@ -12,7 +12,7 @@ from napari_sr.degradations import low_resolution, make_degradation
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.table import Table
 from napari_sr.evaluation.tally import Plane, Tally, log_density
-from napari_sr.inference import upscale
+from napari_sr.inference import Upscaler
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.naturalness import NaturalModel
 from napari_sr.models.model import Model
@@ -66,7 +66,7 @@ def evaluate_images(
         metrics=metrics, data_range=data_range or data_range_of(targets, log_density if density else None),
         crop=crop, density=density, scored=density and lr_images is not None, naturalness=naturalness, learned=learned,
     )  # fmt: skip
-    interpolations: dict[int, tuple[Model, Model]] = {}
+    interpolations: dict[int, tuple[Upscaler, Upscaler]] = {}
     for number, stored in enumerate(targets):
         target = np.asarray(stored)
         pictures, nearest = {name: np.asarray(images[number]) for name, images in candidates.items()}, None
@@ -74,10 +74,13 @@ def evaluate_images(
             lr = np.asarray(lr_images[number])
             scale = _factor(lr, target)
             if scale not in interpolations:
-                interpolations[scale] = load_model(f"bicubic-x{scale}"), load_model(f"nearest-x{scale}")
+                interpolations[scale] = (
+                    Upscaler(load_model(f"bicubic-x{scale}")),
+                    Upscaler(load_model(f"nearest-x{scale}")),
+                )
             low = interpolations[scale]
-            bicubic, nearest = (_cut(upscale(lr, m, dtype=np.float32), target) for m in low)
-            pictures = {low[0].card.name: bicubic} | pictures
+            bicubic, nearest = (_cut(u(lr, dtype=np.float32), target) for u in low)
+            pictures = {low[0].model.card.name: bicubic} | pictures
         on_pictures(number, tally.add(target, pictures, nearest), tally.view(target))
     return tally.table()
 
@@ -199,6 +202,7 @@ def iter_evaluated(
     bicubic = load_model(f"bicubic-x{scale}")
     called = dict(zip(names or distinct([m.card.name for m in models]), models, strict=True))
     called = {bicubic.card.name: bicubic} | {n: m for n, m in called.items() if m.card.name != bicubic.card.name}
+    upscalers = {n: Upscaler(m, device=device) for n, m in called.items()}
     if lr_images is None:
         chain = make_degradation(degradation, scale)
     cut = [t[: t.shape[0] // scale * scale, : t.shape[1] // scale * scale] for t in targets]
@@ -213,9 +217,7 @@ def iter_evaluated(
         else:
             lr = np.asarray(lr_images[number])
         nearest = np.repeat(np.repeat(lr, scale, axis=0), scale, axis=1)
-        pictures = {
-            n: upscale(lr, m, dtype=np.float32, device=device, should_stop=should_stop) for n, m in called.items()
-        }
+        pictures = {n: u(lr, dtype=np.float32, should_stop=should_stop) for n, u in upscalers.items()}
         seen = tally.add(target, pictures, nearest)
         on_pictures(number, {"LR": tally.view(lr), **seen}, tally.view(target))
         yield Evaluating(number + 1, len(cut))

@@ -14,9 +14,8 @@ from napari_sr.errors import ConfigError, ImageError
 from napari_sr.evaluation.comparison import Consistent, Uncertain
 from napari_sr.evaluation.tally import log_density
 from napari_sr.images.axes import Layout
-from napari_sr.inference import Finished, Progress, iter_upscale
-from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
-from napari_sr.inference.planes import PlaneFits
+from napari_sr.inference import Finished, Progress, Upscaler
+from napari_sr.inference.conditions import Conditions
 from napari_sr.metrics.consistency import Consistency, consistency, fitted_consistency
 from napari_sr.models.model import Model
 
@@ -140,36 +139,9 @@ def turned_back(image: Any, axes: str, which: int) -> Any:
     return np.rot90(np.flip(image, axis=x) if which >= 4 else image, -(which % 4), axes=(y, x))
 
 
-def pinned(
-    model: Model, image: Any, layout: Layout, index: tuple[int, ...], conditions: Conditions | None = None
-) -> tuple[Model, dict[str, float]]:
-    """Return a model that scales intensities as it does in the whole plane, and what it is told of that plane.
-
-    What is run on a part of an image, or on a view of it, must see it as a run on the whole image does.
-
-    Parameters
-    ----------
-    model
-        The model.
-    image, layout, index
-        The whole image, how it is taken apart, and the plane.
-    conditions
-        Given ones; those that the network cannot be told are left out.
-    """
-    fits = PlaneFits(image, layout, model)
-    fitted = fits(index)[0]
-    known = {c.name for c in model.network.conditions}
-    given = checked_conditions(model, {k: v for k, v in (conditions or {}).items() if k in known})
-    told = PlaneConditions(image, layout, model, given, fits)(index)
-    if model.intensity.kind not in ("percentile", "range"):
-        return model, told  # depends on no image
-    fixed = replace(model.intensity, kind="fixed", low=fitted.low, high=fitted.high)
-    return replace(model, card=replace(model.card, intensity=fixed.to_dict())), told
-
-
 def iter_uncertainty(
     lr: Any, models: Sequence[Model], *, axes: str, rows: slice = WHOLE, columns: slice = WHOLE,
-    conditions: Conditions | None = None, **settings: Any,
+    conditions: Conditions | None = None, should_stop: Callable[[], bool] | None = None, **settings: Any,
 ) -> Generator[Progress | Uncertain, None, None]:  # fmt: skip
     """Super-resolve eight views of an image, or of a part of it, with every model; ends with :class:`Uncertain`.
 
@@ -183,8 +155,10 @@ def iter_uncertainty(
         The part. Intensities, blur and noise are those of the whole image all the same.
     conditions
         What models are told that can be told it; estimated if None.
+    should_stop
+        Asked again and again; :class:`Cancelled` is raised once it returns True.
     **settings
-        As of :func:`napari_sr.iter_upscale`.
+        Of the :class:`Upscaler`.
 
     Raises
     ------
@@ -193,6 +167,7 @@ def iter_uncertainty(
     """
     if len({m.scale for m in models}) != 1:
         raise ConfigError("The models of an uncertainty map must have one scale.")
+    upscalers = [Upscaler(model, **settings) for model in models]
     layout = Layout(axes, tuple(lr.shape))
     rows, columns = (slice(*s.indices(n)) for s, n in zip((rows, columns), layout.plane_shape, strict=True))
     cut = {"Y": rows.stop - rows.start, "X": columns.stop - columns.start}
@@ -200,8 +175,9 @@ def iter_uncertainty(
     mean, deviation = (np.zeros(part.upscaled_shape(models[0].scale), np.float32) for _ in range(2))
     for number, index in enumerate(layout.planes()):
         plane = layout.take(lr, index, rows, columns)
-        asked = [pinned(model, lr, layout, index, conditions) for model in models]
-        for event in _plane_uncertainty(plane, asked, **settings):
+        # what is run on a part of an image, or on a view of it, must see it as a run on the whole image does
+        asked = [(u.pinned(lr, layout, index), u.told(lr, layout, index, conditions)) for u in upscalers]
+        for event in _plane_uncertainty(plane, asked, should_stop):
             if isinstance(event, Progress):
                 yield replace(event, fraction=(number + event.fraction) / layout.plane_count())
                 continue
@@ -211,7 +187,9 @@ def iter_uncertainty(
 
 
 def _plane_uncertainty(
-    plane: npt.NDArray[Any], asked: Sequence[tuple[Model, dict[str, float]]], **settings: Any
+    plane: npt.NDArray[Any],
+    asked: Sequence[tuple[Upscaler, dict[str, float]]],
+    should_stop: Callable[[], bool] | None,
 ) -> Generator[Progress | Uncertain, None, None]:
     """Super-resolve eight views of a 2-D image with every model.
 
@@ -221,10 +199,10 @@ def _plane_uncertainty(
     shape = tuple(n * asked[0][0].scale for n in plane.shape)
     mean, squares = np.zeros(shape), np.zeros(shape)
     seen, members = 0, SYMMETRIES * len(asked)
-    for model, told in asked:
+    for upscaler, told in asked:
         for which in range(SYMMETRIES):
             view = turned(plane, "YX", which)
-            for event in iter_upscale(view, model, axes="YX", dtype=np.float32, conditions=told, **settings):
+            for event in upscaler.iter(view, axes="YX", dtype=np.float32, conditions=told, should_stop=should_stop):
                 if not isinstance(event, Finished):
                     share = (seen + event.fraction) / members
                     yield Progress(share, event.seconds, event.megapixels, f"View {seen + 1} of {members} …")

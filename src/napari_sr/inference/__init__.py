@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_sr.inference.events import Finished, Progress, Report
-    from napari_sr.inference.upscaler import iter_upscale, upscale, upscale_window
+    from napari_sr.inference.upscaler import Upscaler, iter_upscale, upscale
 
-__all__ = ["Finished", "Progress", "Report", "iter_upscale", "upscale", "upscale_window"]
+__all__ = ["Finished", "Progress", "Report", "Upscaler", "iter_upscale", "upscale"]
 
 
 def __getattr__(name: str) -> Any:
     # imported when first used: the axes of a layer are wanted on the GUI thread, where torch would take seconds
     if name in __all__:
-        from napari_sr.inference import upscaler as engine
+        from napari_sr.inference import upscaler
 
-        return getattr(engine, name)
+        return getattr(upscaler, name)
     raise AttributeError(f"module 'napari_sr.inference' has no attribute {name!r}")

@@ -13,7 +13,7 @@ from napari_sr.images.readers import chosen
 from napari_sr.images.writers import name_problem
 from napari_sr.inference.events import Finished, Report
 from napari_sr.inference.files import iter_upscale_file, names_a_file, output_path
-from napari_sr.models.model import Model
+from napari_sr.inference.upscaler import Upscaler
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def jobs_of(inputs: Sequence[Path], output: Path | None, model: str, *, image: i
 
 def iter_upscale_jobs(
     jobs: Sequence[Job],
-    model: Model,
+    upscaler: Upscaler,
     *,
     overwrite: bool = False,
     refuse: Callable[[Path], str] = lambda source: "",
@@ -114,14 +114,14 @@ def iter_upscale_jobs(
 
     Parameters
     ----------
-    jobs, model
+    jobs, upscaler
         What to do, and with what.
     overwrite
         Replace results that are there.
     refuse
         Says why an image is not to be worked on; empty if it is.
     **settings
-        As of :func:`napari_sr.iter_upscale`.
+        As of :meth:`Upscaler.iter`.
     """
     for number, job in enumerate(jobs):
         if job.problem:
@@ -136,7 +136,7 @@ def iter_upscale_jobs(
             if reason := refuse(job.source):
                 yield FileDone(job.source, job.target, error=reason)
                 continue
-            for event in iter_upscale_file(job.source, job.target, model, overwrite=overwrite, **settings):
+            for event in iter_upscale_file(job.source, job.target, upscaler, overwrite=overwrite, **settings):
                 if isinstance(event, Finished):
                     report = event.report
                 else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,9 +12,8 @@ from typing import Literal
 import torch
 
 from napari_sr.errors import ConfigError
+from napari_sr.models.model import Model
 from napari_sr.networks import SRNetwork
-from napari_sr.networks.blocks import OutputHead
-from napari_sr.networks.wiener import WienerFilter
 
 Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES: dict[str, torch.dtype] = {
@@ -21,6 +21,8 @@ DTYPES: dict[str, torch.dtype] = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
+#: networks that are told different things, which are kept for one model
+KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def choose(device: str = "auto", precision: str = "auto") -> Target:
 def prepare(network: SRNetwork, target: Target, conditions: Mapping[str, float] | None = None) -> SRNetwork:
     """Return a copy of ``network`` for inference on ``target``: told ``conditions``, folded, cast.
 
-    Weights are stored channels last. Output heads and interpolations stay in float32.
+    Weights are stored channels last. What says of itself that it is computed in full precision stays in float32, and so
+    do interpolations.
     """
     prepared = copy.deepcopy(network).eval()
     prepared.tell(conditions or {})
@@ -96,7 +99,7 @@ def prepare(network: SRNetwork, target: Target, conditions: Mapping[str, float] 
         parameter.requires_grad_(False)
     dtype = DTYPES[target.precision]
     if prepared.trainable and dtype != torch.float32:
-        heads = [m for m in prepared.modules() if isinstance(m, OutputHead | WienerFilter)]
+        heads = [m for m in prepared.modules() if getattr(m, "full_precision", False)]
         kept = [copy.deepcopy(head.state_dict()) for head in heads]
         prepared = prepared.to(dtype)
         for head, state in zip(heads, kept, strict=True):
@@ -105,6 +108,39 @@ def prepare(network: SRNetwork, target: Target, conditions: Mapping[str, float] 
     if prepared.trainable:  # interpolations are three times slower that way; torch has no type for this form of `to`
         prepared = prepared.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return prepared
+
+
+class Prepared:
+    """A model on a device: its network copied, folded and cast once for everything that it is told.
+
+    Parameters
+    ----------
+    model
+        The model; its own network is left as it is.
+    target
+        Device and precision.
+    """
+
+    def __init__(self, model: Model, target: Target) -> None:
+        self.model, self.target = model, target
+        self._networks: OrderedDict[tuple[Precision, tuple[tuple[str, float], ...]], SRNetwork] = OrderedDict()
+
+    def of(self, model: Model) -> Prepared:
+        """Return the same networks for a model that differs only in its card."""
+        other = copy.copy(self)
+        other.model = model
+        return other
+
+    def network(self, conditions: Mapping[str, float], precision: Precision | None = None) -> SRNetwork:
+        """Return the network that was told ``conditions``, in the target's precision or another one."""
+        target = Target(self.target.device, precision or self.target.precision)
+        key = target.precision, tuple(sorted(conditions.items()))
+        if key not in self._networks:
+            self._networks[key] = prepare(self.model.network, target, conditions)
+            if len(self._networks) > KEPT:  # every slider's move tells it something new
+                self._networks.popitem(last=False)
+        self._networks.move_to_end(key)
+        return self._networks[key]
 
 
 @contextmanager
@@ -120,3 +156,9 @@ def kernels(target: Target) -> Iterator[None]:
     keep = {"enabled": cudnn.enabled, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
     with cudnn.flags(**keep, allow_tf32=target.precision != "fp32"):
         yield
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return True if a device or the computer has too little memory; torch says so in several ways."""
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "allocate memory" in text

@@ -14,20 +14,19 @@ from napari_sr.images.axes import Layout
 from napari_sr.images.readers import SUFFIXES, chosen, read_image
 from napari_sr.images.writers import OUTPUT_SUFFIXES, OutputInfo, create_output
 from napari_sr.inference.events import Event, Finished
-from napari_sr.inference.upscaler import iter_upscale
-from napari_sr.models.model import Model
+from napari_sr.inference.upscaler import Upscaler
 
 
 def iter_upscale_file(
     source: Path,
     target: Path,
-    model: Model,
+    upscaler: Upscaler,
     *,
     axes: str | None = None,
     overwrite: bool = False,
     **settings: Any,
 ) -> Generator[Event, None, None]:
-    """Super-resolve ``source`` into ``target``; the events are those of :func:`iter_upscale`.
+    """Super-resolve ``source`` into ``target``; the events and settings are those of :meth:`Upscaler.iter`.
 
     The result is written as it is computed and takes its name only when complete, before ``Finished`` is told. Pixel
     size is divided by the scale; what else the file said is kept where the format has a place for it.
@@ -36,11 +35,11 @@ def iter_upscale_file(
     if target.exists() and target.resolve() == source.resolve():
         raise ImageError(f"{source} would be overwritten by its own result; choose another name.")
     layout = Layout(axes or image.axes, tuple(int(n) for n in image.data.shape))
-    scale = model.scale
+    scale = upscaler.scale
     info = OutputInfo(
         axes=layout.axes,
         geometry=image.geometry.resampled(scale),
-        metadata={**image.metadata, "Info": f"super-resolved by napari-sr with {model.card.name}"},
+        metadata={**image.metadata, "Info": f"super-resolved by napari-sr with {upscaler.model.card.name}"},
         channels=image.channels,
         labels=image.labels,
     )
@@ -51,7 +50,7 @@ def iter_upscale_file(
         with create_output(target, shape=shape, dtype=dtype, info=info, overwrite=overwrite) as out:
             if out.dtype != dtype and dtype.kind == "b":
                 notes = (*notes, "The file holds 0 and 1 in uint8, since TIFF has no type for true and false")
-            for event in iter_upscale(image.data, model, axes=layout.axes, out=out, **settings):
+            for event in upscaler.iter(image.data, axes=layout.axes, out=out, **settings):
                 if isinstance(event, Finished):
                     finished = event
                 else:

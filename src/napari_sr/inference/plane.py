@@ -20,8 +20,9 @@ from torch import Tensor
 from napari_sr.errors import MemoryLimitError, SRError
 from napari_sr.images.axes import Layout
 from napari_sr.inference import transfer
+from napari_sr.inference.device import is_out_of_memory
 from napari_sr.inference.output import RowWriter
-from napari_sr.inference.run import Run
+from napari_sr.inference.runner import Runner
 from napari_sr.inference.tiles import Span, TilePlan, plan_tiles
 from napari_sr.inference.values import image_values
 from napari_sr.intensity import FittedIntensity
@@ -71,7 +72,7 @@ class Plane:
     is_alpha: bool
 
 
-def upscale_plane(run: Run, plane: Plane, fits: Callable[[tuple[int, ...]], Fit]) -> Iterator[float]:
+def upscale_plane(run: Runner, plane: Plane, fits: Callable[[tuple[int, ...]], Fit]) -> Iterator[float]:
     """Super-resolve one plane; yields the share that is done. Halves batches, then tiles, when memory runs out.
 
     Raises
@@ -91,14 +92,14 @@ def upscale_plane(run: Run, plane: Plane, fits: Callable[[tuple[int, ...]], Fit]
         try:
             yield from _alpha(run, plane, plan) if plane.is_alpha else _tiles(run, plane, plan, fit)
             return
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
                 raise SRError(f"{run.model.card.name} failed on this image: {error}") from error
         run.non_finite, run.tiles_redone = saved
         _shrink(run, plan)
 
 
-def _tiles(run: Run, plane: Plane, plan: TilePlan, fit: Fit) -> Iterator[float]:
+def _tiles(run: Runner, plane: Plane, plan: TilePlan, fit: Fit) -> Iterator[float]:
     """Send batch after batch; on a GPU, the last one is finished while it computes the next."""
     writer = RowWriter(plane.out, plane.layout, plane.index, plane.dtype, plan)
     done, spans, sent = 0, iter(plan), deque[Batch]()
@@ -120,7 +121,7 @@ def _read(plane: Plane, row: Span, column: Span) -> Tile:
     return Tile(window.astype(window.dtype.newbyteorder("="), copy=False), row, column)
 
 
-def _send(run: Run, tiles: list[Tile], fit: Fit) -> Batch:
+def _send(run: Runner, tiles: list[Tile], fit: Fit) -> Batch:
     """Give tiles to the device."""
     fitted, stand_in = fit
     clean = [
@@ -132,7 +133,7 @@ def _send(run: Run, tiles: list[Tile], fit: Fit) -> Batch:
     return Batch(tuple(tiles), lr, sr, transfer.Fetched(torch.isfinite(sr.flatten(1).sum(dim=1))))
 
 
-def _finish(run: Run, batch: Batch, writer: RowWriter, fit: Fit) -> int:
+def _finish(run: Runner, batch: Batch, writer: RowWriter, fit: Fit) -> int:
     """Round and write what is kept of a batch; returns its number of tiles."""
     fitted, scale = fit[0], run.model.scale
     for tile, lr, sr, finite in zip(batch.tiles, batch.lr, batch.sr, batch.finite.wait(), strict=True):
@@ -155,7 +156,7 @@ def _put_back(values: Tensor, window: npt.NDArray[Any], scale: int) -> Tensor:
     return torch.where(torch.isfinite(original), values, original)
 
 
-def _alpha(run: Run, plane: Plane, plan: TilePlan) -> Iterator[float]:
+def _alpha(run: Runner, plane: Plane, plan: TilePlan) -> Iterator[float]:
     """Interpolate transparency."""
     scale = run.model.scale
     writer = RowWriter(plane.out, plane.layout, plane.index, plane.dtype, plan)
@@ -169,11 +170,12 @@ def _alpha(run: Run, plane: Plane, plan: TilePlan) -> Iterator[float]:
     run.saturated += writer.finish()
 
 
-def _shrink(run: Run, plan: TilePlan) -> None:
+def _shrink(run: Runner, plan: TilePlan) -> None:
     """Halve the batch or the tile, or raise if that was given by the user or is as small as it gets."""
     if run.target.device.startswith("cuda"):
         torch.cuda.empty_cache()
-    smaller = run.tiling.halved(longest=plan.rows[0].outer_stop)
+    longest = max(span.outer_stop - span.outer_start for span in (*plan.rows, *plan.columns))
+    smaller = run.tiling.halved(longest=longest)
     if smaller is None or (run.tile_given and smaller.tile < run.tiling.tile):
         reason = "the tile size that was set" if run.tile_given else "the smallest tile"
         raise MemoryLimitError(
@@ -183,8 +185,3 @@ def _shrink(run: Run, plan: TilePlan) -> None:
     if smaller.tile < run.tiling.tile:
         run.notes.append(f"Tiles were halved to {smaller.tile} px because memory ran out")
     run.tiling = smaller
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "allocate memory" in text

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from napari_sr.errors import ConfigError
-from napari_sr.inference.device import Target, kernels
+from napari_sr.inference.device import Target, is_out_of_memory, kernels
 from napari_sr.models.model import Model
 from napari_sr.networks import SRNetwork
 
@@ -146,7 +146,9 @@ def _fastest(network: SRNetwork, target: Target, tiles: list[int], halo: int) ->
                 start = time.perf_counter()
                 network(lr).sum().item()  # .item() waits for the device
                 seconds = time.perf_counter() - start
-        except (torch.OutOfMemoryError, RuntimeError):
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             break  # larger ones will not fit either
         rates[tile] = (tile - 2 * halo) ** 2 / seconds
         if seconds > LONGEST_TILE:

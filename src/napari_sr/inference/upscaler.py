@@ -1,10 +1,12 @@
-"""The engine: one model over every plane of an image, as one generator of events."""
+"""A model prepared once for a device, and images of any size and number of dimensions through it."""
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,31 +19,210 @@ from napari_sr.images.dtypes import output_dtype
 from napari_sr.images.foreign import as_image
 from napari_sr.images.view import Guarded
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
-from napari_sr.inference.device import choose, prepare
+from napari_sr.inference.device import Prepared, choose
 from napari_sr.inference.events import Event, Finished, Progress, Report
 from napari_sr.inference.plane import Plane, upscale_plane
 from napari_sr.inference.planes import PlaneFits, read_plane
-from napari_sr.inference.run import Run, interruptible
+from napari_sr.inference.runner import Runner, interruptible
 from napari_sr.inference.tiling import Tiling, choose_tiling, iter_tiling
 from napari_sr.intensity import FittedIntensity
 from napari_sr.models.model import Model
+
+
+class Upscaler:
+    """A model prepared once: copied, folded and cast for a device, for any number of images.
+
+    One image at a time: an upscaler belongs to the thread that uses it.
+
+    Parameters
+    ----------
+    model
+        From :func:`napari_sr.load_model`.
+    device, precision
+        ``auto``, or e.g. ``"cpu"``, ``"cuda:0"``; ``"fp32"``, ``"bf16"``, ``"fp16"``.
+    tile
+        Tile side in LR pixels, or ``auto``. What is given is never changed.
+    overlap
+        Context in LR pixels on each side of a tile; from the model card if None.
+
+    Raises
+    ------
+    ConfigError
+        If a setting cannot be used here, or the model has more than one channel.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        tile: int | str = "auto",
+        overlap: int | None = None,
+    ) -> None:
+        if (channels := (model.card.in_channels, model.card.out_channels)) != (1, 1):
+            raise ConfigError(
+                f"{model.card.name} turns {channels[0]} channels into {channels[1]}; only models of one channel run "
+                "here. Trained further on your images (Train), it becomes one."
+            )
+        self.model, self.overlap = model, overlap
+        self.tile = None if tile == "auto" else int(tile)
+        self._prepared = Prepared(model, choose(device, precision))
+
+    @property
+    def scale(self) -> int:
+        """Of the model."""
+        return self.model.scale
+
+    def pinned(self, image: Any, layout: Layout, index: tuple[int, ...]) -> Upscaler:
+        """Return an upscaler whose intensities are always those of one whole plane, whatever part of it it is given.
+
+        It shares the prepared networks of this one.
+        """
+        if not self.model.intensity.depends_on_image:
+            return self
+        fitted = PlaneFits(image, layout, self.model)(index)[0]
+        fixed = replace(self.model.intensity, kind="fixed", low=fitted.low, high=fitted.high)
+        other = copy.copy(self)
+        other.model = replace(self.model, card=replace(self.model.card, intensity=fixed.to_dict()))
+        other._prepared = self._prepared.of(other.model)
+        return other
+
+    def told(
+        self, image: Any, layout: Layout, index: tuple[int, ...], conditions: Conditions | None = None
+    ) -> dict[str, float]:
+        """Return what the network is told of one plane: what is given, the rest estimated from the whole image.
+
+        Given conditions that the network cannot be told are left out.
+        """
+        known = {c.name for c in self.model.network.conditions}
+        given = checked_conditions(self.model, {k: v for k, v in (conditions or {}).items() if k in known})
+        return PlaneConditions(image, layout, self.model, given, PlaneFits(image, layout, self.model))(index)
+
+    def __call__(self, image: Any, **settings: Any) -> Any:
+        """Super-resolve an image and return the result; the settings are those of :meth:`iter`."""
+        for event in self.iter(image, **settings):
+            if isinstance(event, Finished):
+                return event.image
+        raise AssertionError("unreachable: the last event is Finished")
+
+    def iter(
+        self,
+        image: Any,
+        *,
+        axes: str | None = None,
+        conditions: Conditions | None = None,
+        dtype: npt.DTypeLike | None = None,
+        out: Any = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Generator[Event, None, None]:
+        """Super-resolve an image, one event a tile; closing the generator cancels and leaves nothing behind.
+
+        The intensity transform is that of every whole plane. See :func:`iter_upscale` for parameters, events and
+        errors.
+        """
+        image, axes_of = as_image(image, axes)
+        shape = tuple(int(n) for n in image.shape)
+        layout = Layout(axes_of or guess_axes(shape, dtype=np.dtype(image.dtype)), shape)
+        guessed = guess_note(layout.shape, layout.axes) if axes_of is None else ""
+        image = checked_image(image)
+        # what does not fit into a given array is cut at its limits and counted, not wrapped around
+        out_dtype = output_dtype(np.dtype(image.dtype), dtype if out is None else out.dtype)
+        out_shape = layout.upscaled_shape(self.scale)
+        if out is not None and tuple(out.shape) != out_shape:
+            raise ImageError(f"out has shape {tuple(out.shape)}, but the result has {out_shape}.")
+        told = checked_conditions(self.model, conditions)
+        start = time.perf_counter()
+        if out is None:
+            out = _allocate(out_shape, out_dtype)
+        any_network = self._prepared.network({})
+        with interruptible(any_network, should_stop):
+            search = iter_tiling(
+                self.model, any_network, self._prepared.target, shape=layout.plane_shape, planes=layout.plane_count(),
+                tile=self.tile, overlap=self.overlap,
+            )  # fmt: skip
+            tiling = yield from _as_progress(search, start)
+        runner = Runner(self._prepared, tiling, self.tile is not None, notes=[guessed] if guessed else [])
+        yield from _planes(runner, image, layout, out, out_dtype, told, should_stop)
+
+    def window(
+        self,
+        image: Any,
+        *,
+        axes: str,
+        index: tuple[int, ...],
+        rows: slice,
+        columns: slice,
+        conditions: Conditions | None = None,
+        dtype: npt.DTypeLike | None = None,
+    ) -> Finished:
+        """Super-resolve a window of one plane, with the intensity transform of the whole plane.
+
+        Parameters
+        ----------
+        image, axes, conditions, dtype
+            As in :func:`iter_upscale`; ``image`` is the whole one.
+        index
+            Position along the axes other than Y, X and S, in their order.
+        rows, columns
+            The window, in LR pixels.
+
+        Returns
+        -------
+        Finished
+            The image has shape (rows, columns) or (rows, columns, samples), times the scale.
+        """
+        layout = Layout(axes, tuple(int(n) for n in image.shape))
+        start = time.perf_counter()
+        fits = PlaneFits(image, layout, self.model)
+        told = PlaneConditions(image, layout, self.model, checked_conditions(self.model, conditions), fits)
+        others = [a for a in axes if a not in "YX"]
+        samples = layout.shape[axes.index("S")] if "S" in axes else 0
+        out_dtype = output_dtype(np.dtype(image.dtype), dtype)
+        channels = []
+        for sample in range(samples or 1):
+            rest = iter(index)
+            full = tuple(sample if a == "S" else next(rest) for a in others)
+            plane = layout.take(image, full, rows, columns)
+            part = Layout("YX", plane.shape)
+            out = np.empty(part.upscaled_shape(self.scale), out_dtype)
+            conditions_here = told(full)
+            tiling = choose_tiling(
+                self.model, self._prepared.network(conditions_here), self._prepared.target, shape=part.plane_shape,
+                planes=1, tile=self.tile, overlap=self.overlap,
+            )  # fmt: skip
+            runner = Runner(self._prepared, tiling, tile_given=self.tile is not None, conditions=conditions_here)
+            piece = Plane(plane, part, (), out, out_dtype, is_alpha=layout.is_alpha(full))
+            for _ in upscale_plane(runner, piece, partial(_constant, fits(full))):
+                pass
+            channels.append(out)
+        result = np.stack(channels, axis=-1) if samples else channels[0]
+        megapixels = result.shape[0] * result.shape[1] / 1e6
+        return Finished(result, runner.report(part, time.perf_counter() - start, megapixels))
+
+
+def checked_image(image: Any) -> Any:
+    """Return an image as it is worked on; raises :class:`ImageError` if its type is no real number."""
+    if np.dtype(image.dtype).kind not in "buif":
+        raise ImageError(
+            f"Images of type {np.dtype(image.dtype)} cannot be super-resolved; convert to a real number type."
+        )
+    return image if isinstance(image, np.ndarray) else Guarded(image)
 
 
 def iter_upscale(
     image: Any,
     model: Model,
     *,
-    axes: str | None = None,
     device: str = "auto",
     precision: str = "auto",
     tile: int | str = "auto",
     overlap: int | None = None,
-    conditions: Conditions | None = None,
-    dtype: npt.DTypeLike | None = None,
-    out: Any = None,
-    should_stop: Callable[[], bool] | None = None,
+    **settings: Any,
 ) -> Generator[Event, None, None]:
     """Super-resolve an image, one event a tile; closing the generator cancels and leaves nothing behind.
+
+    For many images, an :class:`Upscaler` prepares the model once.
 
     Parameters
     ----------
@@ -84,39 +265,8 @@ def iter_upscale(
     Cancelled
         If ``should_stop`` said so.
     """
-    image, axes = as_image(image, axes)
-    shape = tuple(int(n) for n in image.shape)
-    in_dtype = np.dtype(image.dtype)
-    if in_dtype.kind not in "buif":
-        raise ImageError(f"Images of type {in_dtype} cannot be super-resolved; convert to a real number type.")
-    if not isinstance(image, np.ndarray):
-        image = Guarded(image)
-    layout = Layout(axes or guess_axes(shape, dtype=in_dtype), shape)
-    guessed = guess_note(shape, layout.axes) if axes is None else ""
-    if (channels := (model.card.in_channels, model.card.out_channels)) != (1, 1):
-        raise ConfigError(
-            f"{model.card.name} turns {channels[0]} channels into {channels[1]}; only models of one channel run here. "
-            "Trained further on your images (Train), it becomes one."
-        )
-    # what does not fit into a given array is cut at its limits and counted, not wrapped around
-    out_dtype = output_dtype(in_dtype, dtype if out is None else out.dtype)
-    out_shape = layout.upscaled_shape(model.scale)
-    if out is not None and tuple(out.shape) != out_shape:
-        raise ImageError(f"out has shape {tuple(out.shape)}, but the result has {out_shape}.")
-    target = choose(device, precision)
-    network = prepare(model.network, target)
-    told = checked_conditions(model, conditions)
-    given = None if tile == "auto" else int(tile)
-    start = time.perf_counter()
-    if out is None:
-        out = _allocate(out_shape, out_dtype)
-    with interruptible(network, should_stop):
-        search = iter_tiling(
-            model, network, target, shape=layout.plane_shape, planes=layout.plane_count(), tile=given, overlap=overlap
-        )
-        tiling = yield from _as_progress(search, start)
-    run = Run(model, network, target, tiling, given is not None, notes=[guessed] if guessed else [])
-    yield from _planes(run, image, layout, out, out_dtype, told, should_stop)
+    upscaler = Upscaler(model, device=device, precision=precision, tile=tile, overlap=overlap)
+    yield from upscaler.iter(image, **settings)
 
 
 def _as_progress(search: Generator[str, None, Tiling], start: float) -> Generator[Event, None, Tiling]:
@@ -131,11 +281,11 @@ def _as_progress(search: Generator[str, None, Tiling], start: float) -> Generato
 
 
 def _planes(
-    run: Run, image: Any, layout: Layout, out: Any, out_dtype: np.dtype[Any], told: Conditions,
+    runner: Runner, image: Any, layout: Layout, out: Any, out_dtype: np.dtype[Any], told: Conditions,
     should_stop: Callable[[], bool] | None,
 ) -> Generator[Event, None, None]:  # fmt: skip
     """Super-resolve plane by plane."""
-    model, start = run.model, time.perf_counter()
+    model, start = runner.model, time.perf_counter()
     fits = PlaneFits(image, layout, model)
     conditions = PlaneConditions(image, layout, model, told, fits)
     done_megapixels = 0.0
@@ -143,16 +293,16 @@ def _planes(
     total_megapixels = per_plane * layout.plane_count()
     for index in layout.planes():
         plane = read_plane(image, layout, index)
-        run.tell(conditions(index))
-        with interruptible(run.network, should_stop):
+        runner.conditions = conditions(index)
+        with interruptible(runner.network, should_stop):
             for share in upscale_plane(
-                run, Plane(plane, layout, index, out, out_dtype, is_alpha=layout.is_alpha(index)), fits
+                runner, Plane(plane, layout, index, out, out_dtype, is_alpha=layout.is_alpha(index)), fits
             ):
                 done = done_megapixels + share * per_plane
                 yield Progress(done / total_megapixels, time.perf_counter() - start, done)
         done_megapixels += per_plane
-    run.notes += conditions.notes()
-    report = run.report(layout, time.perf_counter() - start, total_megapixels)
+    runner.notes += conditions.notes()
+    report = runner.report(layout, time.perf_counter() - start, total_megapixels)
     yield Finished(image=out, report=report)
 
 
@@ -167,63 +317,6 @@ def upscale(image: Any, model: Model, **settings: Any) -> Any:
         if isinstance(event, Finished):
             return event.image
     raise AssertionError("iter_upscale always ends with Finished")
-
-
-def upscale_window(
-    image: Any,
-    model: Model,
-    *,
-    axes: str,
-    index: tuple[int, ...],
-    rows: slice,
-    columns: slice,
-    device: str = "auto",
-    precision: str = "auto",
-    conditions: Conditions | None = None,
-) -> Finished:
-    """Super-resolve a window of one plane, with the intensity transform of the whole image.
-
-    Parameters
-    ----------
-    image, model, axes, device, precision, conditions
-        As in :func:`iter_upscale`.
-    index
-        Position along the axes other than Y, X and S, in their order.
-    rows, columns
-        The window, in LR pixels.
-
-    Returns
-    -------
-    Finished
-        The image has shape (rows, columns) or (rows, columns, samples), times the scale.
-    """
-    shape = tuple(int(n) for n in image.shape)
-    layout = Layout(axes, shape)
-    target = choose(device, precision)
-    network = prepare(model.network, target)
-    start = time.perf_counter()
-    fits = PlaneFits(image, layout, model)
-    told = PlaneConditions(image, layout, model, checked_conditions(model, conditions), fits)
-    others = [a for a in axes if a not in "YX"]
-    samples = shape[axes.index("S")] if "S" in axes else 0
-    dtype = output_dtype(np.dtype(image.dtype), None)
-    channels = []
-    for sample in range(samples or 1):
-        rest = iter(index)
-        full = tuple(sample if a == "S" else next(rest) for a in others)
-        plane = layout.take(image, full, rows, columns)
-        part = Layout("YX", plane.shape)
-        out = np.empty(part.upscaled_shape(model.scale), dtype)
-        tiling = choose_tiling(model, network, target, shape=part.plane_shape, planes=1, tile=None, overlap=None)
-        run = Run(model, network, target, tiling, tile_given=False)
-        run.tell(told(full))
-        fitted = partial(_constant, fits(full))
-        for _ in upscale_plane(run, Plane(plane, part, (), out, dtype, is_alpha=layout.is_alpha(full)), fitted):
-            pass
-        channels.append(out)
-    result = np.stack(channels, axis=-1) if samples else channels[0]
-    megapixels = result.shape[0] * result.shape[1] / 1e6
-    return Finished(result, run.report(part, time.perf_counter() - start, megapixels))
 
 
 def _constant(value: tuple[FittedIntensity, float], index: tuple[int, ...]) -> tuple[FittedIntensity, float]:
@@ -241,4 +334,4 @@ def _allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         ) from None
 
 
-__all__ = ["Event", "Finished", "Progress", "Report", "iter_upscale", "upscale", "upscale_window"]
+__all__ = ["Event", "Finished", "Progress", "Report", "Upscaler", "iter_upscale", "upscale"]

@@ -249,7 +249,7 @@ def ranked(cards: Sequence[ModelCard], fits: Mapping[str, Fit], *, kind: str = "
         gain = found.gain if found.gain is not None else -99.0
         return (
             ORDER.index(found.verdict), bool(kind) and card.kind not in (kind, "own"), interpolates(card),
-            invents(card), not beats_bicubic(card), not is_told(card), card.network == "wiener", -gain,
+            invents(card), not beats_bicubic(card), not is_told(card), NETWORKS[card.network].linear, -gain,
             -card.scale,
         )  # fmt: skip
 

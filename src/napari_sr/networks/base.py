@@ -25,6 +25,13 @@ class SRNetwork(nn.Module, ABC):
     pools_tile: ClassVar[bool] = False
     #: False for fixed interpolations, which have nothing to train
     trainable: ClassVar[bool] = True
+    #: True for a linear filter, which learns no structure: it is fitted in closed form, and nothing goes on from it
+    linear: ClassVar[bool] = False
+    #: True for a network, or a part of one, that is computed in float32 whatever the rest runs in
+    full_precision: ClassVar[bool] = False
+    #: how a network, or a part of one, is fitted to the training images before the first step: ``filter`` or ``bank``
+    #: (see :func:`napari_sr.training.start.start_filters`); empty if it starts from random weights
+    fitted_as: ClassVar[str] = ""
     #: what it can be told of an image; a network with conditions takes them as ``forward(lr, conditions)``, (N, number
     #: of conditions), normalised, or as :meth:`tell` has fixed them
     conditions: ClassVar[tuple[Condition, ...]] = ()

@@ -23,6 +23,8 @@ class OutputHead(nn.Module):
     done in single precision whatever the rest of the network runs in.
     """
 
+    full_precision = True
+
     def __init__(self, *, in_channels: int, out_channels: int, kernel_size: int, activation: Head) -> None:
         super().__init__()
         self.conv = conv(in_channels, out_channels, kernel_size)

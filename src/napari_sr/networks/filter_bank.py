@@ -18,6 +18,8 @@ class FilterBank(nn.Module):
     (:func:`napari_sr.training.wiener.fit_bank`).
     """
 
+    fitted_as = "bank"
+
     def __init__(self, *, scale: int, kernel_size: int = 13, num_blurs: int = 7, num_noises: int = 7) -> None:
         super().__init__()
         self.scale, self.kernel_size = scale, kernel_size

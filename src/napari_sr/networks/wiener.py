@@ -23,6 +23,9 @@ class WienerFilter(SRNetwork):
     """
 
     scales = (1, 2, 3, 4, 5, 6, 7, 8)
+    linear = True
+    full_precision = True  # the taps of a deconvolution nearly cancel
+    fitted_as = "filter"
 
     def __init__(self, *, scale: int, in_channels: int = 1, out_channels: int = 1, kernel_size: int = 13) -> None:
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Size, Tensor
 
@@ -13,8 +14,6 @@ from napari_sr.intensity import Intensity
 from napari_sr.models.model import Model, ModelCard
 from napari_sr.models.store import load_model
 from napari_sr.networks import SRNetwork, create_network
-from napari_sr.networks.filter_bank import FilterBank
-from napari_sr.networks.wiener import WienerFilter
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.patches import Plane2D
 from napari_sr.training.wiener import Cuts, fit_bank, fit_wiener
@@ -41,7 +40,7 @@ class Start:
 
     network: SRNetwork
     card: ModelCard | None
-    fresh_filters: list[WienerFilter | FilterBank]
+    fresh_filters: list[Any]
     note: str = ""
 
 
@@ -103,7 +102,7 @@ def _adapted(model: Model, scale: int) -> Start:
     filters = [
         module
         for prefix, module in network.named_modules()
-        if isinstance(module, WienerFilter | FilterBank) and any(key.startswith(prefix) for key in fresh)
+        if module in _filters(network) and any(key.startswith(prefix) for key in fresh)
     ]
     return Start(network.train(), model.card, filters, " ".join(notes))
 
@@ -120,12 +119,12 @@ def _one_channel(weight: Tensor, shape: Size) -> Tensor:
     return weight
 
 
-def _filters(network: SRNetwork) -> list[WienerFilter | FilterBank]:
-    return [m for m in network.modules() if isinstance(m, WienerFilter | FilterBank)]
+def _filters(network: SRNetwork) -> list[Any]:
+    return [m for m in network.modules() if getattr(m, "fitted_as", "")]
 
 
 def start_filters(
-    filters: Sequence[WienerFilter | FilterBank],
+    filters: Sequence[Any],
     planes: Sequence[Plane2D],
     degradation: Chain | None,
     intensity: Intensity,
@@ -133,7 +132,7 @@ def start_filters(
     check_stop: Callable[[], None],
 ) -> None:
     """Start filters as the Wiener filter of (at most 32 of) the training images, banks as those of all noises."""
-    single = [f for f in filters if isinstance(f, WienerFilter)]
+    single = [f for f in filters if f.fitted_as == "filter"]
     if single:
         fitted = fit_wiener(
             planes[:: -(-len(planes) // IMAGES)], degradation=degradation, intensity=intensity, scale=scale,
@@ -142,7 +141,7 @@ def start_filters(
         for one in single:
             one.load_state_dict(fitted.state_dict())
     for bank in filters:
-        if isinstance(bank, FilterBank):
+        if bank.fitted_as == "bank":
             inverts = getattr(degradation.family, "inverts", False) if degradation is not None else False
             varies = intensity.kind != "log"
             fit_bank(bank, Cuts(planes, intensity), inverts=inverts, varies=varies, check_stop=check_stop)

@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio
 
 from napari_sr import load_model, upscale
+from napari_sr.inference import Upscaler
 from napari_sr.inference.files import iter_upscale_file
 from napari_sr.metrics.maps import error_map
 from napari_sr.metrics.structural import ssim_map
@@ -173,7 +174,7 @@ def test_whatever_the_unit_the_result_opens(unit, suffix, viewer, tmp_path):
     tifffile.imwrite(
         lr, image, imagej=True, resolution=(2.0, 2.0), metadata={"axes": "ZYX", "unit": unit, "spacing": 3}
     )
-    list(iter_upscale_file(lr, sr, load_model("nearest-x2"), device="cpu"))
+    list(iter_upscale_file(lr, sr, Upscaler(load_model("nearest-x2"), device="cpu")))
     show_pair(viewer, lr, sr)
     below, above = viewer.layers
     assert above.data.shape == (3, 40, 48)
@@ -187,7 +188,7 @@ def test_whatever_the_order_of_the_axes_the_result_opens(shape, viewer, tmp_path
     np.save(tmp_path / "a.npy", rng.integers(0, 255, shape).astype(np.uint8))
     for suffix in (".tif", ".npy"):
         target = tmp_path / f"sr{suffix}"
-        list(iter_upscale_file(tmp_path / "a.npy", target, load_model("nearest-x2"), device="cpu"))
+        list(iter_upscale_file(tmp_path / "a.npy", target, Upscaler(load_model("nearest-x2"), device="cpu")))
         show_pair(viewer, tmp_path / "a.npy", target)
         below, above = viewer.layers
         assert above.data.shape[-2 - above.rgb :][:2] == (40, 48)

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from small_models import make_model
 
 from napari_sr import load_model, upscale
-from napari_sr.inference.run import Run
+from napari_sr.inference.runner import Runner
 from napari_sr.models.blend import blend
 from napari_sr.models.model import save
 from napari_sr.models.store import user_folder
@@ -196,16 +196,16 @@ def test_axes_can_be_corrected(widget, viewer, qtbot, rng):
 @pytest.mark.parametrize("error", [RuntimeError("shapes do not fit"), torch.OutOfMemoryError("out of memory")])
 def test_every_failure_is_said_and_leaves_the_widget_usable(error, widget, viewer, qtbot, lr, monkeypatch):
     viewer.add_image(lr)
-    original = Run.infer
+    original = Runner.infer
 
     def broken(self, tile):
         raise error
 
-    monkeypatch.setattr(Run, "infer", broken)
+    monkeypatch.setattr(Runner, "infer", broken)
     run(qtbot, widget)
     assert any(word in widget.status.text() for word in ("shapes do not fit", "too little memory"))
     assert len(viewer.layers) == 1
-    monkeypatch.setattr(Run, "infer", original)
+    monkeypatch.setattr(Runner, "infer", original)
     run(qtbot, widget)
     assert len(viewer.layers) == 2
 
@@ -213,13 +213,13 @@ def test_every_failure_is_said_and_leaves_the_widget_usable(error, widget, viewe
 def slow(monkeypatch):
     import time
 
-    original = Run.infer
+    original = Runner.infer
 
     def infer(self, tile):
         time.sleep(0.05)
         return original(self, tile)
 
-    monkeypatch.setattr(Run, "infer", infer)
+    monkeypatch.setattr(Runner, "infer", infer)
 
 
 def test_cancel_stops_within_a_tile_and_adds_nothing(widget, viewer, qtbot, rng, monkeypatch):

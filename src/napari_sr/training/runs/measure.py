@@ -15,7 +15,7 @@ from napari_sr.errors import Cancelled
 from napari_sr.evaluation.table import Table
 from napari_sr.evaluation.tally import Figures, Tally, mean_row
 from napari_sr.evaluation.test_set import DEFAULT_METRICS
-from napari_sr.inference import upscale_window
+from napari_sr.inference import Upscaler
 from napari_sr.intensity import FittedIntensity
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.spectral import spectrum_score
@@ -50,9 +50,10 @@ def measure(
     Cancelled
         If ``should_stop`` returns True.
     """
+    upscalers = [Upscaler(model, precision="fp32") for model in models]
     centres, each = [], []
     for number in range(len(whole)):
-        centre = _centre(models, whole, number, should_stop)
+        centre = _centre(upscalers, whole, number, should_stop)
         centres.append(centre)
         each.append(_figures(centre, whole))
     names = list(each[0])
@@ -62,7 +63,7 @@ def measure(
     return Table(rows, columns, len(whole), _conditions(whole), values), centres
 
 
-def _centre(models: Sequence[Model], whole: WholeImages, number: int, should_stop: Callable[[], bool]) -> Centre:
+def _centre(upscalers: Sequence[Upscaler], whole: WholeImages, number: int, should_stop: Callable[[], bool]) -> Centre:
     """Super-resolve the centre of one validation image with every model."""
     plane, side, scale = whole.planes[number], whole.limit, whole.scale
     _, _, bicubic, *_, told = whole[number]
@@ -72,12 +73,11 @@ def _centre(models: Sequence[Model], whole: WholeImages, number: int, should_sto
     in_hr = tuple(slice(span.start * scale, span.stop * scale) for span in (rows, columns))
     exact = {c.name: _untold(c, float(seen)) for c, seen in zip(whole.conditions, told, strict=True)}
     sr = {}
-    for model in models:
+    for upscaler in upscalers:
         if should_stop():
             raise Cancelled("Stopped while the model was measured.")
-        sr[model.card.name] = upscale_window(
-            lr, model, axes="YX", index=(), rows=rows, columns=columns, precision="fp32", conditions=exact
-        ).image
+        part = upscaler.window(lr, axes="YX", index=(), rows=rows, columns=columns, conditions=exact)
+        sr[upscaler.model.card.name] = part.image
     hr = np.asarray(plane.hr[in_hr[0], in_hr[1]])
     return Centre(lr[rows, columns], hr, _own_values(bicubic[0].numpy(), fitted), sr)
 

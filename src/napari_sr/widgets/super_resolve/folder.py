@@ -96,11 +96,12 @@ class FolderSection(QWidget):
         self._say("Starting …")
 
         def work() -> Generator[Any, None, None]:
+            from napari_sr.inference import Upscaler
             from napari_sr.inference.batch import iter_upscale_jobs, jobs_of
 
-            model = load()
-            jobs = jobs_of([source], output, model.card.name, image=image)
-            yield from iter_upscale_jobs(jobs, model, should_stop=self._stopping, **settings)
+            upscaler = Upscaler(load(), **settings)
+            jobs = jobs_of([source], output, upscaler.model.card.name, image=image)
+            yield from iter_upscale_jobs(jobs, upscaler, should_stop=self._stopping)
 
         def show(event: Any) -> None:
             if is_done(event):

@@ -13,8 +13,7 @@ from napari_sr.widgets.super_resolve.preview import Window
 from napari_sr.widgets.super_resolve.request import Request
 
 if TYPE_CHECKING:
-    from napari_sr.inference import Finished
-    from napari_sr.models.model import Model
+    from napari_sr.inference import Finished, Upscaler
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class LivePreview(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._latest = Latest(self, self.done.emit, self.failed.emit)
-        self._loaded: tuple[Any, Model] | None = None
+        self._loaded: tuple[Any, Upscaler] | None = None
 
     @property
     def busy(self) -> bool:
@@ -62,16 +61,20 @@ class LivePreview(QObject):
         self._loaded = None
 
     def _compute(self, asked: PreviewRequest) -> Previewed:
-        from napari_sr.inference import upscale_window
+        from napari_sr.inference import Upscaler
 
         request, window = asked.request, asked.window
-        key, loaded = (request.model, request.mix), self._loaded
-        model = loaded[1] if loaded is not None and loaded[0] == key else request.load()
-        self._loaded = (key, model)
+        device, precision = str(request.settings["device"]), str(request.settings["precision"])
+        key, loaded = (request.model, request.mix, device, precision), self._loaded
+        if loaded is not None and loaded[0] == key:
+            upscaler = loaded[1]
+        else:
+            upscaler = Upscaler(request.load(), device=device, precision=precision)
+        self._loaded = (key, upscaler)
+        model = upscaler.model
         told = {c.name: asked.conditions[c.name] for c in model.network.conditions if c.name in asked.conditions}
-        finished = upscale_window(
-            request.source.data, model, axes=request.axes, index=window.index, rows=window.rows,
-            columns=window.columns, device=str(request.settings["device"]),
-            precision=str(request.settings["precision"]), conditions=told,
+        finished = upscaler.window(
+            request.source.data, axes=request.axes, index=window.index, rows=window.rows, columns=window.columns,
+            conditions=told,
         )  # fmt: skip
         return Previewed(asked, finished, model.card.name, model.scale)

@@ -37,10 +37,11 @@ class Found:
 def find() -> Found:
     """Look which models, stopped runs, and finished ones with an open question there are."""
     from napari_sr.models.store import list_models, model_paths
+    from napari_sr.networks import NETWORKS
     from napari_sr.training.runs.folders import unfinished_runs
     from napari_sr.training.runs.install import undecided_runs
 
-    cards = tuple(c for c in list_models(interpolations=False) if c.network != "wiener")
+    cards = tuple(c for c in list_models(interpolations=False) if not NETWORKS[c.network].linear)
     return Found(cards, tuple(unfinished_runs()), tuple(undecided_runs()), tuple(model_paths()))
 
 

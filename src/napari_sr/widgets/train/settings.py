@@ -122,7 +122,7 @@ def _choices(name: str, prefix: str) -> list[Any] | None:
     if name == "precision":
         return list(PRECISIONS)
     if name == "network":  # a filter has no head, which the recipe sets
-        return [(NETWORKS.entry(n).title, n) for n in NETWORKS if NETWORKS[n].trainable and n != "wiener"]
+        return [(NETWORKS.entry(n).title, n) for n in NETWORKS if NETWORKS[n].trainable and not NETWORKS[n].linear]
     if name in REGISTRIES:
         return [(REGISTRIES[name].entry(key).title, key) for key in REGISTRIES[name]]
     return None

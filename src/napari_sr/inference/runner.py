@@ -1,4 +1,4 @@
-"""One run: what stays the same from tile to tile, and what is counted."""
+"""One image being worked on: what stays the same from tile to tile, and what is counted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_sr.errors import Cancelled, SRError
 from napari_sr.images.axes import Layout
 from napari_sr.inference.checks import Checks
-from napari_sr.inference.device import Target, kernels, prepare
+from napari_sr.inference.device import Prepared, Target, kernels
 from napari_sr.inference.events import Report
 from napari_sr.inference.tiling import Tiling
 from napari_sr.models.model import Model
@@ -21,27 +21,33 @@ from napari_sr.networks import SRNetwork
 
 
 @dataclass
-class Run:
-    """Everything that stays the same during a run, and its counters."""
+class Runner:
+    """A prepared model on one image: the tiling, what the network is told now, and counters."""
 
-    model: Model
-    network: SRNetwork
-    target: Target
+    prepared: Prepared
     tiling: Tiling
     tile_given: bool
     notes: list[str] = field(default_factory=list)
     non_finite: int = 0
     tiles_redone: int = 0
     saturated: int = 0
-    full_precision: SRNetwork | None = None
     conditions: Mapping[str, float] = field(default_factory=dict)
     checks: Checks = field(default_factory=Checks)
 
-    def tell(self, conditions: Mapping[str, float]) -> None:
-        """Prepare the network for other conditions, if they are others."""
-        if conditions != self.conditions:
-            self.network = prepare(self.model.network, self.target, conditions)
-            self.conditions, self.full_precision = conditions, None
+    @property
+    def model(self) -> Model:
+        """The model."""
+        return self.prepared.model
+
+    @property
+    def target(self) -> Target:
+        """Device and precision."""
+        return self.prepared.target
+
+    @property
+    def network(self) -> SRNetwork:
+        """The network, told :attr:`conditions`."""
+        return self.prepared.network(self.conditions)
 
     def infer(self, lr: Tensor) -> Tensor:
         """Super-resolve tiles of network values (N, H, W), on the device; a GPU is not waited for."""
@@ -55,11 +61,9 @@ class Run:
         Raises :class:`SRError` if that fails, too.
         """
         if self.target.precision != "fp32":
-            if self.full_precision is None:
-                full = Target(self.target.device, "fp32")
-                self.full_precision = prepare(self.model.network, full, self.conditions)
+            network = self.prepared.network(self.conditions, precision="fp32")
             with torch.inference_mode(), kernels(Target(self.target.device, "fp32")):
-                sr: Tensor = self.full_precision(lr[None, None])[0, 0].float()
+                sr: Tensor = network(lr[None, None])[0, 0].float()
             if bool(torch.isfinite(sr).all()):
                 self.tiles_redone += 1
                 return sr
