@@ -77,7 +77,7 @@ def train(viewer: napari.Viewer, recipe: str, seconds: float) -> None:
         widget.train_button.click()
         wait(lambda: widget._step >= 2, 120)
         if widget._step < 2:
-            raise SystemExit(f"The training did not start: {widget.status.text()}")
+            raise SystemExit(f"The training did not start: {widget.form.status.text()}")
         gaps.reset()
         wait(lambda: False, seconds)
         busy = gaps.report(f"training with {recipe}, step {widget._step}")
@@ -92,12 +92,12 @@ def live(viewer: napari.Viewer) -> None:
     """Measure the preview that follows a slider: how long an update takes, and how the window feels meanwhile."""
     viewer.add_image(np.tile(load_sample("em-phantom").hr[:400, :400], (2, 2)), name="image")
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-    wait(lambda: not widget.busy and widget.model_box.card() is not None, 60)
+    wait(lambda: not widget.busy and widget.form.model_box.card() is not None, 60)
     widget.choose_model("em-x4")
     for _ in range(3):  # the first ones find out how large a preview may be
         widget.preview()
         wait(lambda: not widget.busy, 60)
-    slider = widget.conditions.sliders["blur"].slider
+    slider = widget.form.conditions.sliders["blur"].slider
     took = []
     for step in range(20, 180, 4):
         start = time.perf_counter()
@@ -106,7 +106,7 @@ def live(viewer: napari.Viewer) -> None:
             wait(lambda: not widget.busy, 0.02)
         took.append(1000 * (time.perf_counter() - start))
     print(f"one update: median {np.median(took):.0f} ms, 90th percentile {np.percentile(took, 90):.0f} ms")
-    print(widget.status.text())
+    print(widget.form.status.text())
     gaps = Gaps()
     wait(lambda: False, 5)
     gaps.report("idle")
@@ -141,13 +141,13 @@ def main() -> None:
     lr = load_sample("em-phantom").hr
     viewer.add_image(np.tile(lr, (3, 3)), name="image")
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-    wait(lambda: widget._job is None and widget.model_box.card() is not None, 60)
+    wait(lambda: widget._job is None and widget.form.model_box.card() is not None, 60)
     widget.choose_model(arguments.model)
     wait(lambda: not widget.busy, 60)
     gaps = Gaps()
     wait(lambda: False, 10)
     idle = gaps.report("idle")
-    widget.run_button.click()
+    widget.form.run_button.click()
     wait(lambda: False, 1)
     gaps.reset()
     wait(lambda: widget._job is None, arguments.seconds)
@@ -158,7 +158,7 @@ def main() -> None:
     viewer.layers.clear()
     viewer.add_image(lr[:320, :320], name="small")
     gaps.reset()
-    widget.run_button.click()
+    widget.form.run_button.click()
     wait(lambda: widget._job is None, 300)
     gaps.report("a whole run of 320 x 320 pixels, adding the layer included")
     viewer.close()

@@ -29,7 +29,7 @@ def super_resolve(viewer: napari.Viewer, name: str, models: tuple[str, ...]) -> 
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
     wait(lambda: widget._job is None and widget.model_box.card() is not None)
     for model in models:
-        widget.reference_box.setCurrentIndex(0)  # Compare does the comparing
+        widget.form.reference_box.setCurrentIndex(0)  # Compare does the comparing
         widget.layer_box.select_name(name)
         assert widget.model_box.select(model), f"{model} is not in the list"
         click(widget.run_button)
@@ -43,12 +43,12 @@ def tour(viewer: napari.Viewer, sample: str, prefix: str, models: tuple[str, ...
     lr = next(x for x in viewer.layers if x.name.endswith("LR"))
     super_resolve(viewer, lr.name, models)
     _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
-    dock.hallucination_box.setChecked(True)
-    dock.niqe_box.setCurrentIndex(dock.niqe_box.findData("EM" if prefix.endswith("em") else "N-body"))
-    click(dock.compare_button)
+    dock.form.hallucination_box.setChecked(True)
+    dock.form.niqe_box.setCurrentIndex(dock.form.niqe_box.findData("EM" if prefix.endswith("em") else "N-body"))
+    click(dock.form.compare_button)
     wait(lambda: dock._job is None)
-    print(dock.status.text())
-    print(dock.table.text(), dock.warning.text(), dock.conditions.text(), sep="\n", flush=True)
+    print(dock.form.status.text())
+    print(dock.form.table.text(), dock.form.warning.text(), dock.form.conditions.text(), sep="\n", flush=True)
     newest = f"{lr.name} [{models[0]}]"
     short = newest.removeprefix(lr.name.split(" LR")[0]).strip()
     maps = [x for x in viewer.layers if x.name.endswith(short) and x.name.startswith(("hallucination", "made up"))]
@@ -57,22 +57,22 @@ def tour(viewer: napari.Viewer, sample: str, prefix: str, models: tuple[str, ...
     shoot(viewer, f"{prefix}-hallucination")
     for layer in maps:
         layer.visible = False
-    dock.left_box.select_name(lr.name)
-    dock.right_box.select_name(newest)
-    click(dock.swipe_button)
+    dock.form.left_box.select_name(lr.name)
+    dock.form.right_box.select_name(newest)
+    click(dock.form.swipe_button)
     shoot(viewer, f"{prefix}-swipe")
-    click(dock.swipe_button)
-    click(dock.magnifier_button)
+    click(dock.form.swipe_button)
+    click(dock.form.magnifier_button)
     middle = (np.array(viewer.layers.extent.world[0]) + viewer.layers.extent.world[1]) / 2
     dock.see.tool.look_at(middle[-2:])
     wait(seconds=0.3)
     save(dock.see.tool, f"{prefix}-magnifier")
-    click(dock.magnifier_button)
-    click(dock.side_button)
+    click(dock.form.magnifier_button)
+    click(dock.form.side_button)
     wait(seconds=0.5)
     shoot(viewer, f"{prefix}-side-by-side")
-    click(dock.side_button)
-    click(dock.plots_button)
+    click(dock.form.side_button)
+    click(dock.form.plots_button)
     low, high = (np.array(v)[-2:] for v in viewer.layers.extent.world)
     line = np.array([low + 0.4 * (high - low), low + 0.6 * (high - low)])
     shapes = viewer.add_shapes(
@@ -84,20 +84,20 @@ def tour(viewer: napari.Viewer, sample: str, prefix: str, models: tuple[str, ...
         shoot(viewer, f"{prefix}-{name}")
     dock._plots_dock.hide()
     viewer.layers.remove(shapes)
-    dock.reference_section.collapse(animate=False)
-    dock.see_section.collapse(animate=False)
-    dock.trust_section.expand(animate=False)
+    dock.form.reference_section.collapse(animate=False)
+    dock.form.see_section.collapse(animate=False)
+    dock.form.trust_section.expand(animate=False)
     dock.trust.layer_box.select_name(newest)
     wait(seconds=0.3)
     click(dock.trust.consistency_button)
     wait(lambda: dock._job is None)
-    print(dock.status.text(), flush=True)
+    print(dock.form.status.text(), flush=True)
     shoot(viewer, f"{prefix}-consistency")
     viewer.layers[-1].visible = False
     dock.trust.view_box.setChecked(False)
     click(dock.trust.uncertainty_button)
     wait(lambda: dock._job is None, 300)
-    print(dock.status.text(), flush=True)
+    print(dock.form.status.text(), flush=True)
     shoot(viewer, f"{prefix}-uncertainty")
     assert np.isfinite(viewer.layers[-1].data).all()
     rank(dock, prefix)
@@ -106,8 +106,8 @@ def tour(viewer: napari.Viewer, sample: str, prefix: str, models: tuple[str, ...
 
 def rank(dock: Any, prefix: str) -> None:
     """Make a ranking of what is compared, and drag the last picture to the front."""
-    dock.trust_section.collapse(animate=False)
-    dock.blind_section.expand(animate=False)
+    dock.form.trust_section.collapse(animate=False)
+    dock.form.blind_section.expand(animate=False)
     wait(seconds=0.3)
     with tempfile.TemporaryDirectory() as folder:
         dock.ranking.count_box.setValue(3)
@@ -171,9 +171,9 @@ def folders(viewer: napari.Viewer) -> None:
         viewer.window.remove_dock_widget("all")
         viewer.layers.clear()
         _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
-        for section in (dock.reference_section, dock.see_section):
+        for section in (dock.form.reference_section, dock.form.see_section):
             section.collapse(animate=False)
-        dock.folders_section.expand(animate=False)
+        dock.form.folders_section.expand(animate=False)
         wait(lambda: dock.quality.model_box.count() > 0)
         dock.quality.lr_path.set_path(Path("measured"))
         dock.quality.hr_path.set_path(Path("truth"))

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_sr.images.listing import read_planes
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
-from napari_sr.widgets.super_resolve.preview import camera
+from napari_sr.widgets.super_resolve.preview_layer import camera
 
 HERE = Path(__file__).parent
 DATA = HERE / "models/data"
@@ -55,7 +55,7 @@ def main() -> None:
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1500, 950)
     _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-    wait(lambda: not dock.busy and dock.model_box.card() is not None, 60)
+    wait(lambda: not dock.busy and dock.form.model_box.card() is not None, 60)
     for name, (file, plane, kind, size, (row, column)) in IMAGES.items():
         viewer.layers.clear()
         image = np.asarray(read_planes(DATA / file)[plane])
@@ -82,7 +82,12 @@ def main() -> None:
         Image.fromarray(joined).save(OUT / f"real-{name}.png", optimize=True)
         report = viewer.layers[-1].metadata[METADATA_KEY]["report"]
         print(
-            name, report["model"], report["conditions"], report["problems"], dock.fit_panel.verdict.text(), flush=True
+            name,
+            report["model"],
+            report["conditions"],
+            report["problems"],
+            dock.form.fit_panel.verdict.text(),
+            flush=True,
         )
     viewer.close()
 

@@ -14,7 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_sr.widgets.super_resolve.preview import camera
+from napari_sr.widgets.super_resolve.preview_layer import camera
 
 OUT = Path(__file__).parents[1] / "docs" / "images"
 
@@ -43,10 +43,10 @@ def main() -> None:
     viewer.window._qt_window.resize(1400, 860)
     viewer.open_sample("napari-sr", "em-phantom")
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-    wait(lambda: not widget.busy and widget.model_box.card() is not None)
+    wait(lambda: not widget.busy and widget.form.model_box.card() is not None)
     shoot(viewer, "sample")
 
-    click(widget.preview_button)
+    click(widget.form.preview_button)
     wait(lambda: not widget.busy)
     shoot(viewer, "preview")
     viewer.layers.remove(viewer.layers[-1])
@@ -55,17 +55,17 @@ def main() -> None:
     high.visible, low.visible, viewer.layers.selection.active = True, False, high
     widget.choose_model("em-wiener-x4")
     wait(lambda: not widget.busy)
-    click(widget.run_button)
+    click(widget.form.run_button)
     shoot(viewer, "unsuitable")
     high.visible, low.visible, viewer.layers.selection.active = False, True, low
     wait(lambda: not widget.busy)
-    widget.fit_panel.verdict.linkActivated.emit("use:em-x4")
+    widget.form.fit_panel.verdict.linkActivated.emit("use:em-x4")
 
-    widget.settings.tile.setValue(48)
-    widget.settings.overlap.setValue(12)
+    widget.form.settings.tile.setValue(48)
+    widget.form.settings.overlap.setValue(12)
     viewer.window._status_bar._toggle_activity_dock(True)
-    click(widget.run_button)
-    wait(lambda: widget.bar.value() > 400 or not widget.busy)
+    click(widget.form.run_button)
+    wait(lambda: widget.form.bar.value() > 400 or not widget.busy)
     shoot(viewer, "running")
     wait(lambda: not widget.busy)
     viewer.window._status_bar._toggle_activity_dock(False)
@@ -98,7 +98,7 @@ def main() -> None:
     shoot(viewer, "error-map")
     error.visible, sr.visible = False, True
 
-    click(widget.card_button)
+    click(widget.form.card_button)
     wait(seconds=0.5)
     widget._dialog.grab().save(str(OUT / "card.png"))
     widget._dialog.close()
@@ -110,13 +110,13 @@ def main() -> None:
         wait(lambda: not widget.busy)
         shoot(viewer, "error")
 
-    widget.settings.tile.setValue(0)
-    widget.settings.overlap.setValue(widget.settings.overlap.minimum())
+    widget.form.settings.tile.setValue(0)
+    widget.form.settings.overlap.setValue(widget.form.settings.overlap.minimum())
     viewer.layers.clear()
     viewer.open_sample("napari-sr", "nbody")
     wait(lambda: not widget.busy)
     widget.choose_model("nbody-x4")
-    click(widget.run_button)
+    click(widget.form.run_button)
     wait(lambda: not widget.busy)
     shoot(viewer, "nbody")
 

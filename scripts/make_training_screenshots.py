@@ -19,7 +19,7 @@ from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_sr.widgets.super_resolve.preview import camera
+from napari_sr.widgets.super_resolve.preview_layer import camera
 from napari_sr.widgets.train.stage import BOX
 
 
@@ -68,7 +68,7 @@ def train(viewer: napari.Viewer, widget: object, recipe: str, start: str, steps:
     wait(lambda: widget._step >= 0.6 * steps, 3000)
     shoot(viewer, f"train-{recipe}-running")
     wait(lambda: widget._job is None, 3000)
-    print(widget.status.text(), widget.warning.text(), flush=True)
+    print(widget.form.status.text(), widget.form.warning.text(), flush=True)
     shoot(viewer, f"train-{recipe}-done")
     if widget.verdict_box.keep_button.isVisible():  # no better than the model that it started from
         click(widget.verdict_box.keep_button)

@@ -78,3 +78,4 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAPARI_SR_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("NAPARI_SR_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("NAPARI_SR_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NAPARI_SR_SETTINGS", str(tmp_path / "docks.json"))

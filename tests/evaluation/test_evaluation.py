@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 from scipy.ndimage import gaussian_filter
-from skimage.metrics import peak_signal_noise_ratio
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from small_models import make_model
 
 from napari_sr import load_model
@@ -14,7 +14,7 @@ from napari_sr.evaluation import evaluate_images, evaluate_models
 from napari_sr.evaluation.natural import natural_model
 from napari_sr.evaluation.reference import Compared, iter_compared
 from napari_sr.images.samples import load_sample
-from napari_sr.inference import Progress, upscale
+from napari_sr.inference import Progress, Upscaler, upscale
 from napari_sr.metrics.naturalness import fit_naturalness, niqe, shipped_model
 
 
@@ -70,32 +70,47 @@ def test_senseless_comparisons_are_refused(truth):
 def test_comparison_with_a_reference(axes, truth, rng):
     hr = np.stack(truth) if axes == "ZYX" else np.stack([truth[0]] * 3 + [np.full_like(truth[0], 200)], axis=-1)
     lr = hr[:, ::4, ::4] if axes == "ZYX" else hr[::4, ::4]
-    events = list(iter_compared(lr, make_model(), hr, axes=axes))
+    events = list(iter_compared(lr, Upscaler(make_model(), precision="fp32"), hr, axes=axes))
     assert all(isinstance(e, Progress) for e in events[:-1])
     last = events[-1]
     assert isinstance(last, Compared)
-    found = last.comparison
-    assert found.ssim.shape == found.error.shape == hr.shape
-    colours = (..., slice(None, 3)) if axes == "YXS" else (...,)
+    maps = last.comparison.maps["SR"]
+    # of colours, the mean of red, green and blue
+    target, pred = (x.astype(float) if axes == "ZYX" else x[..., :3].mean(-1) for x in (hr, last.finished.image))
+    np.testing.assert_allclose(maps["absolute"], np.abs(pred - target), atol=1e-4)
+    planes = list(zip(target, pred, strict=True)) if axes == "ZYX" else [(target, pred)]
+    found = {row.name: row.means for row in last.comparison.table.rows}
+    expected = [peak_signal_noise_ratio(t, p, data_range=255) for t, p in planes]
+    assert found["SR"]["psnr"] == pytest.approx(np.mean(expected), abs=1e-4)
+    ssim = [structural_similarity(t, p, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+            for t, p in planes]  # fmt: skip
+    assert found["SR"]["ssim"] == pytest.approx(np.mean(ssim), abs=0.01)
+    bicubic = upscale(lr, load_model("bicubic-x4"), axes=axes, dtype=np.float32, precision="fp32")
+    base = list(bicubic) if axes == "ZYX" else [bicubic[..., :3].mean(-1)]
+    expected = [peak_signal_noise_ratio(t, p, data_range=255) for (t, _), p in zip(planes, base, strict=True)]
+    assert found["bicubic"]["psnr"] == pytest.approx(np.mean(expected), abs=1e-3)
+    assert set(last.comparison.maps["bicubic"]) == set()
+    assert last.sentence().startswith(f"PSNR {found['SR']['psnr']:.2f} dB (bicubic")
+
+
+def test_maps_have_the_axes_of_the_image(truth):
+    hr = np.stack(truth).transpose(2, 0, 1)  # X first
+    lr = hr[::4, :, ::4]
+    last = list(iter_compared(lr, Upscaler(make_model(), precision="fp32"), hr, axes="XZY"))[-1]
     difference = np.abs(last.finished.image.astype(float) - hr)
-    np.testing.assert_allclose(found.error[colours], difference[colours])
-    planes = list(hr) if axes == "ZYX" else [hr[..., c] for c in range(3)]
-    images = list(last.finished.image) if axes == "ZYX" else [last.finished.image[..., c] for c in range(3)]
-    expected = [peak_signal_noise_ratio(p, s, data_range=255) for p, s in zip(planes, images, strict=True)]
-    assert found.psnr_db == pytest.approx(np.mean(expected))
-    assert "bicubic" in found.sentence()
+    np.testing.assert_allclose(last.comparison.maps["SR"]["absolute"], difference, atol=1e-4)
 
 
 def test_rows_that_fill_no_lr_pixel_are_left_out_of_the_reference(truth):
     hr = truth[0][:127, :119]
     lr = degrade(hr, "area", 4).astype(np.uint8)
-    last = list(iter_compared(lr, make_model(), hr, axes="YX"))[-1]
-    assert last.comparison.error.shape == (124, 116)
+    last = list(iter_compared(lr, Upscaler(make_model()), hr, axes="YX"))[-1]
+    assert last.comparison.maps["SR"]["absolute"].shape == (124, 116)
 
 
 def test_a_reference_of_another_size_is_refused_before_the_work(truth):
     with pytest.raises(ImageError, match="result will have"):
-        next(iter_compared(truth[0], make_model(), truth[0], axes="YX"))
+        next(iter_compared(truth[0], Upscaler(make_model()), truth[0], axes="YX"))
 
 
 def test_niqe_of_every_model_and_of_the_truth(rng, tmp_path):

@@ -10,11 +10,12 @@ from small_models import make_model
 
 from napari_sr.errors import ImageError
 from napari_sr.evaluation import evaluate_images, evaluate_models
-from napari_sr.evaluation.compare import iter_comparing
-from napari_sr.evaluation.comparison import HALLUCINATED, Comparing, Judged
+from napari_sr.evaluation.compare import iter_comparison
+from napari_sr.evaluation.comparison import Comparison, ComparisonRequest
+from napari_sr.evaluation.map_kinds import HALLUCINATED
 from napari_sr.evaluation.table import Row, Table
 from napari_sr.evaluation.test_set import distinct
-from napari_sr.images.placed import Placed
+from napari_sr.images.grid import GridImage
 from napari_sr.metrics import METRICS
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.finite import measured
@@ -85,8 +86,8 @@ def test_one_rule_for_the_data_range(rng):
 
 
 def compared(pred, target, **settings):
-    asked = Comparing(Placed("truth", target, "YX"), (Placed("sr", pred, "YX"),), **settings)
-    (done,) = [e for e in iter_comparing(asked) if isinstance(e, Judged)]
+    asked = ComparisonRequest(GridImage("truth", target, "YX"), (GridImage("sr", pred, "YX"),), **settings)
+    (done,) = [e for e in iter_comparison(asked) if isinstance(e, Comparison)]
     return done
 
 
@@ -162,11 +163,11 @@ def test_the_spectrum_has_both_scores_and_its_error(rng):
 def test_the_spectrum_takes_the_whole_field_also_when_a_border_is_left_out(rng):
     hr = rng.lognormal(size=(32, 32))
     sr = hr + 0.1 * rng.normal(size=hr.shape)
-    from napari_sr.evaluation.files import multiple
+    from napari_sr.images.grid import multiple
 
-    lr = Placed("lr", hr.reshape(16, 2, 16, 2).mean((1, 3)), "YX", multiple(2))
-    asked = Comparing(Placed("hr", hr, "YX"), (lr, Placed("sr", sr, "YX")), density=True, crop=5, maps=())
-    (done,) = [e for e in iter_comparing(asked) if isinstance(e, Judged)]
+    lr = GridImage("lr", hr.reshape(16, 2, 16, 2).mean((1, 3)), "YX", multiple(2))
+    asked = ComparisonRequest(GridImage("hr", hr, "YX"), (lr, GridImage("sr", sr, "YX")), density=True, crop=5, maps=())
+    (done,) = [e for e in iter_comparison(asked) if isinstance(e, Comparison)]
     figures = next(r for r in done.table.rows if r.name == "sr").means
     nearest = np.kron(lr.data, np.ones((2, 2)))
     assert figures["spectrum_score"] == pytest.approx(spectrum_score(sr, hr, nearest), rel=1e-6)

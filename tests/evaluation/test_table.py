@@ -42,11 +42,20 @@ def test_csv_can_be_read_back(table):
 @pytest.mark.parametrize(
     ("names", "short"),
     [
-        (["EM slice LR", "EM slice LR [x4]"], ["LR", "LR [x4]"]),
+        (["EM slice LR", "EM slice LR [x4]"], ["LR", "x4"]),
         (["cells", "cellular"], ["cells", "cellular"]),
         (["one"], ["one"]),
-        (["EM LR · box 1", "EM LR [x] · box 1"], ["LR · box 1", "LR [x] · box 1"]),
+        (["EM LR · box 1", "EM LR [x] · box 1"], ["LR · box 1", "x · box 1"]),
         (["a b", "a b"], ["a b", "a b"]),
+        (
+            [
+                "cells [any ÷4]",
+                "cells [any ÷4] [em-x4]",
+                "cells [any ÷4] [bicubic-x4]",
+            ],
+            ["any ÷4", "em-x4", "bicubic-x4"],
+        ),
+        (["x [a]", "x a"], ["x [a]", "x a"]),
     ],
 )
 def test_what_all_names_begin_with_is_left_out(names, short):

@@ -11,8 +11,7 @@ from napari_sr import load_model, load_sample, upscale
 from napari_sr.degradations import degrade, make_degradation
 from napari_sr.errors import ConfigError
 from napari_sr.estimation import estimate
-from napari_sr.evaluation.comparison import Consistent
-from napari_sr.evaluation.evidence import CLEARLY, LITTLE, MOST, SOME, Evidence
+from napari_sr.evaluation.evidence import CLEARLY, LITTLE, MOST, SOME, Consistent, Evidence
 from napari_sr.evaluation.examine import corners, fine_detail, iter_evidence, sharp_spectrum_of
 from napari_sr.evaluation.own_degradation import Estimates, own_degradation
 from napari_sr.evaluation.trust import iter_uncertainty, plane_consistency, turned, turned_back

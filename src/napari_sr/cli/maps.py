@@ -110,31 +110,25 @@ def _maps(
 
 
 def _with_reference(image: Path, hr: Path, lr: Path | None, *, error: str, density: bool) -> Events:
-    from napari_sr.evaluation.compare import iter_comparing
-    from napari_sr.evaluation.comparison import FLAGGED, HALLUCINATED, Comparing, Working
+    from napari_sr.evaluation.compare import iter_comparison
+    from napari_sr.evaluation.comparison import ComparisonProgress, ComparisonRequest
     from napari_sr.evaluation.files import placed_file
-    from napari_sr.evaluation.map_kinds import HALLUCINATION
+    from napari_sr.evaluation.map_kinds import FLAGGED, HALLUCINATED, MAP_KINDS
     from napari_sr.images.readers import read_image
 
     reference, truth = placed_file(hr), read_image(hr, lazy=True)
     candidate = placed_file(image, name="image", like=reference)
     unit = "log10(density + 0.02)" if density else "grey levels"
-    meanings = {
-        "ssim": "1: the same structure as in the truth; 0: none in common.",
-        error: {
-            "absolute": f"|image - truth| in {unit}.", "signed": f"image - truth in {unit}.",
-            "root-squared": "√(image - truth)² after normalisation, share of the truth's span.",
-        }[error],
-        HALLUCINATED: f"{HALLUCINATION} In {unit}.",
-        FLAGGED: "1 where most of the detail is not that of the truth.",
-    }  # fmt: skip
+    meanings = {k: MAP_KINDS[k].legend.format(unit=unit) for k in ("ssim", error)}
+    meanings[HALLUCINATED] = f"{MAP_KINDS[HALLUCINATED].meaning} In {unit}."
+    meanings[FLAGGED] = "1 where most of the detail is not that of the reference."
     files = dict(zip(("ssim", error, HALLUCINATED, FLAGGED), WITH_TRUTH, strict=True))
-    asked = Comparing(
+    asked = ComparisonRequest(
         reference, (candidate,), maps=("ssim", error, HALLUCINATED), density=density, metrics=("psnr",),
         lr_scale=0.0 if lr is None else placed_file(lr, like=reference).grid.step,
     )  # fmt: skip
-    for event in iter_comparing(asked):
-        if isinstance(event, Working):
+    for event in iter_comparison(asked):
+        if isinstance(event, ComparisonProgress):
             yield event.text
             continue
         geometry = truth.geometry if truth.geometry.steps else _finer(image, candidate.grid.step)
@@ -151,10 +145,9 @@ def _finer(image: Path, factor: float) -> Geometry:
 
 def _without(image: Path, lr: Path, models: list[Model], own: dict[str, Any], *, density: bool) -> Events:
     """Yield the maps that need no truth; ``own`` is what is known of the image's degradation."""
-    from napari_sr.evaluation.comparison import Uncertain
-    from napari_sr.evaluation.evidence import Evidence
+    from napari_sr.evaluation.evidence import Evidence, Uncertain
     from napari_sr.evaluation.examine import iter_evidence, sharp_spectrum_of
-    from napari_sr.evaluation.map_kinds import CONSISTENCY, UNCERTAINTY
+    from napari_sr.evaluation.map_kinds import CONSISTENCY, MAP_KINDS, UNCERTAINTY
     from napari_sr.evaluation.trust import iter_uncertainty
     from napari_sr.images.readers import read_image
 
@@ -171,7 +164,7 @@ def _without(image: Path, lr: Path, models: list[Model], own: dict[str, Any], *,
         if isinstance(event, Evidence):
             said = [f"{x.light.upper()}: {x.text}" if x.light else x.text for x in event.lines(unit)]
             misfit = _misfit(models, below)
-            meaning = "\n  ".join([*misfit, *said, CONSISTENCY])
+            meaning = "\n  ".join([*misfit, *said, MAP_KINDS[CONSISTENCY].meaning])
             yield Map(WITH_LR[0], event.own.residual, below.axes, geometry, meaning)
         else:
             yield event.stage
@@ -179,7 +172,7 @@ def _without(image: Path, lr: Path, models: list[Model], own: dict[str, Any], *,
         return
     for seen in iter_uncertainty(below.data, models, axes=below.axes):
         if isinstance(seen, Uncertain):
-            meaning = f"{seen.sentence('density' if density else 'grey levels')} {UNCERTAINTY}"
+            meaning = f"{seen.sentence('density' if density else 'grey levels')} {MAP_KINDS[UNCERTAINTY].meaning}"
             yield Map(WITH_LR[1], seen.deviation, below.axes, geometry.resampled(models[0].scale), meaning)
         else:
             yield seen.stage or f"{seen.fraction:.0%}"

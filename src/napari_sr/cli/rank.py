@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Open a blind ranking, or make one: people put reconstructions of patches in order without seeing names."""
     from napari_sr.errors import ConfigError, SRError
-    from napari_sr.evaluation.comparison import Working
+    from napari_sr.evaluation.comparison import ComparisonProgress
     from napari_sr.evaluation.files import names_of, placed_file
     from napari_sr.evaluation.ranking.patches import iter_ranking
     from napari_sr.evaluation.ranking.ranks import summary
@@ -49,7 +49,7 @@ def command(
                 folder, reference, candidates, count=count, side=side, density=density,
                 seed=secrets.randbelow(2**31) if seed is None else seed,
             ):  # fmt: skip
-                if isinstance(event, Working):
+                if isinstance(event, ComparisonProgress):
                     status.update(event.text)
     session = Session(folder)
     if results:

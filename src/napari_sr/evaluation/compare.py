@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
-from napari_sr.evaluation.comparison import FLAGGED, HALLUCINATED, Comparing, Judged, Region, Shift, Working
+from napari_sr.evaluation.comparison import Comparison, ComparisonProgress, ComparisonRequest, Region, Shift
+from napari_sr.evaluation.map_kinds import FLAGGED, HALLUCINATED
 from napari_sr.evaluation.table import Table
 from napari_sr.evaluation.tally import (
     SPECTRAL,
@@ -20,8 +21,8 @@ from napari_sr.evaluation.tally import (
     spectral_figures,
     with_score_of_means,
 )
-from napari_sr.images.grid import Overlap, onto, overlap, reliable_shift
-from napari_sr.images.placed import Placed
+from napari_sr.images.grid import GridImage, Overlap, onto, overlap
+from napari_sr.images.shift import reliable_shift
 from napari_sr.metrics.consistency import intensity_fit
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.finite import measured
@@ -38,8 +39,8 @@ SHIFTED = 0.5
 NIQE = "niqe"
 
 
-def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
-    """Compare; the last event is :class:`Judged`.
+def iter_comparison(asked: ComparisonRequest) -> Generator[ComparisonProgress | Comparison, None, None]:
+    """Compare; the last event is :class:`Comparison`.
 
     Raises
     ------
@@ -81,13 +82,14 @@ def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
         baseline = None if scored is None else brought(scored, number, reference, nearest=True)
         for which, candidate in enumerate(asked.candidates):
             done = (number * len(asked.candidates) + which) * each
-            yield Working(done, f"Comparing {candidate.name} …")
+            yield ComparisonProgress(done, f"Comparing {candidate.name} …")
             pair = _pair(asked, candidate, number, linear, overlaps[candidate.name])
-            if number == count // 2:
+            if asked.shifts and number == count // 2:
                 shifts += pair.shift(candidate.name)
-            for event in pair.maps(asked, data_range):
+            wanted = asked.mapped is None or candidate.name in asked.mapped
+            for event in pair.maps(asked, data_range) if wanted else ():
                 if isinstance(event, float):
-                    yield Working(done + event * each, f"Looking for made-up detail in {candidate.name} …")
+                    yield ComparisonProgress(done + event * each, f"Looking for made-up detail in {candidate.name} …")
                     continue
                 kind, values = event
                 if kind not in maps[candidate.name]:
@@ -121,7 +123,16 @@ def iter_comparing(asked: Comparing) -> Generator[Working | Judged, None, None]:
         if many
     )
     table = Table(rows, metrics, count, _conditions(asked, data_range))
-    yield Judged(table, maps, {name: tuple(values) for name, values in figures.items()}, tuple(shifts), notes)
+    ordered = {name: {k: _in_order(v, reference.axes) for k, v in found.items()} for name, found in maps.items()}
+    per_plane = {name: tuple(values) for name, values in figures.items()}
+    yield Comparison(table, ordered, per_plane, tuple(shifts), notes, {n: many for n, many in left_out.items() if many})
+
+
+def _in_order(values: npt.NDArray[np.float32], axes: str) -> npt.NDArray[np.float32]:
+    """Return planes (…, Y, X) with the axes in the order that those of an image have; colours have become one."""
+    wanted = axes.replace("S", "")
+    present = [a for a in wanted if a not in "YX"] + ["Y", "X"]
+    return values.transpose([present.index(a) for a in wanted])
 
 
 @dataclass(frozen=True)
@@ -149,7 +160,7 @@ class _Pair:
         found = reliable_shift(self.pred[self.inside], self.target[self.inside])
         return [Shift(name, *found)] if found is not None and max(map(abs, found)) > SHIFTED else []
 
-    def maps(self, asked: Comparing, data_range: float) -> Iterator[float | tuple[str, Plane]]:
+    def maps(self, asked: ComparisonRequest, data_range: float) -> Iterator[float | tuple[str, Plane]]:
         """Yield the maps that are asked for, of the covered part, and shares of one that takes long."""
         pred, target = self.pred[self.inside], self.target[self.inside]
         for kind in asked.maps:
@@ -171,7 +182,7 @@ class _Pair:
         return {m: measured(m, self.pred[part], self.target[part], data_range=data_range) for m in metrics}
 
 
-def _pair(asked: Comparing, candidate: Placed, number: int, linear: Plane, covered: Overlap) -> _Pair:
+def _pair(asked: ComparisonRequest, candidate: GridImage, number: int, linear: Plane, covered: Overlap) -> _Pair:
     view = log_density if asked.density else np.asarray
     raw = brought(candidate, number, asked.reference)
     pred, target = view(raw), view(linear)
@@ -183,13 +194,13 @@ def _pair(asked: Comparing, candidate: Placed, number: int, linear: Plane, cover
     return _Pair(raw, pred, target, inside)
 
 
-def brought(image: Placed, number: int, reference: Placed, *, nearest: bool = False) -> Plane:
+def brought(image: GridImage, number: int, reference: GridImage, *, nearest: bool = False) -> Plane:
     """Return a plane of ``image`` on the reference's grid; a single one stands for all."""
     plane = image.plane(number if image.count() > 1 else 0)
     return onto(plane, image.grid, reference.grid, reference.layout.plane_shape, nearest=nearest)
 
 
-def common_part(asked: Comparing) -> Part:
+def common_part(asked: ComparisonRequest) -> Part:
     """Return the rows and columns of the reference that every candidate covers, without its border.
 
     Raises
@@ -205,7 +216,7 @@ def common_part(asked: Comparing) -> Part:
     return part
 
 
-def _overlap(candidate: Placed, reference: Placed, shape: tuple[int, int]) -> Overlap:
+def _overlap(candidate: GridImage, reference: GridImage, shape: tuple[int, int]) -> Overlap:
     try:
         return overlap(candidate.layout.plane_shape, candidate.grid, reference.grid, shape)
     except ImageError:
@@ -215,7 +226,9 @@ def _overlap(candidate: Placed, reference: Placed, shape: tuple[int, int]) -> Ov
         ) from None
 
 
-def _parts(asked: Comparing, candidate: Placed, inside: Overlap, shape: tuple[int, int]) -> list[tuple[str, str, Part]]:
+def _parts(
+    asked: ComparisonRequest, candidate: GridImage, inside: Overlap, shape: tuple[int, int]
+) -> list[tuple[str, str, Part]]:
     """Return the rows of the table that a candidate has, the region of each, and where it is measured."""
     whole = Region("", slice(0, shape[0]), slice(0, shape[1]))
     return [
@@ -241,7 +254,7 @@ def _within(region: Region, inside: Overlap, shape: tuple[int, int], crop: int, 
     return parts[0], parts[1]
 
 
-def _conditions(asked: Comparing, data_range: float) -> dict[str, str]:
+def _conditions(asked: ComparisonRequest, data_range: float) -> dict[str, str]:
     return {
         "reference": asked.reference.name,
         "data range": f"{data_range:.4g}" + (" of log10(density + 0.02)" if asked.density else ""),

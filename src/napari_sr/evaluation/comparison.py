@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_sr.evaluation.table import Table
-from napari_sr.images.placed import Placed
+from napari_sr.images.grid import GridImage
 
 if TYPE_CHECKING:
     from napari_sr.metrics.naturalness import NaturalModel
-
-#: kinds of map that the search for made-up detail brings
-HALLUCINATED, FLAGGED = "hallucination", "flagged"
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Comparing:
+class ComparisonRequest:
     """What is asked.
 
     Attributes
@@ -49,18 +46,22 @@ class Comparing:
     density
         Densities: everything on log10(density + 0.02), but the spectrum score.
     maps
-        ``ssim``, ``hallucination`` and kinds of :data:`napari_sr.metrics.maps.KINDS`. A hallucination map brings
-        ``flagged`` with it: 1 where most of the detail is not in the reference.
+        ``ssim``, ``hallucination`` and kinds of error (:data:`napari_sr.metrics.maps.KINDS`). A hallucination map
+        brings ``flagged`` with it: 1 where most of the detail is not in the reference.
+    mapped
+        Names of the candidates that maps are made of; all if None.
     naturalness
         Also measure NIQE with this model.
     learned
         Names in :data:`napari_sr.metrics.learned.LEARNED`.
+    shifts
+        Look for candidates that do not lie over the reference.
     lr_scale
         Pixels of the reference to one of the LR image; of the coarsest candidate if 0.
     """
 
-    reference: Placed
-    candidates: tuple[Placed, ...]
+    reference: GridImage
+    candidates: tuple[GridImage, ...]
     metrics: tuple[str, ...] = ("psnr", "ssim", "ms_ssim", "rmse", "nrmse", "pearson", "frc_resolution")
     regions: tuple[Region, ...] = ()
     data_range: float | None = None
@@ -68,11 +69,13 @@ class Comparing:
     match: bool = False
     density: bool = False
     maps: tuple[str, ...] = ("ssim", "absolute")
+    mapped: tuple[str, ...] | None = None
     naturalness: NaturalModel | None = None
     lr_scale: float = 0.0
+    shifts: bool = True
     learned: tuple[str, ...] = ()
 
-    def coarsest(self) -> Placed | None:
+    def coarsest(self) -> GridImage | None:
         """Return the candidate with the largest pixels if they are larger than the reference's: the LR image."""
         coarse = max(self.candidates, key=lambda c: c.grid.step)
         return coarse if coarse.grid.step > 1.5 * self.reference.grid.step else None
@@ -85,7 +88,7 @@ class Comparing:
 
 
 @dataclass(frozen=True)
-class Working:
+class ComparisonProgress:
     """How far it is."""
 
     fraction: float
@@ -102,7 +105,7 @@ class Shift:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Comparison:
     """What came out.
 
     Attributes
@@ -117,6 +120,8 @@ class Judged:
         Candidates that are off by more than half a pixel.
     notes
         Sentences about what has to be known to read the figures.
+    not_finite
+        By candidate: pixels without a value there, or in the reference, which no figure counts.
     """
 
     table: Table
@@ -124,36 +129,4 @@ class Judged:
     per_plane: Mapping[str, tuple[Mapping[str, float | None], ...]]
     shifts: tuple[Shift, ...]
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Consistent:
-    """Consistency of all planes: the residual in the LR image's shape, float32, and the figures over all of them."""
-
-    residual: npt.NDArray[np.float32]
-    rse: float
-    rsp: float
-    sigma: float | None
-
-    def sentence(self, unit: str = "grey levels") -> str:
-        """One line for a person."""
-        how = "" if self.sigma is None else f"; a blur of {self.sigma:.2g} pixels was fitted"
-        rsp = "RSP has no value, since one of them is constant" if np.isnan(self.rsp) else f"RSP {self.rsp:.4f}"
-        return f"Made low-resolution again, it differs by {self.rse:.3g} {unit} (RSE), {rsp}{how}."
-
-
-@dataclass(frozen=True)
-class Uncertain:
-    """Mean and standard deviation over the self-ensemble, in the image's unit; float32.
-
-    ``members`` says how many pictures they are of.
-    """
-
-    mean: npt.NDArray[np.float32]
-    deviation: npt.NDArray[np.float32]
-    members: int
-
-    def sentence(self, unit: str = "grey levels") -> str:
-        """One line for a person."""
-        middle, high = (float(v) for v in np.nanpercentile(self.deviation, (50, 99)))
-        return f"Over {self.members} views: ±{middle:.3g} {unit} at half of the pixels, more than {high:.3g} at 1 %."
+    not_finite: Mapping[str, int] = field(default_factory=dict)

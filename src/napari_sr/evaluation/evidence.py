@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from napari_sr.evaluation.comparison import Consistent
+import numpy as np
+import numpy.typing as npt
 
 Light = Literal["green", "yellow", "red", ""]
 #: power of fine detail beside what is expected, from which some of it, and most of it, is likely invented
@@ -23,6 +24,39 @@ class Line:
 
     light: Light
     text: str
+
+
+@dataclass(frozen=True)
+class Consistent:
+    """Consistency of all planes: the residual in the LR image's shape, float32, and the figures over all of them."""
+
+    residual: npt.NDArray[np.float32]
+    rse: float
+    rsp: float
+    sigma: float | None
+
+    def sentence(self, unit: str = "grey levels") -> str:
+        """One line for a person."""
+        how = "" if self.sigma is None else f"; a blur of {self.sigma:.2g} pixels was fitted"
+        rsp = "RSP has no value, since one of them is constant" if np.isnan(self.rsp) else f"RSP {self.rsp:.4f}"
+        return f"Made low-resolution again, it differs by {self.rse:.3g} {unit} (RSE), {rsp}{how}."
+
+
+@dataclass(frozen=True)
+class Uncertain:
+    """Mean and standard deviation over the self-ensemble, in the image's unit; float32.
+
+    ``members`` says how many pictures they are of.
+    """
+
+    mean: npt.NDArray[np.float32]
+    deviation: npt.NDArray[np.float32]
+    members: int
+
+    def sentence(self, unit: str = "grey levels") -> str:
+        """One line for a person."""
+        middle, high = (float(v) for v in np.nanpercentile(self.deviation, (50, 99)))
+        return f"Over {self.members} views: ±{middle:.3g} {unit} at half of the pixels, more than {high:.3g} at 1 %."
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from napari_sr.errors import ImageError
-from napari_sr.images.grid import Grid
+from napari_sr.images.grid import GridImage, multiple
 from napari_sr.images.lazy_plane import open_planes
 from napari_sr.images.pairs import matched_files
-from napari_sr.images.placed import Placed
 from napari_sr.images.readers import read_image
 
 
-def placed_file(path: Path, *, name: str = "", like: Placed | None = None) -> Placed:
+def placed_file(path: Path, *, name: str = "", like: GridImage | None = None) -> GridImage:
     """Open an image file; its pixels are whole multiples of those of ``like``.
 
     Raises
@@ -23,7 +22,7 @@ def placed_file(path: Path, *, name: str = "", like: Placed | None = None) -> Pl
         If it cannot be read, or its size is not that of ``like`` or a whole fraction of it.
     """
     image = read_image(path, lazy=True)
-    found = Placed(name or path.name, image.data, image.axes)
+    found = GridImage(name or path.name, image.data, image.axes)
     if like is None:
         return found
     shape, whole = found.layout.plane_shape, like.layout.plane_shape
@@ -33,12 +32,7 @@ def placed_file(path: Path, *, name: str = "", like: Placed | None = None) -> Pl
             f"{path.name} has {shape[0]} × {shape[1]} pixels, {like.name} {whole[0]} × {whole[1]}: "
             "one is not a whole number of times the other, so they cannot be laid over each other."
         )
-    return Placed(found.name, found.data, found.axes, multiple(factor))
-
-
-def multiple(factor: int) -> Grid:
-    """Return the grid of pixels that cover ``factor`` by ``factor`` others each."""
-    return Grid(((float(factor), 0.0), (0.0, float(factor))), ((factor - 1) / 2, (factor - 1) / 2))
+    return GridImage(found.name, found.data, found.axes, multiple(factor))
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:

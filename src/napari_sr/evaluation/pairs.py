@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.evaluation.compare import iter_comparing
-from napari_sr.evaluation.comparison import Comparing, Judged, Working
-from napari_sr.evaluation.files import matched_planes, multiple
+from napari_sr.evaluation.compare import iter_comparison
+from napari_sr.evaluation.comparison import Comparison, ComparisonProgress, ComparisonRequest
+from napari_sr.evaluation.files import matched_planes
 from napari_sr.evaluation.table import Table
 from napari_sr.evaluation.test_set import Evaluating, iter_evaluated
-from napari_sr.images.placed import Placed
+from napari_sr.images.grid import GridImage, multiple
 from napari_sr.inference import upscale
 from napari_sr.models.model import Model
 
@@ -60,7 +60,7 @@ def iter_quality(
 
 
 @dataclass(frozen=True)
-class Shown:
+class ComparedPair:
     """One image of a quality control: what the model made of it, and the maps."""
 
     title: str
@@ -68,21 +68,25 @@ class Shown:
     sr: Plane
     hr: Plane
     scale: int
-    judged: Judged
+    comparison: Comparison
 
 
-def iter_shown(
+def iter_compared_pair(
     title: str, lr: Plane, hr: Plane, model: Model, *, should_stop: Callable[[], bool] = lambda: False
-) -> Generator[Working | Shown, None, None]:
-    """Super-resolve one image, and compare both with the truth; ends with :class:`Shown`."""
-    yield Working(0.0, "Super-resolving …")
+) -> Generator[ComparisonProgress | ComparedPair, None, None]:
+    """Super-resolve one image, and compare both with the truth; ends with :class:`ComparedPair`."""
+    yield ComparisonProgress(0.0, "Super-resolving …")
     lr = np.asarray(lr)
     sr = upscale(lr, model, dtype=np.float32, should_stop=should_stop)
     whole = np.asarray(hr)[: sr.shape[0], : sr.shape[1]]
-    asked = Comparing(
-        Placed(f"{title} HR", whole, "YX"),
-        (Placed(f"{title} LR", lr, "YX", multiple(model.scale)), Placed(f"{title} SR", sr, "YX")),
+    asked = ComparisonRequest(
+        GridImage(f"{title} HR", whole, "YX"),
+        (GridImage(f"{title} LR", lr, "YX", multiple(model.scale)), GridImage(f"{title} SR", sr, "YX")),
         maps=MAPS, metrics=("psnr", "ssim"), density=model.intensity.kind == "log",
     )  # fmt: skip
-    for event in iter_comparing(asked):
-        yield Shown(title, np.asarray(lr), sr, whole, model.scale, event) if isinstance(event, Judged) else event
+    for event in iter_comparison(asked):
+        yield (
+            ComparedPair(title, np.asarray(lr), sr, whole, model.scale, event)
+            if isinstance(event, Comparison)
+            else event
+        )

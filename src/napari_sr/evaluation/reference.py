@@ -1,4 +1,4 @@
-"""A super-resolved image beside its reference: figures and maps, plane by plane."""
+"""A super-resolved image beside its reference, in one go: what *Run* does where there is a reference."""
 
 from __future__ import annotations
 
@@ -6,69 +6,50 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from napari_sr.errors import ImageError, SRError
-from napari_sr.evaluation.tally import log_density
+from napari_sr.evaluation.compare import iter_comparison
+from napari_sr.evaluation.comparison import Comparison, ComparisonRequest
+from napari_sr.evaluation.table import Row
 from napari_sr.images.axes import Layout
-from napari_sr.inference import Finished, Progress, iter_upscale
-from napari_sr.metrics.data_range import data_range_of
-from napari_sr.metrics.finite import measured
-from napari_sr.metrics.maps import error_map
-from napari_sr.metrics.structural import ssim_map
-from napari_sr.models.model import Model
-from napari_sr.models.store import load_model
+from napari_sr.images.grid import GridImage, multiple
+from napari_sr.inference import Finished, Progress, Upscaler
 
-
-@dataclass(frozen=True)
-class Comparison:
-    """SR against HR.
-
-    Attributes
-    ----------
-    ssim, error
-        Maps of the SR image's shape; float32. The error is |SR - HR| in the image's unit.
-    psnr_db, ssim_mean, bicubic_psnr_db, bicubic_ssim_mean
-        Means over the planes.
-    data_range
-        Used for PSNR and SSIM.
-    log_density
-        Compared on log10(density + 0.02).
-    left_out
-        Pixels that are not finite in the reference or the result, which no figure counts.
-    """
-
-    ssim: npt.NDArray[np.float32]
-    error: npt.NDArray[np.float32]
-    psnr_db: float
-    ssim_mean: float
-    bicubic_psnr_db: float
-    bicubic_ssim_mean: float
-    data_range: float
-    log_density: bool
-    left_out: int = 0
-
-    def sentence(self) -> str:
-        """One line for a person."""
-        return (
-            f"PSNR {self.psnr_db:.2f} dB (bicubic {self.bicubic_psnr_db:.2f}), "
-            f"SSIM {self.ssim_mean:.3f} (bicubic {self.bicubic_ssim_mean:.3f}); data range {self.data_range:.4g}"
-            + (" of log₁₀ density" if self.log_density else "")
-            + (f"; {self.left_out} pixels that are not finite are left out" if self.left_out else "")
-        )
+SR, BICUBIC = "SR", "bicubic"
+MAPS = ("ssim", "absolute")
 
 
 @dataclass(frozen=True)
 class Compared:
-    """The super-resolved image with its report, and the comparison if there is a reference.
+    """The super-resolved image with its report, and the comparison with the reference if there is one.
 
-    ``note`` says why there is none although there is a reference.
+    ``comparison`` has maps of ``SR``, and figures of it and of bicubic interpolation; ``note`` says why there is none
+    although there is a reference.
     """
 
     finished: Finished
     comparison: Comparison | None
     note: str = ""
+
+    def sentence(self) -> str:
+        """One line for a person; empty without a comparison."""
+        if self.comparison is None:
+            return ""
+        table = self.comparison.table
+        rows = {row.name: row for row in table.rows}
+        figures = ", ".join(
+            f"{metric.upper()} {_figure(rows[SR], metric)} (bicubic {_figure(rows[BICUBIC], metric)})"
+            for metric in table.metrics
+        )
+        text = f"{figures}; data range {table.conditions['data range']}"
+        missing = self.comparison.not_finite.get(SR, 0)
+        return text + (f"; {missing} pixels that are not finite are left out" if missing else "")
+
+
+def _figure(row: Row, metric: str) -> str:
+    value = row.means[metric]
+    if value is None:
+        return "has no value"
+    return f"{value:.2f} dB" if metric == "psnr" else f"{value:.3f}"
 
 
 def check_reference(lr_shape: tuple[int, ...], axes: str, scale: int, hr_shape: tuple[int, ...]) -> None:
@@ -87,13 +68,24 @@ def check_reference(lr_shape: tuple[int, ...], axes: str, scale: int, hr_shape: 
         )
 
 
+def _part(image: Any, axes: str, rows: slice, columns: slice, scale: int) -> Any:
+    """Return rows and columns, counted in LR pixels, of an image."""
+    spans = {"Y": rows, "X": columns}
+    index = []
+    for axis, length in zip(axes, image.shape, strict=True):
+        start, stop, _ = spans.get(axis, slice(None)).indices(int(length) // (scale if axis in "YX" else 1))
+        index.append(slice(start * scale, stop * scale) if axis in "YX" else slice(None))
+    return image[tuple(index)]
+
+
 def iter_compared(
-    lr: Any, model: Model, reference: Any | None, *, axes: str, **settings: Any
-) -> Generator[Progress | Compared, None, None]:
+    lr: Any, upscaler: Upscaler, reference: Any | None, *, axes: str, rows: slice = slice(None),
+    columns: slice = slice(None), **settings: Any,
+) -> Generator[Progress | Compared, None, None]:  # fmt: skip
     """Super-resolve ``lr`` and, if there is a ``reference``, compare with it; ends with :class:`Compared`.
 
-    The settings are those of :func:`napari_sr.iter_upscale`. Colour images are compared over all
-    channels but transparency.
+    The settings are those of :meth:`Upscaler.iter`; ``reference`` is that of the whole image, also where only ``rows``
+    and ``columns`` of it are super-resolved. Of colours, the mean is compared.
 
     Raises
     ------
@@ -102,11 +94,11 @@ def iter_compared(
     """
     shape = tuple(int(n) for n in lr.shape)
     if reference is not None:
-        check_reference(shape, axes, model.scale, tuple(int(n) for n in reference.shape))
-        full = Layout(axes, shape).upscaled_shape(model.scale)
+        check_reference(shape, axes, upscaler.scale, tuple(int(n) for n in reference.shape))
+        full = Layout(axes, shape).upscaled_shape(upscaler.scale)
         reference = reference[tuple(slice(n) for n in full)]
     finished = None
-    for event in iter_upscale(lr, model, axes=axes, **settings):
+    for event in upscaler.iter(lr, axes=axes, rows=rows, columns=columns, **settings):
         if isinstance(event, Finished):
             finished = event
         else:
@@ -115,50 +107,24 @@ def iter_compared(
     if reference is None:
         yield Compared(finished, None)
         return
+    lr, reference = _part(lr, axes, rows, columns, 1), _part(reference, axes, rows, columns, upscaler.scale)
+    asked = ComparisonRequest(
+        GridImage("the reference", reference, axes),
+        (GridImage(BICUBIC, lr, axes, multiple(upscaler.scale)), GridImage(SR, finished.image, axes)),
+        metrics=("psnr", "ssim"), maps=MAPS, mapped=(SR,), density=upscaler.model.intensity.kind == "log",
+        shifts=False,
+    )  # fmt: skip
+    # cancelling stays possible, and the user sees what the wait is for
+    last = Progress(1.0, finished.report.seconds, finished.report.megapixels, "Comparing with the reference …")
+    comparison = None
     try:
-        comparison = yield from _iter_comparison(lr, finished, model, reference, axes)
+        for found in iter_comparison(asked):
+            if isinstance(found, Comparison):
+                comparison = found
+            else:
+                yield last
     except (SRError, MemoryError) as error:  # the super-resolved image is there, and must not be lost
         reason = str(error) or "there is too little memory"
         yield Compared(finished, None, f"It could not be compared with the reference: {reason}")
         return
     yield Compared(finished, comparison)
-
-
-def _iter_comparison(
-    lr: Any, finished: Finished, model: Model, reference: Any, axes: str
-) -> Generator[Progress, None, Comparison]:
-    # cancelling stays possible, and the user sees what the wait is for
-    last = Progress(1.0, finished.report.seconds, finished.report.megapixels, "Comparing with the reference …")
-    bicubic: Any = None
-    for event in iter_upscale(lr, load_model(f"bicubic-x{model.scale}"), axes=axes, dtype=np.float32, device="cpu"):
-        if isinstance(event, Finished):
-            bicubic = event.image
-        yield last
-    layout = Layout(axes, finished.image.shape)
-    density = model.intensity.kind == "log"
-    view = log_density if density else np.asarray
-    ssim_image = np.zeros(finished.image.shape, np.float32)
-    error_image = np.zeros(finished.image.shape, np.float32)
-    seen = [index for index in layout.planes() if not layout.is_alpha(index)]
-    planes = (layout.take(reference, index) for index in seen)
-    data_range = data_range_of(planes, log_density if density else None)
-    figures, left_out = [], 0
-    for index in seen:
-        target, pred = view(layout.take(reference, index)), view(layout.take(finished.image, index))
-        left_out += int(np.count_nonzero(~(np.isfinite(target) & np.isfinite(pred))))
-        mean, similarity = ssim_map(pred, target, data_range=data_range)
-        layout.put(ssim_image, index, similarity)
-        layout.put(error_image, index, error_map(pred, target))
-        yield last
-        base = view(layout.take(bicubic, index))
-        figures.append(
-            (
-                measured("psnr", pred, target, data_range=data_range), mean,
-                measured("psnr", base, target, data_range=data_range), ssim_map(base, target, data_range=data_range)[0],
-            )
-        )  # fmt: skip
-        yield last
-    ours, similarity_mean, base_psnr, base_ssim = (float(v) for v in np.nanmean(np.array(figures, float), axis=0))
-    return Comparison(
-        ssim_image, error_image, ours, similarity_mean, base_psnr, base_ssim, data_range, density, left_out
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
@@ -11,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from napari_sr.evaluation.compare import brought
+from napari_sr.evaluation.comparison import Comparison, ComparisonRequest
 from napari_sr.evaluation.html import figure_html, page, pictures_html, table_html
 from napari_sr.evaluation.plots import ring_correlations, spectra
 from napari_sr.evaluation.table import Table
+from napari_sr.evaluation.tally import log_density
 
 Plane = npt.NDArray[Any]
 #: images that are shown, and the side of what is shown of them, in pixels of the target
@@ -71,6 +74,19 @@ def evaluation_report(table: Table, gallery: Gallery, *, title: str) -> str:
     if len(next(iter(table.each.values()), ())) > 1:
         parts += ["<h2>Every image</h2>", _every(table, gallery)]
     return page(title, parts)
+
+
+def comparison_report(asked: ComparisonRequest, found: Comparison) -> str:
+    """Return what was compared, and what came out, as HTML: the pictures are those of the middle plane."""
+    reference = asked.reference
+    view = log_density if asked.density else np.asarray
+    gallery = Gallery(reference.count(), [f"plane {n + 1}" for n in range(reference.count())])
+    number = reference.count() // 2
+    pictures = {c.name: view(brought(c, number, reference)) for c in asked.candidates}
+    gallery.kept[number] = (pictures, view(reference.plane(number)))
+    gallery.titles = [reference.name] if reference.count() == 1 else gallery.titles
+    table = replace(found.table, each=found.per_plane)
+    return evaluation_report(table, gallery, title=f"Compared with {reference.name}")
 
 
 def _pictures(pictures: Mapping[str, Plane], target: Plane) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from napari_sr.metrics import METRICS
@@ -22,14 +24,22 @@ EXTRA = {
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
-    """Return names without the words that all of them begin with: what tells them apart comes first then."""
-    words = [name.split(" ") for name in names]
-    # of "image · region", a word of the image stays
-    shortest = min(len(name.split(" · ")[0].split(" ")) for name in names)
-    same = 0
-    while len(set(names)) > 1 and same < shortest - 1 and len({w[same] for w in words}) == 1:
-        same += 1
-    return {name: " ".join(w[same:]) for name, w in zip(names, words, strict=True)}
+    """Return labels made from what differs between names: without the words that all of them begin with.
+
+    What stands in brackets counts as one word. Of ``image · region``, the image is made shorter. Names that would
+    become the same stay as they are.
+    """
+    parts = {name: name.split(" · ", 1) for name in names}
+    words = {name: re.findall(r"\[[^\]]*\]|\S+", part[0]) for name, part in parts.items()}
+    lists = {tuple(found) for found in words.values()}
+    columns = zip(*lists, strict=False)  # the first words, the second ones, … as far as the shortest goes
+    same = len(list(takewhile(lambda column: len(set(column)) == 1, columns))) if len(lists) > 1 else 0
+    short = {}
+    for name in names:
+        left = words[name][same:] or words[name][-1:]
+        image = left[0].strip("[]") if len(left) == 1 else " ".join(left)
+        short[name] = " · ".join([image, *parts[name][1:]]) if same else name
+    return short if len(set(short.values())) == len(set(names)) else {name: name for name in names}
 
 
 def _plain(value: float | None) -> float | str | None:

@@ -20,7 +20,7 @@ from napari_sr.models.store import load_model
 
 DEFAULT_METRICS = ("psnr", "ssim", "ms_ssim")
 #: called with the number of an image, the pictures of it by name, and its target
-Shown = Callable[[int, Mapping[str, Plane], Plane], None]
+OnPictures = Callable[[int, Mapping[str, Plane], Plane], None]
 
 
 def evaluate_images(
@@ -34,7 +34,7 @@ def evaluate_images(
     density: bool = False,
     naturalness: NaturalModel | None = None,
     learned: Sequence[str] = (),
-    on_pictures: Shown = lambda number, pictures, target: None,
+    on_pictures: OnPictures = lambda number, pictures, target: None,
 ) -> Table:
     """Measure named lists of images against ``targets``, in their order.
 
@@ -149,7 +149,7 @@ def iter_evaluated(
     density: bool = False,
     naturalness: NaturalModel | None = None,
     device: str = "auto",
-    on_pictures: Shown = lambda number, pictures, target: None,
+    on_pictures: OnPictures = lambda number, pictures, target: None,
     should_stop: Callable[[], bool] = lambda: False,
     names: Sequence[str] | None = None,
 ) -> Generator[Evaluating | Table, None, None]:

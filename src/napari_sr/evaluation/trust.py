@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import ConfigError, ImageError
-from napari_sr.evaluation.comparison import Consistent, Uncertain
+from napari_sr.evaluation.evidence import Consistent, Uncertain
 from napari_sr.evaluation.tally import log_density
 from napari_sr.images.axes import Layout
 from napari_sr.inference import Finished, Progress, Upscaler

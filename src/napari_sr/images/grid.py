@@ -1,27 +1,22 @@
-"""Bringing images of different pixel grids onto one, through their places in the world."""
+"""Images and the grids of their pixels: where they lie, and bringing one onto the grid of another."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import affine_transform, gaussian_filter
-from scipy.ndimage import shift as shifted
 
 from napari_sr.errors import ImageError
+from napari_sr.images.axes import Layout
+from napari_sr.images.stack import Stack
 
 #: differences of this many pixels between grids do not count
 TOLERANCE = 1e-3
 #: pixels around a window that a spline in it depends on
 MARGIN = 16
-#: pixels of the middle that a shift is measured on
-MEASURED = 1024
-#: smallest side, in pixels, that a shift is measured on
-SMALLEST = 32
-#: least correlation of images that lie over each other
-ALIKE = 0.3
 
 
 @dataclass(frozen=True)
@@ -48,6 +43,56 @@ class Grid:
         """Return A and b so that (row, column) here is A · (row, column) + b in ``other``."""
         inverse = np.linalg.inv(np.array(other.matrix))
         return inverse @ np.array(self.matrix), inverse @ (np.array(self.offset) - np.array(other.offset))
+
+
+def multiple(factor: int) -> Grid:
+    """Return the grid of pixels that cover ``factor`` by ``factor`` others each."""
+    return Grid(((float(factor), 0.0), (0.0, float(factor))), ((factor - 1) / 2, (factor - 1) / 2))
+
+
+@dataclass(frozen=True)
+class GridImage:
+    """An image and the grid of its pixels.
+
+    Attributes
+    ----------
+    name
+        Of its layer or file.
+    data
+        Array of any dimension; its axes are ``axes``.
+    axes
+        One letter a dimension; ``S`` for colours, over which the mean is taken.
+    grid
+        Of its rows and columns.
+    """
+
+    name: str
+    data: Any
+    axes: str
+    grid: Grid = field(default_factory=Grid)
+
+    @property
+    def stack(self) -> Stack:
+        """The image without its place."""
+        return Stack(self.data, self.axes)
+
+    @property
+    def layout(self) -> Layout:
+        """Its axes and shape."""
+        return Layout(self.axes, tuple(int(n) for n in self.data.shape))
+
+    @property
+    def stacked(self) -> tuple[int, ...]:
+        """Lengths of the axes beside rows, columns and colours."""
+        return self.stack.stacked
+
+    def count(self) -> int:
+        """Return the number of planes."""
+        return len(self.stack)
+
+    def plane(self, number: int) -> npt.NDArray[Any]:
+        """Return one plane, rows first; of colours, the mean."""
+        return self.stack.plane(number)
 
 
 @dataclass(frozen=True)
@@ -152,45 +197,3 @@ def _whole_factor(matrix: npt.NDArray[np.float64], offset: npt.NDArray[np.float6
     wanted = np.full(2, (1 / factor - 1) / 2)
     exact = np.allclose(matrix, np.eye(2) / factor, atol=1e-6) and np.allclose(offset, wanted, atol=TOLERANCE)
     return factor if exact else 0
-
-
-def measured_shift(pred: npt.NDArray[Any], target: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return the rows and columns that ``pred`` has to be moved by to lie over ``target``, to 1/20 pixel.
-
-    By phase correlation of the middle of both, not whitened: fine frequencies, which an LR image lacks, would drown
-    those that tell.
-    """
-    from skimage.registration import phase_cross_correlation
-
-    middle = tuple(slice(max(0, (n - MEASURED) // 2), max(0, (n - MEASURED) // 2) + MEASURED) for n in target.shape)
-    first, second = (np.asarray(image[middle], dtype=np.float64) for image in (target, pred))
-    found, _, _ = phase_cross_correlation(
-        first - first.mean(), second - second.mean(), upsample_factor=20, normalization=None
-    )
-    return float(found[0]), float(found[1])
-
-
-def reliable_shift(pred: npt.NDArray[Any], target: npt.NDArray[Any]) -> tuple[float, float] | None:
-    """Return :func:`measured_shift` where it tells something: None for images that no shift makes alike.
-
-    The correlation of small, constant or unrelated images has a maximum too, but moving one there brings nothing.
-    """
-    if min(target.shape) < SMALLEST or not np.ptp(pred) or not np.ptp(target):
-        return None
-    rows, columns = measured_shift(pred, target)
-    if any(abs(s) > n / 2 for s, n in zip((rows, columns), target.shape, strict=True)):
-        return None
-    moved = shifted(np.asarray(pred, dtype=np.float64), (rows, columns), order=1, mode="nearest")
-    margins = [int(np.ceil(abs(s))) for s in (rows, columns)]
-    part = tuple(slice(m, n - m) for m, n in zip(margins, target.shape, strict=True))
-    if min(s.stop - s.start for s in part) < SMALLEST // 2:
-        return None
-    after, before = (_correlation(image[part], target[part]) for image in (moved, pred))
-    return (rows, columns) if after > max(before, ALIKE) else None
-
-
-def _correlation(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
-    """Return Pearson's correlation; 0 if one of both is constant."""
-    if not np.ptp(first) or not np.ptp(second):
-        return 0.0
-    return float(np.corrcoef(np.ravel(first), np.ravel(second))[0, 1])

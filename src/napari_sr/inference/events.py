@@ -64,8 +64,12 @@ class Report:
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
+    def summary(self) -> str:
+        """What was done, in words: ``0.4 megapixels in 1.4 s``."""
+        return f"{self.megapixels:.2g} megapixels in {self.seconds:.2g} s"
+
     def sentence(self) -> str:
-        """One line for a person."""
+        """One line for a person who wants to know."""
         rate = self.megapixels / self.seconds if self.seconds else 0.0
         line = (
             f"{self.model}: {self.megapixels:.3g} Mpx in {self.seconds:.2g} s ({rate:.2g} Mpx/s) on "

@@ -49,6 +49,24 @@ def _release_pages(image: Any) -> None:
         image._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
 
+class Part:
+    """Rows and columns of an image, plane by plane."""
+
+    def __init__(self, image: Any, layout: Layout, rows: slice = slice(None), columns: slice = slice(None)) -> None:
+        height, width = layout.plane_shape
+        self.rows, self.columns = slice(*rows.indices(height)), slice(*columns.indices(width))
+        size = {"Y": self.rows.stop - self.rows.start, "X": self.columns.stop - self.columns.start}
+        self._image, self._whole = image, layout
+        #: of the part
+        self.layout = Layout(layout.axes, tuple(size.get(a, n) for a, n in zip(layout.axes, layout.shape, strict=True)))
+
+    def plane(self, index: tuple[int, ...]) -> Any:
+        """Return one plane of the part."""
+        if self.layout == self._whole:
+            return read_plane(self._image, self._whole, index)
+        return self._whole.take(self._image, index, self.rows, self.columns)
+
+
 class PlaneFits:
     """Intensity transforms, fitted to each whole plane; the colours of one pixel share theirs."""
 

@@ -22,7 +22,7 @@ from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_
 from napari_sr.inference.device import Prepared, choose
 from napari_sr.inference.events import Event, Finished, Progress, Report
 from napari_sr.inference.plane import Plane, upscale_plane
-from napari_sr.inference.planes import PlaneFits, read_plane
+from napari_sr.inference.planes import Part, PlaneFits
 from napari_sr.inference.runner import Runner, interruptible
 from napari_sr.inference.tiling import Tiling, choose_tiling, iter_tiling
 from napari_sr.intensity import FittedIntensity
@@ -114,6 +114,8 @@ class Upscaler:
         conditions: Conditions | None = None,
         dtype: npt.DTypeLike | None = None,
         out: Any = None,
+        rows: slice = slice(None),
+        columns: slice = slice(None),
         should_stop: Callable[[], bool] | None = None,
     ) -> Generator[Event, None, None]:
         """Super-resolve an image, one event a tile; closing the generator cancels and leaves nothing behind.
@@ -128,7 +130,8 @@ class Upscaler:
         image = checked_image(image)
         # what does not fit into a given array is cut at its limits and counted, not wrapped around
         out_dtype = output_dtype(np.dtype(image.dtype), dtype if out is None else out.dtype)
-        out_shape = layout.upscaled_shape(self.scale)
+        part = Part(image, layout, rows, columns)
+        out_shape = part.layout.upscaled_shape(self.scale)
         if out is not None and tuple(out.shape) != out_shape:
             raise ImageError(f"out has shape {tuple(out.shape)}, but the result has {out_shape}.")
         told = checked_conditions(self.model, conditions)
@@ -138,12 +141,14 @@ class Upscaler:
         any_network = self._prepared.network({})
         with interruptible(any_network, should_stop):
             search = iter_tiling(
-                self.model, any_network, self._prepared.target, shape=layout.plane_shape, planes=layout.plane_count(),
-                tile=self.tile, overlap=self.overlap,
+                self.model, any_network, self._prepared.target, shape=part.layout.plane_shape,
+                planes=layout.plane_count(), tile=self.tile, overlap=self.overlap,
             )  # fmt: skip
             tiling = yield from _as_progress(search, start)
         runner = Runner(self._prepared, tiling, self.tile is not None, notes=[guessed] if guessed else [])
-        yield from _planes(runner, image, layout, out, out_dtype, told, should_stop)
+        fits = PlaneFits(image, layout, self.model)
+        conditions_of = PlaneConditions(image, layout, self.model, told, fits)
+        yield from _planes(runner, part, fits, conditions_of, out, out_dtype, should_stop)
 
     def window(
         self,
@@ -246,6 +251,8 @@ def iter_upscale(
         range, ``shot`` from -1 to 1.
     dtype
         Of the result; the input's if None. Integers are rounded and saturate at the type's limits.
+    rows, columns
+        The part of every plane that is super-resolved, in LR pixels; what is fitted and estimated is that of the whole.
     out
         Array-like that receives the result, in its own type; a new array if None.
     should_stop
@@ -281,23 +288,19 @@ def _as_progress(search: Generator[str, None, Tiling], start: float) -> Generato
 
 
 def _planes(
-    runner: Runner, image: Any, layout: Layout, out: Any, out_dtype: np.dtype[Any], told: Conditions,
+    runner: Runner, part: Part, fits: PlaneFits, conditions: PlaneConditions, out: Any, out_dtype: np.dtype[Any],
     should_stop: Callable[[], bool] | None,
 ) -> Generator[Event, None, None]:  # fmt: skip
     """Super-resolve plane by plane."""
-    model, start = runner.model, time.perf_counter()
-    fits = PlaneFits(image, layout, model)
-    conditions = PlaneConditions(image, layout, model, told, fits)
+    layout, start = part.layout, time.perf_counter()
     done_megapixels = 0.0
-    per_plane = math.prod(layout.plane_shape) * model.scale**2 / 1e6
+    per_plane = math.prod(layout.plane_shape) * runner.model.scale**2 / 1e6
     total_megapixels = per_plane * layout.plane_count()
     for index in layout.planes():
-        plane = read_plane(image, layout, index)
         runner.conditions = conditions(index)
+        piece = Plane(part.plane(index), layout, index, out, out_dtype, is_alpha=layout.is_alpha(index))
         with interruptible(runner.network, should_stop):
-            for share in upscale_plane(
-                runner, Plane(plane, layout, index, out, out_dtype, is_alpha=layout.is_alpha(index)), fits
-            ):
+            for share in upscale_plane(runner, piece, fits):
                 done = done_megapixels + share * per_plane
                 yield Progress(done / total_megapixels, time.perf_counter() - start, done)
         done_megapixels += per_plane

@@ -68,7 +68,7 @@ def main() -> None:
         before = time.monotonic()
         QApplication.processEvents()
         time.sleep(0.01)
-        settled = 0.0 if dock.busy or dock.model_box.card() is None else settled + time.monotonic() - before
+        settled = 0.0 if dock.busy or dock.form.model_box.card() is None else settled + time.monotonic() - before
     viewer.screenshot(str(arguments.screenshot), canvas_only=False, flash=False)
     viewer.close()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
 
-from napari_sr.widgets.base.dock import ViewerWidget
+from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.sections import form_of
 from napari_sr.widgets.controls.before_after import BeforeAfter
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import napari
 
 
-class SimulateLowResolution(ViewerWidget):
+class SimulateLowResolution(Dock):
     """Degrade an image layer into an aligned LR layer, to try a model where the truth is known."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:

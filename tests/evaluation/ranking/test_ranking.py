@@ -12,12 +12,11 @@ from scipy.stats import friedmanchisquare, spearmanr
 from scipy.stats import t as students_t
 
 from napari_sr.errors import ImageError
-from napari_sr.evaluation.comparison import Region, Working
+from napari_sr.evaluation.comparison import ComparisonProgress, Region
 from napari_sr.evaluation.ranking.patches import iter_ranking
 from napari_sr.evaluation.ranking.ranks import agreement, kendall_w, mean_ranks, summary
 from napari_sr.evaluation.ranking.session import REFERENCE, Answer, Question, Session
-from napari_sr.images.grid import Grid
-from napari_sr.images.placed import Placed
+from napari_sr.images.grid import Grid, GridImage
 
 METHODS = ("bicubic", "dfcan", "wgan")
 
@@ -137,20 +136,20 @@ def test_mean_ranks_and_their_intervals(session):
 
 
 def stack_of(name, image):
-    return Placed(name, image.data, image.axes)
+    return GridImage(name, image.data, image.axes)
 
 
 def cut(folder, *images, **settings):
     *before, last = iter_ranking(folder, *images, **settings)
-    assert all(isinstance(event, Working) for event in before)
+    assert all(isinstance(event, ComparisonProgress) for event in before)
     return last
 
 
 def test_patches_are_cut_from_the_same_place_of_all_images(tmp_path, rng):
     hr = rng.normal(size=(3, 120, 140)).astype(np.float32)
-    moved = Placed("moved", hr[:, 10:, 20:] * 2, "ZYX", Grid(offset=(10.0, 20.0)))
-    plain = Placed("plain", hr + 1, "ZYX")
-    made = cut(tmp_path / "a", Placed("hr", hr, "ZYX"), [moved, plain], count=5, side=32, seed=4)
+    moved = GridImage("moved", hr[:, 10:, 20:] * 2, "ZYX", Grid(offset=(10.0, 20.0)))
+    plain = GridImage("plain", hr + 1, "ZYX")
+    made = cut(tmp_path / "a", GridImage("hr", hr, "ZYX"), [moved, plain], count=5, side=32, seed=4)
     assert made.methods == ("moved", "plain")
     assert len(made.questions) == 5
     assert len({(q.row, q.column) for q in made.questions}) == 5
@@ -166,7 +165,7 @@ def test_patches_are_cut_from_the_same_place_of_all_images(tmp_path, rng):
 def test_chosen_places_densities_and_empty_ground(tmp_path, rng):
     hr = np.zeros((200, 200), np.float32)
     hr[:60, :60] = rng.uniform(1, 10, size=(60, 60))
-    images = Placed("hr", hr, "YX"), [Placed("a", hr, "YX"), Placed("b", hr, "YX")]
+    images = GridImage("hr", hr, "YX"), [GridImage("a", hr, "YX"), GridImage("b", hr, "YX")]
     # at random, places with nothing in them are avoided
     for q in cut(tmp_path / "a", *images, count=8, side=24).questions:
         assert hr[q.row : q.row + 24, q.column : q.column + 24].std() > 0
@@ -174,19 +173,19 @@ def test_chosen_places_densities_and_empty_ground(tmp_path, rng):
     made = cut(tmp_path / "b", *images, side=24, chosen=chosen, density=True)
     assert [(q.row, q.column) for q in made.questions] == [(18, 0), (176, 88)]
     np.testing.assert_allclose(made.picture(0, "a"), np.log10(hr[18:42, :24] + 0.02), rtol=1e-5)
-    stack = Placed("stack", np.stack([hr, hr + 5, hr * 2]), "ZYX")
+    stack = GridImage("stack", np.stack([hr, hr + 5, hr * 2]), "ZYX")
     deep = cut(tmp_path / "d", stack, [images[1][0], stack_of("x", stack)], side=24, chosen=chosen, plane=2)
     assert [q.plane for q in deep.questions] == [2, 2]
     np.testing.assert_allclose(deep.picture(0, REFERENCE), 2 * hr[18:42, :24], rtol=1e-5)
     # images in other units are fitted when that is wanted
-    other = Placed("other", hr / 1000 + 7, "YX")
+    other = GridImage("other", hr / 1000 + 7, "YX")
     fitted = cut(tmp_path / "e", images[0], [images[1][0], other], side=24, chosen=chosen[:1], match=True)
     np.testing.assert_allclose(fitted.picture(0, "other"), hr[18:42, :24], atol=2e-3)
     with pytest.raises(ImageError, match="too small for patches of 300"):
         cut(tmp_path / "c", *images, side=300)
-    away = Placed("away", hr, "YX", Grid(offset=(1e4, 0.0)))
+    away = GridImage("away", hr, "YX", Grid(offset=(1e4, 0.0)))
     with pytest.raises(ImageError, match="away and hr do not overlap"):
         cut(tmp_path / "c", images[0], [away, images[1][0]], side=10)
-    deep = Placed("deep", hr[None].repeat(2, 0), "ZYX")
+    deep = GridImage("deep", hr[None].repeat(2, 0), "ZYX")
     with pytest.raises(ImageError, match="as many planes"):
         cut(tmp_path / "c", images[0], [deep, images[1][0]], side=10)

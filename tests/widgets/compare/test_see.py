@@ -1,4 +1,4 @@
-"""Comparing by eye, with real mouse and key events."""
+"""ComparisonRequest by eye, with real mouse and key events."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,10 @@ from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_sr.widgets.compare.see import ENLARGED, LOOKED_AT, SWIPE, grid_mode
-from napari_sr.widgets.layers.maps import grid_of
 from napari_sr.widgets.layers.pictures import picture, shown_plane
+from napari_sr.widgets.layers.places import grid_of
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
-from napari_sr.widgets.super_resolve.preview import camera
+from napari_sr.widgets.super_resolve.preview_layer import camera
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def viewer(make_napari_viewer):
 @pytest.fixture
 def dock(viewer, qtbot):
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
-    widget.left_box.select_name("dark")
-    widget.right_box.select_name("bright")
+    widget.form.left_box.select_name("dark")
+    widget.form.right_box.select_name("bright")
     qtbot.wait(100)
     return widget
 
@@ -68,7 +68,7 @@ def key(viewer, qtbot, letter, kind=QEvent.Type.KeyPress):
 
 def test_a_line_is_dragged_over_the_image(viewer, dock, qtbot):
     before, centre = state(viewer), tuple(camera(viewer).center)
-    qtbot.mouseClick(dock.swipe_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dock.form.swipe_button, Qt.MouseButton.LeftButton)
     layer = viewer.layers[SWIPE]
     assert layer.data.shape == (100, 120, 3)
     assert (layer.data[50, 10] == 20).all()
@@ -85,15 +85,15 @@ def test_a_line_is_dragged_over_the_image(viewer, dock, qtbot):
     assert (layer.data[50, 20] == 20).all()
     assert tuple(camera(viewer).center) == pytest.approx(centre)  # the image itself was not dragged
     # it is no image to compare, and goes without a trace
-    assert SWIPE not in [x.name for x in dock.candidates.layers()]
-    qtbot.mouseClick(dock.swipe_button, Qt.MouseButton.LeftButton)
+    assert SWIPE not in [x.name for x in dock.form.candidates.layers()]
+    qtbot.mouseClick(dock.form.swipe_button, Qt.MouseButton.LeftButton)
     assert_same(before, state(viewer))
 
 
 def test_side_by_side_and_back(viewer, dock, qtbot):
     before = state(viewer)
     key(viewer, qtbot, "G")
-    assert dock.side_button.isChecked()
+    assert dock.form.side_button.isChecked()
     assert grid_mode(viewer).enabled
     assert {x.name for x in viewer.layers if x.visible} == {"dark", "bright"}
     key(viewer, qtbot, "G")
@@ -122,35 +122,35 @@ def test_the_magnifier_shows_pixels_under_the_mouse(viewer, dock, qtbot, rng):
     before = state(viewer)
     pattern = rng.integers(0, 255, (100, 120)).astype(np.uint8)
     viewer.layers["dark"].data = pattern
-    dock.reference_box.select_name("bright")
-    qtbot.mouseClick(dock.magnifier_button, Qt.MouseButton.LeftButton)
+    dock.form.reference_box.select_name("bright")
+    qtbot.mouseClick(dock.form.magnifier_button, Qt.MouseButton.LeftButton)
     magnifier = dock.see.tool
     mouse(viewer, qtbot, QEvent.Type.MouseMove, (200, 240), Qt.MouseButton.NoButton)
     image = magnifier.pictures[0].pixmap().toImage()
     assert image.width() == LOOKED_AT * ENLARGED
     middle = image.pixelColor(image.width() // 2 + 1, image.height() // 2 + 1).red()
     assert abs(middle - int(pattern[50, 60])) <= 1
-    qtbot.mouseClick(dock.magnifier_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dock.form.magnifier_button, Qt.MouseButton.LeftButton)
     assert state(viewer)[1] == before[1]
 
 
 def test_two_different_layers_are_needed(viewer, dock, qtbot):
-    dock.right_box.select_name("dark")
-    qtbot.mouseClick(dock.swipe_button, Qt.MouseButton.LeftButton)
-    assert not dock.swipe_button.isChecked()
-    assert "two different layers" in dock.status.text()
+    dock.form.right_box.select_name("dark")
+    qtbot.mouseClick(dock.form.swipe_button, Qt.MouseButton.LeftButton)
+    assert not dock.form.swipe_button.isChecked()
+    assert "two different layers" in dock.form.status.text()
 
 
 def test_a_layer_that_is_removed_ends_the_swipe(viewer, dock, qtbot):
-    qtbot.mouseClick(dock.swipe_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dock.form.swipe_button, Qt.MouseButton.LeftButton)
     viewer.layers.remove("bright")
-    assert not dock.swipe_button.isChecked()
+    assert not dock.form.swipe_button.isChecked()
     assert SWIPE not in viewer.layers
 
 
 def test_closing_the_dock_leaves_no_tool_and_no_key(viewer, dock, qtbot):
     before = state(viewer)
-    qtbot.mouseClick(dock.swipe_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dock.form.swipe_button, Qt.MouseButton.LeftButton)
     viewer.window.remove_dock_widget(dock)
     assert_same(before, state(viewer))
     key(viewer, qtbot, "F")
@@ -159,9 +159,9 @@ def test_closing_the_dock_leaves_no_tool_and_no_key(viewer, dock, qtbot):
 
 def test_a_magnifier_that_is_closed_with_its_cross_is_off(viewer, dock, qtbot):
     before = state(viewer)
-    qtbot.mouseClick(dock.magnifier_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dock.form.magnifier_button, Qt.MouseButton.LeftButton)
     dock.see.tool.close()
-    assert not dock.magnifier_button.isChecked()
+    assert not dock.form.magnifier_button.isChecked()
     assert dock.see.tool is None
     assert_same(before, state(viewer))
 
@@ -169,11 +169,11 @@ def test_a_magnifier_that_is_closed_with_its_cross_is_off(viewer, dock, qtbot):
 def test_the_line_can_be_dragged_after_another_layer_was_selected(viewer, dock, qtbot):
     viewer.layers.selection.active = viewer.layers["bright"]
     before = state(viewer)
-    qtbot.mouseClick(dock.swipe_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dock.form.swipe_button, Qt.MouseButton.LeftButton)
     for name in ("dark", "truth LR", "bright"):
         viewer.layers.selection.active = viewer.layers[name]
         assert not camera(viewer).mouse_pan
-    qtbot.mouseClick(dock.swipe_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dock.form.swipe_button, Qt.MouseButton.LeftButton)
     assert_same(before, state(viewer))
     viewer.layers.selection.active = viewer.layers["dark"]
     assert camera(viewer).mouse_pan
@@ -183,14 +183,14 @@ def test_the_line_can_be_dragged_after_another_layer_was_selected(viewer, dock, 
 def test_what_cannot_be_switched_on_is_said(viewer, dock, qtbot, tool):
     before = state(viewer)
     viewer.dims.ndisplay = 3
-    qtbot.mouseClick(getattr(dock, tool), Qt.MouseButton.LeftButton)
-    assert not getattr(dock, tool).isChecked()
-    assert "in 2-D" in dock.status.text()
+    qtbot.mouseClick(getattr(dock.form, tool), Qt.MouseButton.LeftButton)
+    assert not getattr(dock.form, tool).isChecked()
+    assert "in 2-D" in dock.form.status.text()
     viewer.dims.ndisplay = 2
-    dock.right_box.select_name("dark")
-    qtbot.mouseClick(getattr(dock, tool), Qt.MouseButton.LeftButton)
-    assert not getattr(dock, tool).isChecked()
-    assert "two different layers" in dock.status.text()
+    dock.form.right_box.select_name("dark")
+    qtbot.mouseClick(getattr(dock.form, tool), Qt.MouseButton.LeftButton)
+    assert not getattr(dock.form, tool).isChecked()
+    assert "two different layers" in dock.form.status.text()
     assert_same(before, state(viewer))
 
 

@@ -9,15 +9,15 @@ from qtpy.QtWidgets import QLabel
 from scipy.ndimage import gaussian_filter
 
 from napari_sr.estimation import estimate
-from napari_sr.evaluation.comparison import Uncertain
+from napari_sr.evaluation.evidence import Uncertain
 from napari_sr.evaluation.examine import iter_evidence, sharp_spectrum_of
-from napari_sr.evaluation.map_kinds import CONSISTENCY, UNCERTAINTY
+from napari_sr.evaluation.map_kinds import CONSISTENCY, MAP_KINDS, UNCERTAINTY
 from napari_sr.evaluation.own_degradation import own_degradation
 from napari_sr.evaluation.trust import iter_uncertainty, plane_consistency
 from napari_sr.images.samples import load_sample
 from napari_sr.models.blend import blend
 from napari_sr.models.store import load_model
-from napari_sr.widgets.compare.verdict_box import COLOURS, NEUTRAL
+from napari_sr.widgets.base.colours import LIGHTS, colours
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 
 MINUTE = 60_000
@@ -35,12 +35,12 @@ small = pytest.mark.parametrize("lr", [(16, 20)], indirect=True, ids=["small"])
 
 def run(viewer, widget, qtbot, layer, model):
     """Let the Super-resolve widget make a layer."""
-    widget.layer_box.select_name(layer)
+    widget.form.layer_box.select_name(layer)
     assert widget.choose_model(model)
     name = f"{layer} [{model}]"
     for _ in range(2):  # a model that does not suit the image runs when it is asked twice
-        qtbot.waitUntil(lambda: not widget.busy and widget.run_button.isEnabled(), timeout=MINUTE)
-        qtbot.mouseClick(widget.run_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: not widget.busy and widget.form.run_button.isEnabled(), timeout=MINUTE)
+        qtbot.mouseClick(widget.form.run_button, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: widget._job is None, timeout=MINUTE)
         if name in viewer.layers:
             break
@@ -61,7 +61,7 @@ def dock(viewer, picture, qtbot):
 
 def open_dock(viewer, qtbot, picture):
     _, built = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
-    built.trust_section.expand(animate=False)
+    built.form.trust_section.expand(animate=False)
     built.trust.layer_box.select_name(picture.name)
     qtbot.waitUntil(lambda: built.trust._cards != (), timeout=MINUTE)
     return built
@@ -96,9 +96,9 @@ def test_the_consistency_map_lies_over_the_measured_image(viewer, dock, qtbot, p
     np.testing.assert_allclose(layer.data, expected.residual, atol=1e-5)
     np.testing.assert_allclose(layer.scale, (8, 8))
     assert layer.units == viewer.layers["cells"].units
-    assert f"differs by {expected.rse:.3g} grey levels (RSE)" in dock.status.text()
-    assert dock.trust.meaning.text() == CONSISTENCY
-    assert layer.metadata[METADATA_KEY]["meaning"].endswith(CONSISTENCY)
+    assert f"differs by {expected.rse:.3g} grey levels (RSE)" in dock.form.status.text()
+    assert dock.trust.meaning.text() == MAP_KINDS[CONSISTENCY].meaning
+    assert layer.metadata[METADATA_KEY]["meaning"].endswith(MAP_KINDS[CONSISTENCY].meaning)
     sharp = sharp_spectrum_of(picture.metadata[METADATA_KEY]["model_card"]["training"])
     assert sharp is not None
     found = last(iter_evidence(picture.data, lr, axes="YX", scale=4, card="em", sharp=sharp))
@@ -106,11 +106,11 @@ def test_the_consistency_map_lies_over_the_measured_image(viewer, dock, qtbot, p
     shown = [label.text() for label in dock.trust.verdict.findChildren(QLabel) if not label.isHidden()]
     assert len(shown) == len(dock.trust.verdict.lines())
     for line, text in zip(dock.trust.verdict.lines(), shown, strict=True):
-        assert text == f"<span style='color: {COLOURS.get(line.light, NEUTRAL)}'>●</span> {escape(line.text)}"
+        assert text == f"<span style='color:{colours()[LIGHTS[line.light]]}'>●</span> {escape(line.text)}"
     # once more replaces it, and it is not an image to compare
     press(dock, qtbot, dock.trust.consistency_button)
     assert sum(x.name.startswith("consistency map") for x in viewer.layers) == 1
-    assert layer.name not in [x.name for x in dock.candidates.layers()]
+    assert layer.name not in [x.name for x in dock.form.candidates.layers()]
 
 
 def test_the_blur_of_the_image_can_be_set(viewer, dock, qtbot, picture, lr):
@@ -171,7 +171,7 @@ def test_the_uncertainty_map_lies_over_the_picture(viewer, dock, qtbot, picture,
     np.testing.assert_allclose(layer.data, expected.deviation, atol=1e-4)
     np.testing.assert_allclose(layer.scale, picture.scale)
     np.testing.assert_allclose(layer.translate, picture.translate)
-    assert dock.trust.meaning.text() == UNCERTAINTY
+    assert dock.trust.meaning.text() == MAP_KINDS[UNCERTAINTY].meaning
 
 
 def test_uncertainty_of_what_is_in_view(automatic, viewer, dock, qtbot, picture, lr):
@@ -189,7 +189,7 @@ def test_uncertainty_of_what_is_in_view(automatic, viewer, dock, qtbot, picture,
     np.testing.assert_allclose(layer.data, expected.deviation, atol=1e-4)
     viewer.layers["cells"].corner_pixels = np.array([[0, 0], [0, 0]])
     press(dock, qtbot, dock.trust.uncertainty_button)
-    assert "cells is not in view" in dock.status.text()
+    assert "cells is not in view" in dock.form.status.text()
 
 
 @small
@@ -205,7 +205,7 @@ def test_several_models_are_asked(automatic, viewer, dock, qtbot, picture, lr):
     models = [load_model(name) for name in ("em-wiener-x4", "em-wgan-pixel-x4")]
     *_, expected = iter_uncertainty(lr, models, axes="YX", precision=automatic)
     np.testing.assert_allclose(layer.data, expected.deviation, atol=1e-3)
-    assert "Over 16 views" in dock.status.text()
+    assert "Over 16 views" in dock.form.status.text()
     dock.trust.layer_box.select_name("cells")  # not ours: nothing to ask
     assert dock.trust.also_box.names() == []
 
@@ -214,11 +214,11 @@ def test_several_models_are_asked(automatic, viewer, dock, qtbot, picture, lr):
 def test_a_mixed_model_is_asked_as_it_was_mixed(automatic, viewer, widget, qtbot, lr):
     viewer.add_image(lr, name="cells")
     assert widget.choose_model("em-wgan-pixel-x4")
-    row = widget.mix_row
+    row = widget.form.mix_row
     row.box.setCurrentIndex(row.box.findData("em-wgan-x4"))
     row.slider.setValue(12)
     qtbot.waitUntil(lambda: not widget.busy, timeout=MINUTE)
-    qtbot.mouseClick(widget.run_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(widget.form.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: widget._job is None, timeout=MINUTE)
     made = viewer.layers["cells [em-wgan-pixel-x4 + 60% em-wgan-x4]"]
     _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
@@ -234,18 +234,18 @@ def test_a_mixed_model_is_asked_as_it_was_mixed(automatic, viewer, widget, qtbot
 def test_what_it_cannot_know_is_said(viewer, dock, qtbot, picture):
     dock.trust.layer_box.select_name("cells")
     press(dock, qtbot, dock.trust.consistency_button)
-    assert "Choose a layer that Super-resolve has made" in dock.status.text()
+    assert "Choose a layer that Super-resolve has made" in dock.form.status.text()
     dock.trust.layer_box.select_name(picture.name)
     viewer.layers.remove("cells")
     press(dock, qtbot, dock.trust.uncertainty_button)
-    assert "is not in the viewer any more" in dock.status.text()
+    assert "is not in the viewer any more" in dock.form.status.text()
 
 
 def test_cancel(viewer, dock, qtbot, picture):
     dock.trust.view_box.setChecked(False)
     count = len(viewer.layers)
     qtbot.mouseClick(dock.trust.uncertainty_button, Qt.MouseButton.LeftButton)
-    qtbot.mouseClick(dock.cancel_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dock.form.cancel_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
     assert len(viewer.layers) == count
-    assert "Cancelled" in dock.status.text()
+    assert "Cancelled" in dock.form.status.text()

@@ -14,10 +14,11 @@ from napari_sr.degradations import degrade
 from napari_sr.images.samples import load_sample
 from napari_sr.models.model import load, save
 from napari_sr.models.store import user_folder
+from napari_sr.widgets.base.colours import ON_DARK
 from napari_sr.widgets.controls.condition_row import STEPS, ConditionRow, ConditionSlider, from_step, to_step
 from napari_sr.widgets.controls.model_box import grouped
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
-from napari_sr.widgets.super_resolve.preview import NAME
+from napari_sr.widgets.super_resolve.preview_layer import NAME
 
 
 def told_model():
@@ -40,7 +41,7 @@ def docked(viewer, qtbot, own_folders):
     """The dock with a model that is told, nothing chosen by hand."""
     save(told_model(), user_folder() / "told-x4.safetensors")
     _, built = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-    qtbot.waitUntil(lambda: not built.busy and built.model_box.card() is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: not built.busy and built.form.model_box.card() is not None, timeout=60_000)
     yield built
     built.cancel()
     qtbot.waitUntil(lambda: not built.busy, timeout=60_000)
@@ -63,131 +64,133 @@ def blurred():
 def test_the_recommended_model_is_chosen_and_said(docked, viewer, qtbot, sharp):
     viewer.add_image(sharp, metadata={METADATA_KEY: {"kind": "EM"}}, scale=(40, 40), units=("nm", "nm"))
     settle(qtbot, docked)
-    assert docked.model_box.card().name == "em-x4"
-    assert "Recommended for this image" in docked.fit_panel.verdict.text()
-    assert not docked.fit_panel.facts.text()  # nothing is unknown
-    assert docked.model_box.itemText(0) == "Recommended"
-    assert docked.model_box.itemText(2).strip() == "Told ×4"  # the user's own is as good: second
-    assert docked.model_box.currentText().strip() == "Electron microscopy ×4, any blur and noise"  # words, not names
-    assert "em-x4" in docked.model_box.toolTip()
+    assert docked.form.model_box.card().name == "em-x4"
+    assert "Recommended for this image" in docked.form.fit_panel.verdict.text()
+    assert not docked.form.fit_panel.facts.text()  # nothing is unknown
+    assert docked.form.model_box.itemText(0) == "Recommended"
+    assert docked.form.model_box.itemText(2).strip() == "Told ×4"  # the user's own is as good: second
+    assert (
+        docked.form.model_box.currentText().strip() == "Electron microscopy ×4, any blur and noise"
+    )  # words, not names
+    assert "em-x4" in docked.form.model_box.toolTip()
 
 
 def test_who_comes_back_to_an_image_after_a_run_gets_its_model_again(docked, viewer, qtbot, sharp, rng):
     said = {"scale": (40, 40), "units": ("nm", "nm")}
     cells = viewer.add_image(sharp, name="cells", metadata={METADATA_KEY: {"kind": "EM"}}, **said)
     settle(qtbot, docked)
-    qtbot.mouseClick(docked.run_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(docked.form.run_button, Qt.MouseButton.LeftButton)
     settle(qtbot, docked)
-    assert docked.model_box.card().name == "em-x4"
+    assert docked.form.model_box.card().name == "em-x4"
     viewer.add_image(rng.poisson(9, (90, 90)), name="light", metadata={METADATA_KEY: {"kind": "fluorescence"}}, **said)
     settle(qtbot, docked)
-    assert docked.model_box.card().name != "em-x4"
+    assert docked.form.model_box.card().name != "em-x4"
     viewer.layers.selection.active = cells
     settle(qtbot, docked)
-    assert docked.model_box.card().name == "em-x4"
-    assert "Recommended" in docked.fit_panel.verdict.text()
+    assert docked.form.model_box.card().name == "em-x4"
+    assert "Recommended" in docked.form.fit_panel.verdict.text()
 
 
 def test_a_model_that_was_chosen_stays_and_the_better_one_is_a_click_away(docked, viewer, qtbot, sharp):
     docked.choose_model("em-wgan-pixel-x4")
     viewer.add_image(sharp, metadata={METADATA_KEY: {"kind": "EM"}}, scale=(40, 40), units=("nm", "nm"))
     settle(qtbot, docked)
-    assert docked.model_box.card().name == "em-wgan-pixel-x4"
-    text = docked.fit_panel.verdict.text()
+    assert docked.form.model_box.card().name == "em-wgan-pixel-x4"
+    text = docked.form.fit_panel.verdict.text()
     assert "does not suit this image" in text
     assert "sharper" in text
     assert "use:em-x4" in text
-    docked.fit_panel.verdict.linkActivated.emit("use:em-x4")
-    assert docked.model_box.card().name == "em-x4"
-    assert "Recommended" in docked.fit_panel.verdict.text()
+    docked.form.fit_panel.verdict.linkActivated.emit("use:em-x4")
+    assert docked.form.model_box.card().name == "em-x4"
+    assert "Recommended" in docked.form.fit_panel.verdict.text()
 
 
 def test_a_model_that_does_not_suit_is_asked_about_once(docked, viewer, qtbot, sharp):
     docked.choose_model("em-wiener-x4")
     viewer.add_image(sharp, name="cells", metadata={METADATA_KEY: {"kind": "EM"}})
     settle(qtbot, docked)
-    qtbot.mouseClick(docked.run_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(docked.form.run_button, Qt.MouseButton.LeftButton)
     assert not docked.busy
-    assert "once more" in docked.status.text()
+    assert "once more" in docked.form.status.text()
     assert len(viewer.layers) == 1
-    qtbot.mouseClick(docked.run_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(docked.form.run_button, Qt.MouseButton.LeftButton)
     settle(qtbot, docked)
     assert viewer.layers[-1].name == "cells [em-wiener-x4]"
     # and what came out says itself that it is no good
-    assert "beyond the limits" in docked.status.text()
-    assert "#ff6b5e" in docked.status.styleSheet()
+    assert "beyond the limits" in docked.form.status.text()
+    assert docked.form.status.tone == "error"
 
 
 def test_a_specialist_on_what_it_was_trained_on_runs_at_once(docked, viewer, qtbot, blurred):
     docked.choose_model("em-wiener-x4")
     viewer.add_image(blurred, name="cells", metadata={METADATA_KEY: {"kind": "EM"}})
     settle(qtbot, docked)
-    assert "#5ac26b" in docked.fit_panel.verdict.text()
-    qtbot.mouseClick(docked.run_button, Qt.MouseButton.LeftButton)
+    assert ON_DARK["good"] in docked.form.fit_panel.verdict.text()
+    qtbot.mouseClick(docked.form.run_button, Qt.MouseButton.LeftButton)
     settle(qtbot, docked)
     assert viewer.layers[-1].name == "cells [em-wiener-x4]"
-    assert not docked.status.styleSheet()
+    assert not docked.form.status.tone
 
 
 def test_what_is_unknown_is_said_and_one_click_sets_it(docked, viewer, qtbot, sharp):
     layer = viewer.add_image(sharp)
     settle(qtbot, docked)
-    facts = docked.fit_panel.facts.text()
+    facts = docked.form.fit_panel.facts.text()
     assert "Taken for electron microscopy" in facts
     assert "Pixel size unknown" in facts
-    docked.fit_panel.facts.linkActivated.emit("kind:fluorescence")
+    docked.form.fit_panel.facts.linkActivated.emit("kind:fluorescence")
     settle(qtbot, docked)
     assert layer.metadata[METADATA_KEY]["kind"] == "fluorescence"
-    assert "Taken for" not in docked.fit_panel.facts.text()
-    docked.fit_panel.facts.linkActivated.emit("pixels:")
-    row = docked.fit_panel.pixel_row
+    assert "Taken for" not in docked.form.fit_panel.facts.text()
+    docked.form.fit_panel.facts.linkActivated.emit("pixels:")
+    row = docked.form.fit_panel.pixel_row
     assert not row.isHidden()
     row.size.setValue(25)
     qtbot.mouseClick(row.button, Qt.MouseButton.LeftButton)
     settle(qtbot, docked)
     np.testing.assert_allclose(layer.scale, (25, 25))
     assert str(layer.units[0]) == "nanometer"
-    assert "unknown" not in docked.fit_panel.facts.text()
+    assert "unknown" not in docked.form.fit_panel.facts.text()
     assert row.isHidden()
 
 
 def test_a_run_keeps_its_model_for_its_image_and_for_no_other(docked, viewer, qtbot, sharp):
     first = viewer.add_image(sharp, name="first", metadata={METADATA_KEY: {"kind": "EM"}})
     settle(qtbot, docked)
-    assert docked.model_box.card().name == "em-x4"
+    assert docked.form.model_box.card().name == "em-x4"
     docked.run()
     settle(qtbot, docked)
     viewer.add_image(sharp, name="second", metadata={METADATA_KEY: {"kind": "fluorescence"}})
     settle(qtbot, docked)
-    assert docked.model_box.card().kind != "EM"
+    assert docked.form.model_box.card().kind != "EM"
     viewer.layers.selection.active = first
     settle(qtbot, docked)
-    assert docked.layer_box.layer() is first
+    assert docked.form.layer_box.layer() is first
 
 
 def test_where_no_model_suits_interpolation_is_chosen(docked, viewer, qtbot, rng):
     noise = rng.integers(0, 255, (64, 64)).astype(np.uint8)
     viewer.add_image(noise, metadata={METADATA_KEY: {"kind": "N-body"}})
     settle(qtbot, docked)
-    assert docked.model_box.card().name == "bicubic-x4"
+    assert docked.form.model_box.card().name == "bicubic-x4"
 
 
 def test_sliders_are_set_to_what_was_estimated_and_the_preview_follows(docked, viewer, qtbot, blurred):
     blurred = blurred[:88, :88].copy()  # all of it fits into a preview
     viewer.add_image(blurred, metadata={METADATA_KEY: {"kind": "EM"}})
-    docked.settings.precision.setCurrentIndex(docked.settings.precision.findData("fp32"))
+    docked.form.settings.precision.setCurrentIndex(docked.form.settings.precision.findData("fp32"))
     settle(qtbot, docked)
-    docked.fit_panel.verdict.linkActivated.emit("use:told-x4")
-    sliders = docked.conditions.sliders
+    docked.form.fit_panel.verdict.linkActivated.emit("use:told-x4")
+    sliders = docked.form.conditions.sliders
     assert list(sliders) == ["blur", "noise"]
-    seen = docked.fit_panel.found.seen
+    seen = docked.form.fit_panel.found.seen
     assert sliders["blur"].value() == pytest.approx(seen.blur)
     assert sliders["blur"].slider.mark == sliders["blur"].slider.value()
     sliders["blur"].slider.setFocus()
     for _ in range(30):  # faster than previews are made
         qtbot.keyClick(sliders["blur"].slider, Qt.Key.Key_Right)
     settle(qtbot, docked)
-    told = docked.conditions.values()
+    told = docked.form.conditions.values()
     assert told["blur"] > seen.blur + 0.1
     assert told["noise"] == pytest.approx(seen.noise)
     expected = upscale(blurred, told_model_saved(), conditions=told, precision="fp32")
@@ -195,7 +198,7 @@ def test_sliders_are_set_to_what_was_estimated_and_the_preview_follows(docked, v
     assert shown.shape == expected.shape
     np.testing.assert_array_equal(shown, expected)  # of the last place of the slider, not of one on the way
     # the run takes the same
-    qtbot.mouseClick(docked.run_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(docked.form.run_button, Qt.MouseButton.LeftButton)
     settle(qtbot, docked)
     np.testing.assert_array_equal(viewer.layers[-1].data, expected)
     # another image is another estimate
@@ -212,16 +215,16 @@ def test_models_without_conditions_have_no_sliders(docked, viewer, qtbot, blurre
     viewer.add_image(blurred)
     settle(qtbot, docked)
     docked.choose_model("em-wiener-x4")
-    assert docked.conditions.isHidden()
-    assert docked.conditions.values() == {}
+    assert docked.form.conditions.isHidden()
+    assert docked.form.conditions.values() == {}
 
 
 def test_previews_go_on_while_something_runs_and_a_run_drops_them(docked, viewer, qtbot, blurred):
     viewer.add_image(blurred, metadata={METADATA_KEY: {"kind": "EM"}})
     settle(qtbot, docked)
     docked.preview()
-    assert docked.live.busy
-    assert docked.run_button.isEnabled()
+    assert docked.previews.busy
+    assert docked.form.run_button.isEnabled()
     docked.run()
     settle(qtbot, docked)
     assert viewer.layers[-1].name != NAME

@@ -47,15 +47,15 @@ def click_item(qtbot, box, row):
 
 def test_a_folder_is_super_resolved_and_looked_through(viewer, widget, qtbot, folders):
     section = widget.folder
-    widget.folder_part.expand(animate=False)
+    widget.form.folder_part.expand(animate=False)
     assert not section.run_button.isEnabled()
     (folders / "LR" / "broken.tif").write_bytes(b"nothing")
     qtbot.keyClicks(section.source.edit, str(folders / "LR"))
     assert section.target.path() == folders / "LR" / "super-resolved"
-    assert widget.model_box.select("bicubic-x4")
+    assert widget.form.model_box.select("bicubic-x4")
     click(qtbot, section.run_button)
     done(qtbot, widget)
-    assert widget.status.text() == f"3 written to {folders / 'LR' / 'super-resolved'}; 1 failed: see the list."
+    assert widget.form.status.text() == f"3 written to {folders / 'LR' / 'super-resolved'}; 1 failed: see the list."
     texts = [section.results.item(row).text() for row in range(4)]
     assert texts[0].startswith("broken.tif: ")
     assert texts[1:] == ["cell0.tif", "cell1.tif", "cell2.tif"]
@@ -73,29 +73,29 @@ def test_a_folder_is_super_resolved_and_looked_through(viewer, widget, qtbot, fo
     np.testing.assert_allclose(above.translate, (-15, -15))
     assert str(below.units[0]) == "nanometer"
     click_item(qtbot, section.results, 0)
-    assert "broken.tif" in widget.status.text()
+    assert "broken.tif" in widget.form.status.text()
     assert len(viewer.layers) == 2
     # once more: what is there stays
     (folders / "LR" / "broken.tif").unlink()
     click(qtbot, section.run_button)
     done(qtbot, widget)
-    assert "0 written" in widget.status.text()
-    assert "3 were there already" in widget.status.text()
+    assert "0 written" in widget.form.status.text()
+    assert "3 were there already" in widget.form.status.text()
 
 
 def test_a_folder_run_can_be_cancelled_and_says_what_is_wrong(viewer, widget, qtbot, folders):
     section = widget.folder
     section.source.set_path(folders / "nowhere")
-    assert widget.model_box.select("em-wgan-pixel-x4")
+    assert widget.form.model_box.select("em-wgan-pixel-x4")
     click(qtbot, section.run_button)
     done(qtbot, widget)
-    assert "no file or folder" in widget.status.text()
+    assert "no file or folder" in widget.form.status.text()
     section.source.set_path(folders / "HR")
     click(qtbot, section.run_button)
-    qtbot.waitUntil(lambda: "image 1 of 3" in widget.status.text(), timeout=MINUTE)
-    click(qtbot, widget.cancel_button)
+    qtbot.waitUntil(lambda: "image 1 of 3" in widget.form.status.text(), timeout=MINUTE)
+    click(qtbot, widget.form.cancel_button)
     done(qtbot, widget)
-    assert "What was written stays" in widget.status.text()
+    assert "What was written stays" in widget.form.status.text()
     output = folders / "HR" / "super-resolved"
     assert len(list(output.iterdir())) < 3  # and nothing half written
     assert all(path.name.endswith("_em-wgan-pixel-x4.tif") for path in output.iterdir())
@@ -104,7 +104,7 @@ def test_a_folder_run_can_be_cancelled_and_says_what_is_wrong(viewer, widget, qt
 @pytest.fixture
 def compare(viewer, qtbot):
     _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
-    dock.folders_section.expand(animate=False)
+    dock.form.folders_section.expand(animate=False)
     qtbot.waitUntil(lambda: dock.quality.model_box.count() > 0, timeout=MINUTE)
     return dock
 
@@ -142,7 +142,7 @@ def test_a_model_is_measured_on_pairs_and_each_is_shown_with_its_maps(viewer, co
     np.testing.assert_allclose(viewer.layers["root-squared error map · LR"].data, expected, atol=1e-4)
     np.testing.assert_allclose(viewer.layers["cell1.tif LR"].translate, (1.5, 1.5))
     assert viewer.layers["cell1.tif SR"].metadata[METADATA_KEY]["made_by"] == "quality"
-    assert compare.candidates.layers() == []  # they are not mixed up with layers of the user's own
+    assert compare.form.candidates.layers() == []  # they are not mixed up with layers of the user's own
 
 
 def test_pairs_that_do_not_fit_are_told(compare, qtbot, folders):
@@ -154,12 +154,12 @@ def test_pairs_that_do_not_fit_are_told(compare, qtbot, folders):
     assert section.model_box.select("bicubic-x4")
     click(qtbot, section.check_button)
     done(qtbot, compare)
-    assert "without a partner: cell2.tif (LR)" in compare.status.text()
+    assert "without a partner: cell2.tif (LR)" in compare.form.status.text()
     (folders / "LR" / "cell2.tif").unlink()
     assert section.model_box.select("bicubic-x2")
     click(qtbot, section.check_button)
     done(qtbot, compare)
-    assert "differ in shape" in compare.status.text()
+    assert "differ in shape" in compare.form.status.text()
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".zarr"])
@@ -201,10 +201,10 @@ def test_one_of_several_images_in_a_file_is_chosen(viewer, widget, qtbot, tmp_pa
         tif.write(np.full((20, 24), 7, np.uint8))
     tifffile.imwrite(tmp_path / "one.tif", np.zeros((16, 16), np.uint8))
     section = widget.folder
-    widget.folder_part.expand(animate=False)
+    widget.form.folder_part.expand(animate=False)
     assert section.which.text() == "the largest"
     qtbot.keyClicks(section.source.edit, str(tmp_path))
-    assert widget.model_box.select("bicubic-x4")
+    assert widget.form.model_box.select("bicubic-x4")
     click(qtbot, section.run_button)
     done(qtbot, widget)
     assert "Of 2 images in two.tif, the largest is taken" in section.results.item(1).toolTip()

@@ -16,7 +16,7 @@ from napari_sr.models.store import user_folder
 from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.controls.reference_box import NONE, OTHERS
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
-from napari_sr.widgets.super_resolve.preview import NAME, camera
+from napari_sr.widgets.super_resolve.preview_layer import NAME, camera
 
 
 def click(qtbot, button):
@@ -28,15 +28,15 @@ def done(qtbot, widget):
 
 
 def run(qtbot, widget):
-    click(qtbot, widget.run_button)
-    assert not widget.run_button.isEnabled()
-    assert widget.cancel_button.isEnabled()
+    click(qtbot, widget.form.run_button)
+    assert not widget.form.run_button.isEnabled()
+    assert widget.form.cancel_button.isEnabled()
     done(qtbot, widget)
 
 
 def test_without_an_image_it_says_what_to_do(widget):
-    assert not widget.run_button.isEnabled()
-    assert "Open Sample" in widget.status.text()
+    assert not widget.form.run_button.isEnabled()
+    assert "Open Sample" in widget.form.hint.text()
 
 
 def test_run_adds_the_layer_exactly_over_the_original(automatic, widget, viewer, qtbot, lr):
@@ -44,8 +44,8 @@ def test_run_adds_the_layer_exactly_over_the_original(automatic, widget, viewer,
         lr, name="cells", scale=(40, 30), translate=(7, -3), rotate=25, shear=(0.2,), colormap="magma", gamma=0.7,
         contrast_limits=(20, 200), blending="additive", units=("nm", "nm"), axis_labels=("y", "x"),
     )  # fmt: skip
-    assert widget.layer_box.layer() is layer
-    assert widget.axes_edit.text() == "YX"
+    assert widget.form.layer_box.layer() is layer
+    assert widget.form.axes_edit.text() == "YX"
     run(qtbot, widget)
     added = viewer.layers[-1]
     assert added.name == "cells [small-wgan-x4]"
@@ -61,60 +61,63 @@ def test_run_adds_the_layer_exactly_over_the_original(automatic, widget, viewer,
     assert about["report"]["model"] == "small-wgan-x4"
     assert about["report"]["precision"] == automatic
     assert about["model_card"]["network"] == "wgan"
-    assert "Mpx/s" in widget.status.text()
-    assert widget.run_button.isEnabled()
+    assert "0.048 megapixels in " in widget.form.status.text()
+    assert "Mpx/s" in widget.form.status.toolTip()
+    assert widget.form.run_button.isEnabled()
 
 
 def test_the_second_click_takes_the_original_again(widget, viewer, qtbot, lr):
     layer = viewer.add_image(lr)
     run(qtbot, widget)
     assert viewer.layers.selection.active is viewer.layers[-1]
-    assert widget.layer_box.layer() is layer
+    assert widget.form.layer_box.layer() is layer
     run(qtbot, widget)
     assert viewer.layers[-1].data.shape == (240, 200)
 
 
 def test_the_choice_follows_the_selected_layer(widget, viewer, lr):
     first, second = viewer.add_image(lr, name="a"), viewer.add_image(lr, name="b")
-    assert widget.layer_box.layer() is second
+    assert widget.form.layer_box.layer() is second
     viewer.layers.selection.active = first
-    assert widget.layer_box.layer() is first
+    assert widget.form.layer_box.layer() is first
     viewer.add_points([[1, 1]])
-    assert widget.layer_box.layer() is first
+    assert widget.form.layer_box.layer() is first
     first.name = "renamed"
-    assert widget.layer_box.currentText() == "renamed"
+    assert widget.form.layer_box.currentText() == "renamed"
     viewer.layers.remove(first)
-    assert widget.layer_box.layer() is second
+    assert widget.form.layer_box.layer() is second
 
 
 def test_when_the_chosen_layer_goes_an_original_is_chosen_not_a_result(widget, viewer, qtbot, lr):
     first = viewer.add_image(lr, name="first")
     second = viewer.add_image(lr, name="second")
-    assert widget.layer_box.layer() is second
+    assert widget.form.layer_box.layer() is second
     run(qtbot, widget)
     viewer.layers.remove(second)
-    assert widget.layer_box.layer() is first
+    assert widget.form.layer_box.layer() is first
 
 
 def test_a_reference_adds_ssim_and_error_maps(widget, viewer, qtbot, lr):
     hr = np.kron(lr, np.ones((4, 4), np.uint8))
     viewer.add_image(hr, name="truth")
     viewer.add_image(lr, name="cells", scale=(4, 4), metadata={METADATA_KEY: {"reference": "truth"}})
-    assert widget.reference_box.currentText() == "truth"
+    assert widget.form.reference_box.currentText() == "truth"
     run(qtbot, widget)
-    maps = {layer.name.rsplit("]", 1)[1].strip(): layer for layer in viewer.layers[2:-1]}
-    assert set(maps) == {"SSIM map", "error map"}
-    assert maps["SSIM map"].contrast_limits == [0, 1]
-    sr = viewer.layers[-1]
-    np.testing.assert_allclose(maps["error map"].data, np.abs(sr.data.astype(float) - hr))
-    np.testing.assert_allclose(maps["SSIM map"].translate, sr.translate)
-    assert "PSNR" in widget.status.text()
-    assert "bicubic" in widget.status.text()
+    *_, sr, error, ssim = viewer.layers  # the maps on top, the first of them seen
+    assert sr.name == "cells [small-wgan-x4]"
+    assert [x.name.split(" · ")[0] for x in (error, ssim)] == ["error map [grey levels]", "SSIM map"]
+    assert (ssim.visible, ssim.colorbar.visible, error.visible) == (True, True, False)
+    assert list(ssim.contrast_limits) == [0, 1]
+    np.testing.assert_allclose(error.data, np.abs(sr.data.astype(float) - hr), atol=1e-4)
+    np.testing.assert_allclose(ssim.translate, sr.translate)
+    assert "SSIM map: 1 = the same structure" in widget.form.status.text()
+    assert "PSNR" in widget.form.status.text()
+    assert "bicubic" in widget.form.status.text()
 
 
 def test_the_image_itself_is_no_reference_of_it(widget, viewer, qtbot, lr):
     def offered():
-        return [widget.reference_box.itemText(row) for row in range(widget.reference_box.count())]
+        return [widget.form.reference_box.itemText(row) for row in range(widget.form.reference_box.count())]
 
     layer = viewer.add_image(lr, name="cells")
     assert offered() == [NONE, OTHERS]
@@ -125,20 +128,20 @@ def test_the_image_itself_is_no_reference_of_it(widget, viewer, qtbot, lr):
     assert offered() == [NONE, "other", OTHERS]  # nor is what was made from it
     # who insists is told what the figures mean
     made = next(x for x in viewer.layers if x is not layer and x is not other)
-    widget.reference_box.show_others()
-    widget.reference_box.select(made)
+    widget.form.reference_box.show_others()
+    widget.form.reference_box.select(made)
     run(qtbot, widget)
-    assert f"{made.name} was made from cells, as " in widget.status.text()
-    assert "how alike the two are, not what is true" in widget.status.text()
+    assert f"{made.name} was made from cells, as " in widget.form.status.text()
+    assert "how alike the two are, not what is true" in widget.form.status.text()
 
 
 def test_a_reference_of_another_size_is_explained_and_nothing_is_added(widget, viewer, qtbot, lr):
     viewer.add_image(lr, name="truth")
     viewer.add_image(lr, name="cells", metadata={METADATA_KEY: {"reference": "truth"}})
     run(qtbot, widget)
-    assert "Choose another reference" in widget.status.text()
+    assert "Choose another reference" in widget.form.status.text()
     assert len(viewer.layers) == 2
-    assert widget.run_button.isEnabled()
+    assert widget.form.run_button.isEnabled()
 
 
 def test_preview_is_one_reused_outlined_layer_in_the_right_place(widget, viewer, qtbot, rng):
@@ -146,7 +149,7 @@ def test_preview_is_one_reused_outlined_layer_in_the_right_place(widget, viewer,
     layer = viewer.add_image(data, scale=(5, 2, 2), rotate=(0, 0, 15))
     viewer.dims.set_point(0, 5)
     for _ in range(2):
-        click(qtbot, widget.preview_button)
+        click(qtbot, widget.form.preview_button)
         done(qtbot, widget)
         shown = [x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == "preview"]
         assert len(shown) == 1
@@ -162,15 +165,15 @@ def test_preview_is_one_reused_outlined_layer_in_the_right_place(widget, viewer,
     assert viewer.layers.selection.active is layer
     assert preview.contrast_limits == layer.contrast_limits
     camera(viewer).center = (0, 1e6, 1e6)
-    click(qtbot, widget.preview_button)
-    assert "not in view" in widget.status.text()
+    click(qtbot, widget.form.preview_button)
+    assert "not in view" in widget.form.status.text()
 
 
 @pytest.mark.parametrize("samples", [3, 4])
 def test_colour_layers(samples, widget, viewer, qtbot, rng):
     viewer.add_image(rng.integers(0, 255, (30, 26, samples)).astype(np.uint8), rgb=True)
-    assert widget.axes_edit.text() == "YXS"
-    click(qtbot, widget.preview_button)
+    assert widget.form.axes_edit.text() == "YXS"
+    click(qtbot, widget.form.preview_button)
     done(qtbot, widget)
     run(qtbot, widget)
     assert viewer.layers[-1].rgb
@@ -179,18 +182,18 @@ def test_colour_layers(samples, widget, viewer, qtbot, rng):
 
 def test_axes_can_be_corrected(widget, viewer, qtbot, rng):
     viewer.add_image(rng.integers(0, 255, (20, 24, 2)).astype(np.uint8), rgb=False)
-    assert widget.axes_edit.text() == "YXC"  # two columns beside 24 rows are none
-    widget.axes_edit.setText("yxz")
+    assert widget.form.axes_edit.text() == "YXC"  # two columns beside 24 rows are none
+    widget.form.axes_edit.setText("yxz")
     run(qtbot, widget)
     assert viewer.layers[-1].data.shape == (80, 96, 2)
     np.testing.assert_allclose(viewer.layers[-1].scale, (0.25, 0.25, 1))
-    widget.axes_edit.setText("YX")
-    click(qtbot, widget.run_button)
+    widget.form.axes_edit.setText("YX")
+    click(qtbot, widget.form.run_button)
     done(qtbot, widget)
-    assert "3 dimensions" in widget.status.text()
-    click(qtbot, widget.preview_button)
+    assert "3 dimensions" in widget.form.status.text()
+    click(qtbot, widget.form.preview_button)
     done(qtbot, widget)
-    assert widget.run_button.isEnabled()
+    assert widget.form.run_button.isEnabled()
 
 
 @pytest.mark.parametrize("error", [RuntimeError("shapes do not fit"), torch.OutOfMemoryError("out of memory")])
@@ -203,7 +206,7 @@ def test_every_failure_is_said_and_leaves_the_widget_usable(error, widget, viewe
 
     monkeypatch.setattr(Runner, "infer", broken)
     run(qtbot, widget)
-    assert any(word in widget.status.text() for word in ("shapes do not fit", "too little memory"))
+    assert any(word in widget.form.status.text() for word in ("shapes do not fit", "too little memory"))
     assert len(viewer.layers) == 1
     monkeypatch.setattr(Runner, "infer", original)
     run(qtbot, widget)
@@ -225,21 +228,21 @@ def slow(monkeypatch):
 def test_cancel_stops_within_a_tile_and_adds_nothing(widget, viewer, qtbot, rng, monkeypatch):
     slow(monkeypatch)
     viewer.add_image(rng.normal(size=(40, 40, 40)).astype(np.float32))
-    click(qtbot, widget.run_button)
-    qtbot.waitUntil(lambda: widget.bar.value() > 0, timeout=20_000)
-    assert "left" in widget.status.text()
-    click(qtbot, widget.cancel_button)
+    click(qtbot, widget.form.run_button)
+    qtbot.waitUntil(lambda: widget.form.bar.value() > 0, timeout=20_000)
+    assert "left" in widget.form.status.text()
+    click(qtbot, widget.form.cancel_button)
     qtbot.waitUntil(lambda: widget._job is None, timeout=1_000)
-    assert "Cancelled" in widget.status.text()
+    assert "Cancelled" in widget.form.status.text()
     assert len(viewer.layers) == 1
-    assert widget.bar.value() == 0
-    assert widget.run_button.isEnabled()
+    assert widget.form.bar.value() == 0
+    assert widget.form.run_button.isEnabled()
 
 
 def test_the_source_may_go_while_a_run_is_going_on(widget, viewer, qtbot, rng, monkeypatch):
     slow(monkeypatch)
     layer = viewer.add_image(rng.normal(size=(8, 20, 20)).astype(np.float32), scale=(1, 3, 3))
-    click(qtbot, widget.run_button)
+    click(qtbot, widget.form.run_button)
     viewer.layers.remove(layer)
     done(qtbot, widget)
     assert viewer.layers[-1].data.shape == (8, 80, 80)
@@ -248,26 +251,26 @@ def test_the_source_may_go_while_a_run_is_going_on(widget, viewer, qtbot, rng, m
 def test_closing_the_viewer_stops_the_run(viewer, qtbot, rng, widget, monkeypatch):
     slow(monkeypatch)
     viewer.add_image(rng.normal(size=(200, 20, 20)).astype(np.float32))
-    click(qtbot, widget.run_button)
+    click(qtbot, widget.form.run_button)
     qtbot.wait(200)
     job = widget._job
     viewer.window.remove_dock_widget(widget)  # what the x of the dock does
     qtbot.waitUntil(lambda: not job.running, timeout=5_000)
     assert len(viewer.layers) == 1
     viewer.add_image(np.zeros((4, 4)))  # nothing listens any more
-    assert widget.layer_box.count() == 1
+    assert widget.form.layer_box.count() == 1
 
 
 def test_axes_that_do_not_fit_the_layer_are_refused_before_the_work(widget, viewer, qtbot, rng):
     viewer.add_image(rng.integers(0, 9999, (20, 24, 3)).astype(np.uint16), rgb=False, name="three")
-    widget.axes_edit.setText("YXS")
-    click(qtbot, widget.run_button)
+    widget.form.axes_edit.setText("YXS")
+    click(qtbot, widget.form.run_button)
     assert widget._job is None
-    assert "not shown as a colour layer" in widget.status.text()
+    assert "not shown as a colour layer" in widget.form.status.text()
     viewer.add_image(rng.integers(0, 255, (20, 24, 3)).astype(np.uint8), rgb=True, name="colour")
-    widget.axes_edit.setText("YXC")
-    click(qtbot, widget.preview_button)
-    assert "its last axis is S" in widget.status.text()
+    widget.form.axes_edit.setText("YXC")
+    click(qtbot, widget.form.preview_button)
+    assert "its last axis is S" in widget.form.status.text()
 
 
 def test_a_choice_made_by_hand_updates_axes_and_reference(viewer, qtbot, lr, own_folders):
@@ -278,9 +281,9 @@ def test_a_choice_made_by_hand_updates_axes_and_reference(viewer, qtbot, lr, own
     viewer.layers.selection.active = first
     built = SuperResolve(viewer)
     qtbot.addWidget(built)
-    assert built.axes_edit.text() == "YX"
-    built.layer_box.setCurrentIndex(built.layer_box.findText("stack"))
-    assert built.axes_edit.text() == "ZYX"
+    assert built.form.axes_edit.text() == "YX"
+    built.form.layer_box.setCurrentIndex(built.form.layer_box.findText("stack"))
+    assert built.form.axes_edit.text() == "ZYX"
     done(qtbot, built)
     built.shut_down()
 
@@ -292,8 +295,8 @@ def test_a_reference_that_cannot_be_compared_does_not_cost_the_result(widget, vi
     viewer.add_image(lr, name="cells", metadata={METADATA_KEY: {"reference": "truth"}})
     run(qtbot, widget)
     assert viewer.layers[-1].name == "cells [small-wgan-x4]"
-    assert "could not be compared" in widget.status.text()
-    assert "no finite values" in widget.status.text()
+    assert "could not be compared" in widget.form.status.text()
+    assert "no finite values" in widget.form.status.text()
 
 
 def test_holes_in_a_reference_are_left_out_and_said(widget, viewer, qtbot, lr):
@@ -302,17 +305,17 @@ def test_holes_in_a_reference_are_left_out_and_said(widget, viewer, qtbot, lr):
     viewer.add_image(hr, name="truth", contrast_limits=(0, 255))
     viewer.add_image(lr, name="cells", metadata={METADATA_KEY: {"reference": "truth"}})
     run(qtbot, widget)
-    assert "2 pixels that are not finite are left out" in widget.status.text()
-    assert "nan" not in widget.status.text()
+    assert "2 pixels that are not finite are left out" in widget.form.status.text()
+    assert "nan" not in widget.form.status.text()
 
 
 def test_preview_with_layers_of_different_units(widget, viewer, qtbot, rng):
     image = rng.integers(0, 255, (300, 300)).astype(np.uint8)
     for scale, unit in ((4.0, "nm"), (0.004, "um")):
         layer = viewer.add_image(image, scale=(scale, scale), units=(unit, unit))
-        click(qtbot, widget.preview_button)
+        click(qtbot, widget.form.preview_button)
         done(qtbot, widget)
-        assert "Preview of" in widget.status.text()
+        assert "Preview of" in widget.form.status.text()
         (shown,) = [x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == "preview"]
         assert shown.units == layer.units
         np.testing.assert_allclose(shown.scale, np.array(layer.scale) / 4)
@@ -323,7 +326,7 @@ def test_progress_is_shown_in_naparis_activity_area(widget, viewer, qtbot, rng, 
 
     slow(monkeypatch)
     viewer.add_image(rng.normal(size=(10, 20, 20)).astype(np.float32))
-    click(qtbot, widget.run_button)
+    click(qtbot, widget.form.run_button)
     assert any("Super-resolving" in p.desc for p in progress._all_instances)
     done(qtbot, widget)
     assert not any("Super-resolving" in p.desc for p in progress._all_instances)
@@ -337,19 +340,19 @@ def test_a_warning_far_from_what_the_model_knows(widget, viewer, lr, qtbot, tmp_
     save(replace(model, card=card), tmp_path / "em-only.safetensors")
     widget.open_model(tmp_path / "em-only.safetensors")
     done(qtbot, widget)
-    assert widget.model_box.card().name == "em-only"
+    assert widget.form.model_box.card().name == "em-only"
     viewer.add_image(lr, scale=(0.04, 0.04), units=("um", "um"))
     done(qtbot, widget)
-    assert "pixels of" not in widget.fit_panel.verdict.text()
+    assert "pixels of" not in widget.form.fit_panel.verdict.text()
     viewer.add_image(lr, scale=(200, 200), units=("nm", "nm"))
     done(qtbot, widget)
-    assert "200 nm" in widget.fit_panel.verdict.text()
+    assert "200 nm" in widget.form.fit_panel.verdict.text()
     viewer.add_image(lr, metadata={METADATA_KEY: {"kind": "N-body"}})
     done(qtbot, widget)
-    assert "does not suit this image" in widget.fit_panel.verdict.text()
-    assert "another kind (EM, not N-body)" in widget.fit_panel.verdict.text()
-    click(qtbot, widget.run_button)  # asks once
-    assert "once more" in widget.status.text()
+    assert "does not suit this image" in widget.form.fit_panel.verdict.text()
+    assert "another kind (EM, not N-body)" in widget.form.fit_panel.verdict.text()
+    click(qtbot, widget.form.run_button)  # asks once
+    assert "once more" in widget.form.status.text()
     assert not widget.busy
     run(qtbot, widget)
     assert viewer.layers[-1].name.endswith("[em-only]")
@@ -359,11 +362,11 @@ def test_a_bad_model_file_is_explained(widget, tmp_path, qtbot):
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
     widget.open_model(tmp_path / "bad.safetensors")
     done(qtbot, widget)
-    assert "bad.safetensors is damaged" in widget.status.text()
+    assert "bad.safetensors is damaged" in widget.form.status.text()
 
 
 def test_the_card_is_one_click_away(widget, qtbot):
-    click(qtbot, widget.card_button)
+    click(qtbot, widget.form.card_button)
     assert widget._dialog.isVisible()
     assert "small-wgan-x4" in widget._dialog.windowTitle()
     widget._dialog.close()
@@ -371,26 +374,26 @@ def test_the_card_is_one_click_away(widget, qtbot):
 
 def test_models_are_grouped_and_headings_cannot_be_chosen(widget):
     headings = [
-        widget.model_box.itemText(row)
-        for row in range(widget.model_box.count())
-        if widget.model_box.itemData(row) is None
+        widget.form.model_box.itemText(row)
+        for row in range(widget.form.model_box.count())
+        if widget.form.model_box.itemData(row) is None
     ]
     assert headings[-1] == "Interpolation"
     assert "Of the theses" in headings
-    assert widget.model_box.card() is not None
+    assert widget.form.model_box.card() is not None
 
 
 def test_settings_reach_the_engine(widget, viewer, qtbot, lr):
     viewer.add_image(lr)
-    widget.settings.tile.setValue(40)
-    widget.settings.overlap.setValue(9)
-    widget.settings.precision.setCurrentIndex(widget.settings.precision.findData("fp32"))
+    widget.form.settings.tile.setValue(40)
+    widget.form.settings.overlap.setValue(9)
+    widget.form.settings.precision.setCurrentIndex(widget.form.settings.precision.findData("fp32"))
     run(qtbot, widget)
     report = viewer.layers[-1].metadata[METADATA_KEY]["report"]
     assert (report["tile"], report["halo"], report["precision"]) == (40, 9, "fp32")
-    widget.settings.tile.setValue(5)
+    widget.form.settings.tile.setValue(5)
     run(qtbot, widget)
-    assert "use at least" in widget.status.text()
+    assert "use at least" in widget.form.status.text()
 
 
 def test_multiscale_layers_use_the_full_resolution(widget, viewer, qtbot, lr):
@@ -400,41 +403,41 @@ def test_multiscale_layers_use_the_full_resolution(widget, viewer, qtbot, lr):
 
 
 def test_between_faithful_and_realistic(automatic, viewer, widget, qtbot, lr):
-    assert widget.mix_row.box.count() == 1  # nothing to mix with yet
-    assert not widget.mix_row.isEnabled()
+    assert widget.form.mix_row.box.count() == 1  # nothing to mix with yet
+    assert not widget.form.mix_row.isEnabled()
     other = make_model(seed=5)
     lineage = {"start_from": "small-wgan-x4"}
     card = replace(other.card, name="realistic", training=lineage)
     save(replace(other, card=card), user_folder() / "realistic.safetensors")
     save(replace(other, card=replace(card, name="stranger", training={})), user_folder() / "stranger.safetensors")
     catalogue().changed.emit("realistic")
-    qtbot.waitUntil(lambda: widget.mix_row.box.findData("realistic") >= 0, timeout=60_000)
-    assert widget.mix_row.box.findData("em-dfcan-x4") < 0  # another network
-    assert widget.mix_row.box.findData("stranger") < 0  # of the same network, but not trained from it
+    qtbot.waitUntil(lambda: widget.form.mix_row.box.findData("realistic") >= 0, timeout=60_000)
+    assert widget.form.mix_row.box.findData("em-dfcan-x4") < 0  # another network
+    assert widget.form.mix_row.box.findData("stranger") < 0  # of the same network, but not trained from it
     layer = viewer.add_image(lr)
-    widget.layer_box.select_name(layer.name)
+    widget.form.layer_box.select_name(layer.name)
     # choosing and moving shows it at once
-    widget.mix_row.box.setCurrentIndex(widget.mix_row.box.findData("realistic"))
+    widget.form.mix_row.box.setCurrentIndex(widget.form.mix_row.box.findData("realistic"))
     done(qtbot, widget)
     assert NAME in viewer.layers
     # it follows keys and the mouse, and what was moved to last is what is shown
     for _ in range(4):
-        qtbot.keyClick(widget.mix_row.slider, Qt.Key.Key_Left)
-    widget.mix_row.slider.setSliderDown(True)
-    widget.mix_row.slider.setValue(5)
-    widget.mix_row.slider.setSliderDown(False)
-    assert widget.mix_row.mix() == ("realistic", 0.25)
-    assert widget.live.busy
-    assert widget.run_button.isEnabled()  # a preview holds up nothing
+        qtbot.keyClick(widget.form.mix_row.slider, Qt.Key.Key_Left)
+    widget.form.mix_row.slider.setSliderDown(True)
+    widget.form.mix_row.slider.setValue(5)
+    widget.form.mix_row.slider.setSliderDown(False)
+    assert widget.form.mix_row.mix() == ("realistic", 0.25)
+    assert widget.previews.busy
+    assert widget.form.run_button.isEnabled()  # a preview holds up nothing
     done(qtbot, widget)
     mixed = blend(load_model("small-wgan-x4"), load_model("realistic"), 0.25)
     np.testing.assert_array_equal(viewer.layers[NAME].data, upscale(lr, mixed, precision=automatic))
-    click(qtbot, widget.run_button)
+    click(qtbot, widget.form.run_button)
     done(qtbot, widget)
     name = f"{layer.name} [small-wgan-x4 + 25% realistic]"
     np.testing.assert_array_equal(viewer.layers[name].data, upscale(lr, mixed, precision=automatic))
     assert viewer.layers[name].metadata["napari_sr"]["model_card"]["name"] == "small-wgan-x4 + 25% realistic"
     # back to one model alone
-    widget.mix_row.box.setCurrentIndex(0)
+    widget.form.mix_row.box.setCurrentIndex(0)
     done(qtbot, widget)
-    assert widget.mix_row.mix() is None
+    assert widget.form.mix_row.mix() is None

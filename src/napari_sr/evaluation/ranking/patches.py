@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
-from napari_sr.evaluation.comparison import Region, Working
+from napari_sr.evaluation.comparison import ComparisonProgress, Region
 from napari_sr.evaluation.ranking.session import REFERENCE, Question, Session
 from napari_sr.evaluation.tally import log_density
-from napari_sr.images.grid import Grid, onto, overlap
-from napari_sr.images.placed import Placed
+from napari_sr.images.grid import Grid, GridImage, onto, overlap
 from napari_sr.metrics.consistency import intensity_fit
 
 #: patches with less contrast than this share of the image's are empty; how often another place is tried
@@ -23,8 +22,8 @@ EMPTY, DRAWS = 0.25, 50
 
 def iter_ranking(
     folder: Path,
-    reference: Placed,
-    candidates: Sequence[Placed],
+    reference: GridImage,
+    candidates: Sequence[GridImage],
     *,
     count: int = 10,
     side: int = 128,
@@ -33,7 +32,7 @@ def iter_ranking(
     match: bool = False,
     density: bool = False,
     seed: int = 0,
-) -> Generator[Working | Session, None, None]:
+) -> Generator[ComparisonProgress | Session, None, None]:
     """Cut patches and write a new ranking into ``folder``; ends with the :class:`Session`.
 
     Parameters
@@ -77,7 +76,7 @@ def iter_ranking(
     questions: list[Question] = []
     pictures: dict[tuple[int, str], npt.NDArray[Any]] = {}
     for number in range(len(chosen) or count):
-        yield Working(number / (len(chosen) or count), f"Cutting patch {number + 1} …")
+        yield ComparisonProgress(number / (len(chosen) or count), f"Cutting patch {number + 1} …")
         if chosen:
             place = chosen[number]
             middle = np.array([place.rows.start + place.rows.stop, place.columns.start + place.columns.stop]) // 2
@@ -101,7 +100,7 @@ def iter_ranking(
 
 
 def _drawn(
-    reference: Placed, side: int, low: npt.NDArray[Any], high: npt.NDArray[Any], rng: np.random.Generator
+    reference: GridImage, side: int, low: npt.NDArray[Any], high: npt.NDArray[Any], rng: np.random.Generator
 ) -> Question:
     """Return a place at random, with something in it."""
     number = int(rng.integers(reference.count()))

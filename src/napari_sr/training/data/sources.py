@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from napari_sr.errors import TrainingError
-from napari_sr.images.grid import reliable_shift
 from napari_sr.images.lazy_plane import open_planes
 from napari_sr.images.listing import image_files
 from napari_sr.images.pairs import matched_files
+from napari_sr.images.shift import reliable_shift
 from napari_sr.networks.interpolation import Bicubic
 from napari_sr.training.config import Source
 from napari_sr.training.data.patches import Plane, Plane2D

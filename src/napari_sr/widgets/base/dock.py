@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
+from napari.utils.notifications import show_info
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QEvent, Qt, QUrl
+from qtpy.QtGui import QDesktopServices, QKeyEvent, QShowEvent
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QDockWidget,
+    QMainWindow,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_sr.widgets.base.job import Ended, Failed, Job, Stopped
+from napari_sr.widgets.base.sections import VerticalArea
 from napari_sr.widgets.controls.layer_box import LayerBox
 
 logger = logging.getLogger(__name__)
+#: seconds after which the end of a job is told also to those who look elsewhere
+LONG = 10.0
+HANDBOOK = "https://github.com/napari-sr/napari-sr/blob/main/"
 
 
 def _log(how: Failed | Stopped | Ended, *, unseen: bool = False) -> None:
@@ -31,20 +45,46 @@ def real_viewer(viewer: Any) -> Any:
     return getattr(viewer, "__wrapped__", viewer)
 
 
-class ViewerWidget(QWidget):
+class Dock(QWidget):
     """A dock widget that works on the layers of a viewer, with at most one job in the background.
+
+    Its content scrolls where the window is too low; with others of napari-sr it shares a place, as tabs.
 
     Parameters
     ----------
     napari_viewer
         The viewer, or napari's proxy of it.
+    title
+        For notifications.
+    help_page
+        Page of the handbook, with an anchor.
     """
 
-    def __init__(self, napari_viewer: Any) -> None:
+    def __init__(self, napari_viewer: Any, *, title: str = "", help_page: str = "") -> None:
         super().__init__()
         self.viewer = real_viewer(napari_viewer)
+        self.title, self.help_page = title, help_page
         self._job: Job | None = None
         self._side_jobs: list[Job] = []
+        self._placed = False
+
+    def lay_out(self, content: QWidget, *below: QWidget) -> None:
+        """Take ``content`` in, which scrolls, and what stays in view below it."""
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(VerticalArea(content), 1)
+        for part in below:
+            layout.addWidget(part)
+
+    def open_handbook(self) -> None:
+        """Open the page on this dock in the browser."""
+        QDesktopServices.openUrl(QUrl(HANDBOOK + self.help_page))
+
+    @property
+    def running(self) -> bool:
+        """True while the job is under way."""
+        return self._job is not None
 
     def refresh(self) -> None:
         """Enable what can be pressed now; called when a job starts and ends."""
@@ -62,6 +102,7 @@ class ViewerWidget(QWidget):
         """Run one job; a second one cannot start before it has ended."""
         if self._job is not None:
             return
+        started = time.monotonic()
 
         def end(how: Failed | Stopped | Ended) -> None:
             self._job = None
@@ -69,10 +110,16 @@ class ViewerWidget(QWidget):
             if not job.abandoned and isalive(self):  # else the controls are gone
                 on_end(how)
                 self.refresh()
+                if time.monotonic() - started > LONG and not isinstance(how, Stopped):
+                    show_info(f"{self.title}: {how.message if isinstance(how, Failed) else self.outcome()}")
 
         self._job = job = Job(make, on_event=self._while_alive(on_event), on_end=end, keep=keep, patient=patient)
         self.refresh()
         self._job.start()
+
+    def outcome(self) -> str:
+        """Return what is told of a job that has ended, to those who look elsewhere."""
+        return "done."
 
     def start_side_job(
         self,
@@ -107,6 +154,38 @@ class ViewerWidget(QWidget):
         if self._job is not None:
             self._job.cancel()
 
+    # -- the window -------------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Share the place of another dock of napari-sr, as a tab: side by side, both would be too small to use."""
+        super().showEvent(event)
+        if not self._placed:
+            self._placed = True
+            self._join_others()
+
+    def _join_others(self) -> None:
+        mine = _dock_of(self)
+        window = None if mine is None else mine.parent()
+        if mine is None or not isinstance(window, QMainWindow):
+            return
+        area = window.dockWidgetArea(mine)
+        for other in window.findChildren(Dock):
+            dock = _dock_of(other)
+            if dock is None or dock is mine or dock.isFloating() or window.dockWidgetArea(dock) != area:
+                continue
+            window.tabifyDockWidget(dock, mine)
+            mine.raise_()
+            return
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Let Enter press the button that has the focus, as Space does."""
+        focused = QApplication.focusWidget()
+        enter = event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if enter and isinstance(focused, QAbstractButton) and self.isAncestorOf(focused):
+            focused.click()
+        else:
+            super().keyPressEvent(event)
+
     def event(self, event: QEvent) -> bool:
         """Stop when the widget is taken out of the window; napari sends no close event then."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
@@ -121,3 +200,10 @@ class ViewerWidget(QWidget):
                 job.abandon()
         for box in self.findChildren(LayerBox):
             box.disconnect_viewer()
+
+
+def _dock_of(widget: QWidget) -> QDockWidget | None:
+    parent = widget.parent()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    return parent

@@ -41,12 +41,14 @@ class Section(QCollapsible):
     """
 
     def __init__(self, title: str) -> None:
-        super().__init__(title)
+        super().__init__(title, expandedIcon="▾", collapsedIcon="▸")
         # not "at most as high as it would like to be", which is the height at another width
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         layout = self.layout()
         assert layout is not None
         layout.setAlignment(Qt.AlignmentFlag(0))
+        layout.setContentsMargins(0, 2, 0, 2)
+        layout.setSpacing(4)
 
     def expand(self, animate: bool = False) -> None:
         """Show the content."""

@@ -9,16 +9,16 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
+from napari_sr.widgets.base.messages import message_label
 from napari_sr.widgets.base.sections import form_of
 from napari_sr.widgets.controls.figure_table import FigureTable
 from napari_sr.widgets.controls.model_box import ModelBox
 from napari_sr.widgets.controls.path_edit import PathEdit
-from napari_sr.widgets.layers.maps import add_maps
+from napari_sr.widgets.layers.maps import add_maps, geometry_of, legend_of, map_layers, remove_maps
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
-from napari_sr.widgets.super_resolve.form import message_label
 
 if TYPE_CHECKING:
-    from napari_sr.evaluation.pairs import Checked, Shown
+    from napari_sr.evaluation.pairs import Checked, ComparedPair
     from napari_sr.models.model import ModelCard
 
 WHAT = "Measures a model on low-resolution files and the true ones of the same names, as a quality control."
@@ -135,34 +135,35 @@ class QualitySection(QWidget):
             return
 
         def work() -> Generator[Any, None, None]:
-            from napari_sr.evaluation.pairs import iter_shown
+            from napari_sr.evaluation.pairs import iter_compared_pair
             from napari_sr.models.store import load_model
 
             pair = checked.titles[number], checked.lr[number], checked.hr[number]
-            yield from iter_shown(*pair, load_model(model), should_stop=self._stopping)
+            yield from iter_compared_pair(*pair, load_model(model), should_stop=self._stopping)
 
         def show(event: Any) -> None:
-            if hasattr(event, "judged"):
-                show_layers(self.viewer, event)
-                self._say("The maps are hidden: open their eyes in the list of layers.")
+            if hasattr(event, "comparison"):
+                self._say(show_layers(self.viewer, event))
             else:
                 self._say(event.text)
 
-        self._start(work, show, keep=lambda event: hasattr(event, "judged"))
+        self._start(work, show, keep=lambda event: hasattr(event, "comparison"))
 
 
-def show_layers(viewer: Any, shown: Shown) -> None:
-    """Add LR, HR and SR and their maps in place of those of another pair."""
+def show_layers(viewer: Any, shown: ComparedPair) -> str:
+    """Add LR, HR and SR and their maps in place of those of another pair; returns what the map that is seen means."""
+    remove_maps(viewer, QUALITY)
     for old in [x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == QUALITY]:
         viewer.layers.remove(old)
     values = shown.hr[np.isfinite(shown.hr)]
     limits = [float(v) for v in np.percentile(values, (0.1, 99.9))]
     limits[1] = limits[1] if limits[1] > limits[0] else limits[0] + 1
-    reference = None
+    reference: Any = None
     for name, image, factor in (("HR", shown.hr, 1), ("LR", shown.lr, shown.scale), ("SR", shown.sr, 1)):
         layer = viewer.add_image(
             image, name=f"{shown.title} {name}", contrast_limits=limits, scale=(factor, factor), visible=name != "HR",
             translate=((factor - 1) / 2,) * 2, metadata={METADATA_KEY: {"made_by": QUALITY}},
         )  # fmt: skip
         reference = layer if name == "HR" else reference
-    add_maps(viewer, reference, shown.judged.maps, unit="")
+    maps = add_maps(viewer, map_layers(shown.comparison.maps, geometry_of(reference)), group=QUALITY, unit="")
+    return f"{legend_of(maps[0])}." if maps else ""

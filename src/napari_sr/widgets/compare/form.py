@@ -17,21 +17,22 @@ from qtpy.QtWidgets import (
     QListWidgetItem,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_sr.evaluation.map_kinds import HALLUCINATION
+from napari_sr.evaluation.map_kinds import HALLUCINATED, MAP_KINDS
 from napari_sr.metrics.learned import MISSING, installed
 from napari_sr.metrics.maps import KINDS
-from napari_sr.widgets.base.dock import ViewerWidget
-from napari_sr.widgets.base.sections import VerticalArea, form_of, section
+from napari_sr.widgets.base.messages import WARNING, help_button, message_label
+from napari_sr.widgets.base.sections import form_of, section
+from napari_sr.widgets.compare.state import State
 from napari_sr.widgets.controls.figure_table import FigureTable
 from napari_sr.widgets.controls.layer_box import LayerBox
 from napari_sr.widgets.controls.reference_box import ReferenceBox
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
-from napari_sr.widgets.super_resolve.form import WARNING_STYLE, message_label
 
 OWN_IMAGES = "as images in a folder look…"
 WHOLE, VIEW, SHAPES = "the whole image", "what is in view", "each shape of a Shapes layer"
@@ -81,7 +82,7 @@ class CandidateList(QListWidget):
                 item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
 
     def fill(self, event: Any = None) -> None:
-        """List the layers anew; ticks stay, and new layers are ticked."""
+        """List the layers anew; ticks of hers stay, and others are ticked if they can be compared."""
         self.blockSignals(True)
         self.clear()
         for layer in reversed(self.viewer.layers):
@@ -92,11 +93,16 @@ class CandidateList(QListWidget):
             item = QListWidgetItem(layer.name)
             item.setToolTip(layer.name)
             item.setData(Qt.ItemDataRole.UserRole, layer)
-            ticked = self._ticked.setdefault(id(layer), True)
+            ticked = self._ticked.get(id(layer), self._goes_with_reference(layer))
             item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
             self.addItem(item)
         self.blockSignals(False)
         self.changed.emit()
+
+    def _goes_with_reference(self, layer: Image) -> bool:
+        """Return False for a layer that would be refused: nobody can say how it lies over the reference."""
+        reference = self._reference
+        return reference is None or bool(layer.units[-1].is_compatible_with(reference.units[-1]))
 
     def _on_tick(self, item: QListWidgetItem) -> None:
         layer = item.data(Qt.ItemDataRole.UserRole)
@@ -109,16 +115,16 @@ def is_helper(layer: Any) -> bool:
     return layer.metadata.get(METADATA_KEY, {}).get("made_by", "super-resolution") not in ("super-resolution", "sample")
 
 
-class CompareForm(ViewerWidget):
+class CompareForm(QWidget):
     """The controls of *Compare*, without what they do."""
 
-    def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(napari_viewer)
-        self.reference_box = ReferenceBox(self.viewer)
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self.reference_box = ReferenceBox(viewer)
         self.reference_box.setToolTip(
             "The truth: a high-resolution image of the same place. What a result was made from is not offered."
         )
-        self.candidates = CandidateList(self.viewer)
+        self.candidates = CandidateList(viewer)
         self.candidates.setToolTip("What is measured against it: low-resolution and super-resolved images.")
         self.where_box = QComboBox()
         self.where_box.addItems([WHOLE, VIEW, SHAPES])
@@ -132,8 +138,8 @@ class CompareForm(ViewerWidget):
             self.kind_box.addItem(name, name)
             self.kind_box.setItemData(self.kind_box.count() - 1, meaning, Qt.ItemDataRole.ToolTipRole)
         self.kind_box.setCurrentIndex(self.kind_box.findData("absolute"))
-        self.hallucination_box = QCheckBox("hallucination map (made-up detail)")
-        self.hallucination_box.setToolTip(HALLUCINATION)
+        self.hallucination_box = QCheckBox("made-up detail")
+        self.hallucination_box.setToolTip(MAP_KINDS[HALLUCINATED].meaning)
         self.niqe_box = QComboBox()
         self.niqe_box.addItem("not measured", None)
         for name in ("EM", "N-body"):
@@ -144,7 +150,7 @@ class CompareForm(ViewerWidget):
         )
         self.iqa_box = QCheckBox("LPIPS, DISTS and PI (learnt from photographs)")
         self.iqa_box.setEnabled(installed())
-        self.iqa_box.setToolTip("" if installed() else MISSING)
+        self.iqa_box.setToolTip("How alike people find the images, as networks learnt it." if installed() else MISSING)
         self.match_box = QCheckBox("fit brightness and contrast first")
         self.match_box.setToolTip("Fits scale and offset of every image to the reference. It is said under the table.")
         self.density_box = QCheckBox("densities (N-body): compare their logarithm")
@@ -155,21 +161,47 @@ class CompareForm(ViewerWidget):
         self.range_box.setRange(0, 1e12)
         self.range_box.setSpecialValueText("automatic")
         self.range_box.setToolTip("For PSNR and SSIM. Automatic: 255 for 8 bit, else the span of the reference.")
-        self.no_truth = message_label(WARNING_STYLE)
+        self.no_truth = message_label(WARNING)
         self.compare_button = QPushButton("Compare")
         self.cancel_button = QPushButton("Cancel")
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
-        self.status = message_label()
-        self.warning = message_label(WARNING_STYLE)
+        self.status, self.hint = message_label(), message_label()
+        self.help_button = help_button()
+        self.warning = message_label(WARNING)
         self.register_button = QPushButton("Move it into place")
         self.table = FigureTable()
         self.conditions = message_label()
+        self.left_box, self.right_box = LayerBox(viewer), LayerBox(viewer)
         self.copy_button = QPushButton("Copy")
-        self.save_button = QPushButton("Save CSV…")
+        self.save_button = QPushButton("CSV…")
         self.plots_button = QPushButton("Plots")
-        self.left_box, self.right_box = LayerBox(self.viewer), LayerBox(self.viewer)
+        self.report_button = QPushButton("Report…")
+        self.clear_button = QPushButton("Remove the maps")
+        self.more_button = QPushButton("More figures")
+        self.more_button.setCheckable(True)
+        self.more_button.toggled.connect(self.table.show_all)
+        tips = {
+            self.compare_button: "Measures the ticked images against the reference, and adds the maps.",
+            self.cancel_button: "Stops what is running.", self.bar: "How much is done.",
+            self.register_button: "Moves what does not lie over the reference into its place, and compares again.",
+            self.copy_button: "Copies the table, for a spreadsheet.",
+            self.save_button: "Saves the table, with what it was measured under.",
+            self.plots_button: "Spectra, ring correlation, profiles and histograms, in a window below.",
+            self.report_button: "Saves table, pictures and curves as one page, for the browser or for printing.",
+            self.clear_button: "Takes the maps of this comparison away.",
+            self.more_button: "Shows the figures that have no room beside the first ones.",
+            self.ssim_box: "Where the structure is that of the reference.",
+            self.error_box: "Where values differ from those of the reference, and by how much.",
+            self.crop_box: "Pixels at the border of the reference that no figure counts.",
+            self.density_box: "For densities of simulations: figures and maps are of log10(density + 0.02).",
+            self.left_box: "The layer on the left of the line, and that is seen while Shift+F is held.",
+            self.right_box: "The layer on the right of the line.",
+            self.table: "A click on a header sorts. Bold: the best of its column. Ctrl+C copies.",
+        }  # fmt: skip
+        for widget, tip in tips.items():
+            widget.setToolTip(tip)
         self.swipe_button = QPushButton("Swipe")
         self.swipe_button.setToolTip("A line over the image, dragged with the mouse: one layer left, the other right.")
         self.side_button = QPushButton("Side by side")
@@ -179,6 +211,12 @@ class CompareForm(ViewerWidget):
         for button in (self.swipe_button, self.side_button, self.magnifier_button):
             button.setCheckable(True)
         self.keys = message_label()
+        for box in (self.where_box, self.niqe_box, self.kind_box):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(9)
+            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        for button in (self.copy_button, self.save_button, self.plots_button, self.report_button):
+            button.setStyleSheet("padding: 4px 2px;")
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -186,8 +224,8 @@ class CompareForm(ViewerWidget):
             ("Reference", self.reference_box),
             ("Compare", self.candidates),
             ("Measure in", self.where_box),
-            ("Add", _row(self.ssim_box, self.error_box, self.kind_box)),
-            ("", self.hallucination_box),
+            ("Add", _row(self.ssim_box, self.error_box)),
+            ("", _row(self.kind_box, self.hallucination_box)),
         )
         more = QFormLayout()
         more.addRow("Border left out", self.crop_box)
@@ -206,7 +244,9 @@ class CompareForm(ViewerWidget):
         with_reference.addWidget(self.register_button)
         with_reference.addWidget(self.table)
         with_reference.addWidget(self.conditions)
-        with_reference.addLayout(_row(self.copy_button, self.save_button, self.plots_button))
+        with_reference.addWidget(self.more_button)
+        with_reference.addLayout(_row(self.copy_button, self.save_button, self.plots_button, self.report_button))
+        with_reference.addWidget(self.clear_button)
         by_eye = QVBoxLayout()
         pair = form_of(("Left", self.left_box), ("Right", self.right_box))
         by_eye.addLayout(pair)
@@ -220,33 +260,42 @@ class CompareForm(ViewerWidget):
         self.blind_section = section("Blind ranking", self.blind, expanded=False)
         self.folders = QVBoxLayout()
         self.folders_section = section("Folders", self.folders, expanded=False)
-        content = QWidget()
-        inside = QVBoxLayout(content)
+        inside = QVBoxLayout(self)
         inside.setContentsMargins(4, 4, 4, 4)
         for part in (
             self.reference_section, self.see_section, self.trust_section, self.folders_section, self.blind_section
         ):  # fmt: skip
             inside.addWidget(part)
         inside.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(VerticalArea(content), 1)
-        layout.addWidget(self.status)
-        layout.addLayout(_row(self.bar, self.cancel_button))
+        #: stays in view below what scrolls
+        self.footer = QWidget()
+        below = QVBoxLayout(self.footer)
+        below.setContentsMargins(4, 0, 4, 2)
+        below.addWidget(self.hint)
+        below.addWidget(self.status)
+        last = QHBoxLayout()
+        last.addWidget(self.bar, 3)
+        last.addWidget(self.cancel_button, 2)
+        last.addWidget(self.help_button)
+        below.addLayout(last)
 
-    def say(self, text: str, style: str = "") -> None:
-        """Show a sentence under the buttons."""
-        self.status.setStyleSheet(style)
-        self.status.setText(text)
-
-    def shut_down(self) -> None:
-        """Stop listening to the layers, too."""
-        super().shut_down()
-        self.candidates.disconnect_viewer()
+    def show_state(self, state: State) -> None:
+        """Enable and show what a state says."""
+        self.compare_button.setEnabled(state.can_compare)
+        self.cancel_button.setEnabled(state.can_cancel)
+        self.register_button.setVisible(state.can_move)
+        self.table.setVisible(state.has_table)
+        self.more_button.setVisible(state.has_table and self.table.has_more())
+        self.clear_button.setVisible(state.has_maps)
+        for button in (self.copy_button, self.save_button, self.plots_button, self.report_button):
+            button.setEnabled(state.has_table)
+        self.hint.say(state.hint)
+        self.no_truth.say(state.objection)
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
+    row.setSpacing(4)
     for widget in widgets:
         row.addWidget(widget, 1)
     return row

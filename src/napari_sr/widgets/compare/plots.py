@@ -15,12 +15,12 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QVB
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.base.latest import Latest
-from napari_sr.widgets.layers.maps import grid_of, pixels, shown_index, unit_factor
+from napari_sr.widgets.base.messages import ERROR, message_label
+from napari_sr.widgets.layers.places import grid_of, pixels, shown_index, unit_factor
 from napari_sr.widgets.layers.snapshot import unit_text
-from napari_sr.widgets.super_resolve.form import ERROR_STYLE, message_label
 
 if TYPE_CHECKING:
-    from napari_sr.evaluation.comparison import Comparing, Judged
+    from napari_sr.evaluation.comparison import Comparison, ComparisonRequest
     from napari_sr.evaluation.plots import Curves, JointHistogram
 
 SPECTRA, RATIO, FRC, PROFILE, JOINT, PLANES = (
@@ -52,9 +52,9 @@ class ComparisonPlots(QWidget):
     def __init__(self, viewer: Any) -> None:
         super().__init__()
         self.viewer = viewer
-        self._asked: Comparing | None = None
+        self._asked: ComparisonRequest | None = None
         self._reference: Image | None = None
-        self._judged: Judged | None = None
+        self._judged: Comparison | None = None
         self.plot: Curves | JointHistogram | None = None
         self.kind_box = QComboBox()
         self.kind_box.addItems(list(READ))
@@ -84,7 +84,7 @@ class ComparisonPlots(QWidget):
         self.save_button.clicked.connect(self._choose_file)
         viewer.dims.events.current_step.connect(self.refresh)
 
-    def show_comparison(self, asked: Comparing, judged: Judged, reference: Image) -> None:
+    def show_comparison(self, asked: ComparisonRequest, judged: Comparison, reference: Image) -> None:
         """Take what is compared, and draw."""
         self._asked, self._judged, self._reference = asked, judged, reference
         metrics = {judged.table.header(m): m for m in judged.table.metrics}
@@ -116,11 +116,10 @@ class ComparisonPlots(QWidget):
         except SRError as error:
             self._fail(str(error))
             return
-        self.status.setStyleSheet("")
-        self.status.setText("Drawing …")
+        self.status.say("Drawing …", "")
         self._latest.ask(compute)
 
-    def _wanted(self, asked: Comparing, reference: Image) -> Callable[[], Any]:
+    def _wanted(self, asked: ComparisonRequest, reference: Image) -> Callable[[], Any]:
         """Return what computes the chosen plot; raises :class:`SRError` if it cannot be."""
         from napari_sr.evaluation import plots
         from napari_sr.evaluation.table import short_names
@@ -156,7 +155,7 @@ class ComparisonPlots(QWidget):
 
         return compute
 
-    def _plane(self, asked: Comparing, reference: Image) -> int:
+    def _plane(self, asked: ComparisonRequest, reference: Image) -> int:
         """Return the number of the plane that is shown."""
         stacked = asked.reference.stacked
         if not stacked or reference not in self.viewer.layers:
@@ -182,16 +181,14 @@ class ComparisonPlots(QWidget):
         self.figure.clear()
         plot.draw(self.figure, colour=COLOUR)
         self.canvas.draw_idle()
-        self.status.setStyleSheet("")
-        self.status.setText(READ[self.kind_box.currentText()])
+        self.status.say(READ[self.kind_box.currentText()], "")
         self.save_button.setEnabled(True)
 
     def _fail(self, message: str) -> None:
         self.plot = None
         self.figure.clear()
         self.canvas.draw_idle()
-        self.status.setStyleSheet(ERROR_STYLE)
-        self.status.setText(message)
+        self.status.say(message, ERROR)
         self.save_button.setEnabled(False)
 
     def _choose_file(self) -> None:
@@ -214,14 +211,13 @@ class ComparisonPlots(QWidget):
         except (OSError, ValueError) as error:
             self._tell(f"{path} could not be written ({getattr(error, 'strerror', None) or error}).")
             return
-        self.status.setText(f"Saved {path}.")
+        self.status.say(f"Saved {path}.", "")
 
     def _tell(self, message: str) -> None:
-        self.status.setStyleSheet(ERROR_STYLE)
-        self.status.setText(message)
+        self.status.say(message, ERROR)
 
 
-def planes(asked: Comparing, number: int, *, log: bool) -> tuple[Any, Any, dict[str, Any], Any]:
+def planes(asked: ComparisonRequest, number: int, *, log: bool) -> tuple[Any, Any, dict[str, Any], Any]:
     """Return a plane of the reference, as it is and as it is compared, and of every candidate on its grid.
 
     Outside of what all of them cover, there is nothing to compare: that is cut away, and the border too. The last of

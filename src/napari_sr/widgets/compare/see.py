@@ -13,10 +13,10 @@ from qtpy.QtGui import QCloseEvent, QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_sr.evaluation.table import short_names
-from napari_sr.widgets.layers.maps import GEOMETRY, grid_of, pixels
 from napari_sr.widgets.layers.pictures import Picture, finer, picture
+from napari_sr.widgets.layers.places import GEOMETRY, grid_of, pixels
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
-from napari_sr.widgets.super_resolve.preview import camera
+from napari_sr.widgets.super_resolve.preview_layer import camera
 
 SWIPE = "swipe: drag the line"
 #: half the width of the divider, as a share of the image's width

@@ -9,9 +9,9 @@ from typing import Any
 from napari.layers import Image
 from qtpy.QtWidgets import QPushButton
 
+from napari_sr.widgets.base.messages import WARNING
 from napari_sr.widgets.compare.see import Flicker, Magnifier, SideBySide, Swipe
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
-from napari_sr.widgets.super_resolve.form import WARNING_STYLE
 
 #: keys over the canvas
 KEYS = {"swipe": "Shift-S", "side": "Shift-G", "magnifier": "Shift-M", "flicker": "Shift-F"}
@@ -70,7 +70,7 @@ class SeeButtons:
             pair = self.pair()
             if pair is None or self.viewer.dims.ndisplay != 2:
                 self.buttons[name].setChecked(False)
-                self._say(IN_2D if pair else TWO, WARNING_STYLE)
+                self._say(IN_2D if pair else TWO, WARNING)
                 return
             self.tool = self._make(name, *pair)
         elif self.tool is not None:

@@ -5,15 +5,10 @@ from __future__ import annotations
 import numpy as np
 from napari.layers import Image
 
-from napari_sr.evaluation.comparison import FLAGGED, Comparing, Judged, Shift
+from napari_sr.evaluation.comparison import Comparison, Shift
+from napari_sr.evaluation.map_kinds import FLAGGED
 from napari_sr.evaluation.table import short_names
 from napari_sr.widgets.layers.snapshot import unit_text
-
-NO_IMAGE = "Open a high-resolution image and at least one other image of the same place."
-NO_TRUTH = (
-    "There is no truth here to measure against: what a result was made from is none. Open a high-resolution image of "
-    "the same place, or see Without a reference."
-)
 
 
 def shift_sentence(shift: Shift, reference: Image | None) -> str:
@@ -26,7 +21,7 @@ def shift_sentence(shift: Shift, reference: Image | None) -> str:
     )
 
 
-def made_up(judged: Judged) -> str:
+def made_up(judged: Comparison) -> str:
     """Say how much of every picture is flagged, with a line break before each."""
     short = short_names(list(judged.maps))
     return "".join(
@@ -34,8 +29,3 @@ def made_up(judged: Judged) -> str:
         for name, maps in judged.maps.items()
         if FLAGGED in maps and (share := float(np.nanmean(maps[FLAGGED]))) >= 0
     )
-
-
-def unit_of(asked: Comparing) -> str:
-    """Return the unit of error maps."""
-    return "log₁₀ density" if asked.density else "grey levels"

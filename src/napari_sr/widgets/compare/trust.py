@@ -6,28 +6,24 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.colormaps import ensure_colormap
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
-from napari_sr.evaluation.comparison import Uncertain
-from napari_sr.evaluation.evidence import Evidence, Line
-from napari_sr.evaluation.map_kinds import CONSISTENCY, UNCERTAINTY
+from napari_sr.evaluation.evidence import Evidence, Line, Uncertain
+from napari_sr.evaluation.map_kinds import CONSISTENCY, MAP_KINDS, UNCERTAINTY
+from napari_sr.widgets.base.messages import ERROR, message_label
 from napari_sr.widgets.base.sections import form_of
 from napari_sr.widgets.compare.made import Made, made_from
 from napari_sr.widgets.compare.verdict_box import MISFIT, VerdictBox, misfit_line
 from napari_sr.widgets.controls.also_box import AlsoBox
 from napari_sr.widgets.controls.layer_box import LayerBox
 from napari_sr.widgets.layers.alignment import resampled_transform
-from napari_sr.widgets.layers.maps import view_region
-from napari_sr.widgets.layers.snapshot import METADATA_KEY, snapshot, spatial_factors
-from napari_sr.widgets.super_resolve.form import ERROR_STYLE, message_label
+from napari_sr.widgets.layers.maps import MapLayer, add_maps
+from napari_sr.widgets.layers.places import view_region
+from napari_sr.widgets.layers.snapshot import snapshot, spatial_factors
 
 if TYPE_CHECKING:
     from napari_sr.models.model import ModelCard
-
-#: made_by of the layers that are added
-MADE = "trust"
 
 
 class TrustSection(QWidget):
@@ -50,9 +46,9 @@ class TrustSection(QWidget):
         self.layer_box = LayerBox(viewer)
         self.layer_box.setToolTip("A super-resolved layer.")
         self.consistency_button = QPushButton("Consistency map")
-        self.consistency_button.setToolTip(CONSISTENCY)
+        self.consistency_button.setToolTip(MAP_KINDS[CONSISTENCY].meaning)
         self.uncertainty_button = QPushButton("Uncertainty map")
-        self.uncertainty_button.setToolTip(UNCERTAINTY)
+        self.uncertainty_button.setToolTip(MAP_KINDS[UNCERTAINTY].meaning)
         self.view_box = QCheckBox("uncertainty only of what is in view")
         self.view_box.setToolTip("It takes eight runs for every model: much faster on a part.")
         self.view_box.setChecked(True)
@@ -112,7 +108,7 @@ class TrustSection(QWidget):
         if made is None:
             return
         data, blur = snapshot(made.sr).data, self.blur_box.value() or None
-        self.meaning.setText(CONSISTENCY)
+        self.meaning.setText(MAP_KINDS[CONSISTENCY].meaning)
         misfits: list[Line] = []
 
         def work() -> Generator[Any, None, None]:
@@ -127,14 +123,9 @@ class TrustSection(QWidget):
 
         def show(found: Evidence) -> None:
             self.verdict.show_lines([*misfits, *found.lines(made.unit)])
-            limit = float(np.percentile(np.abs(found.own.residual), 99.9)) or 1.0
             transform = resampled_transform(made.lr, spatial_factors(made.axes, 1))
-            name = f"consistency map [{made.unit}] · {made.sr.name}"
             told = " ".join(x.text for x in misfits)
-            self._add(
-                name, found.own.residual, transform, made, "RdBu_r", (-limit, limit), f"{told} {CONSISTENCY}".strip(),
-                suffix=MISFIT if misfits else "",
-            )  # fmt: skip
+            self._add(CONSISTENCY, found.own.residual, transform, made, told, suffix=MISFIT if misfits else "")
             self._say(found.own.sentence(made.unit))
 
         self._run(work, Evidence, show)
@@ -147,9 +138,9 @@ class TrustSection(QWidget):
         try:
             (rows, columns), start = self._part(made)
         except SRError as error:
-            self._say(str(error), ERROR_STYLE)
+            self._say(str(error), ERROR)
             return
-        self.meaning.setText(UNCERTAINTY)
+        self.meaning.setText(MAP_KINDS[UNCERTAINTY].meaning)
 
         others = self.also_box.names()
 
@@ -164,11 +155,9 @@ class TrustSection(QWidget):
             )  # fmt: skip
 
         def show(found: Uncertain) -> None:
-            limit = float(np.nanpercentile(found.deviation, 99.9)) or 1.0
             transform = resampled_transform(made.lr, spatial_factors(made.axes, made.scale), start)
             unit = "density" if made.density else "grey levels"
-            name = f"uncertainty map [{unit}] · {made.sr.name}"
-            self._add(name, found.deviation, transform, made, "magma", (0.0, limit), UNCERTAINTY)
+            self._add(UNCERTAINTY, found.deviation, transform, made, unit=unit)
             self._say(found.sentence(unit))
 
         self._run(work, Uncertain, show)
@@ -177,7 +166,7 @@ class TrustSection(QWidget):
         try:
             return made_from(self.viewer, self.layer_box.layer())
         except SRError as error:
-            self._say(str(error), ERROR_STYLE)
+            self._say(str(error), ERROR)
             return None
 
     def _part(self, made: Made) -> tuple[tuple[slice, slice], list[float]]:
@@ -201,17 +190,11 @@ class TrustSection(QWidget):
         self._start(work, on_event, keep=lambda event: isinstance(event, kind))
 
     def _add(
-        self, name: str, image: Any, transform: dict[str, Any], made: Made, colormap: str, limits: tuple[float, float],
-        meaning: str, suffix: str = "",
+        self, kind: str, image: Any, transform: dict[str, Any], made: Made, meaning: str = "", *, suffix: str = "",
+        unit: str = "",
     ) -> None:  # fmt: skip
-        """Add a map over the picture; one of that name is replaced, with or without a suffix."""
+        """Add a map over the picture, in place of an earlier one of its kind."""
         shown = image[..., :3].mean(axis=-1, dtype=np.float32) if made.axes.endswith("S") else image
-        for old in [x for x in self.viewer.layers if x.name in (name, name + MISFIT)]:
-            self.viewer.layers.remove(old)
-        layer = self.viewer.add_image(
-            shown, name=name + suffix, colormap=ensure_colormap(colormap), contrast_limits=limits,
-            metadata={METADATA_KEY: {"made_by": MADE, "meaning": meaning, "of": made.sr.name}},
-            axis_labels=made.lr.axis_labels, units=made.lr.units, **transform,
-        )  # fmt: skip
-        if hasattr(layer, "colorbar"):
-            layer.colorbar.visible = True
+        geometry = transform | {"axis_labels": made.lr.axis_labels, "units": made.lr.units}
+        one = MapLayer(kind, shown, made.sr.name, made.sr.name, geometry, {"meaning": meaning}, suffix)
+        add_maps(self.viewer, [one], group=f"{kind} of {made.sr.unique_id}", unit=unit or made.unit)

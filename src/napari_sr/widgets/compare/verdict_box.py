@@ -6,16 +6,13 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sr.evaluation.evidence import Line
+from napari_sr.widgets.base.colours import LIGHTS, mark
+from napari_sr.widgets.base.messages import MessageLabel
 from napari_sr.widgets.layers.snapshot import NANOMETRES, Snapshot
-from napari_sr.widgets.super_resolve.form import message_label
-from napari_sr.widgets.super_resolve.verdict_text import COLOURS
 
-#: of the dots before sentences that only inform
-NEUTRAL = "#909090"
 #: side in pixels below which nothing is known of an image
 SMALLEST = 16
 #: added to the name of a map where the model does not fit
@@ -44,9 +41,8 @@ class VerdictBox(QWidget):
                 old.hide()
                 old.deleteLater()
         for line in lines:
-            label = message_label()
-            label.setTextFormat(Qt.TextFormat.RichText)
-            label.setText(f"<span style='color: {COLOURS.get(line.light, NEUTRAL)}'>●</span> {escape(line.text)}")
+            label = MessageLabel(rich=True)
+            label.say(f"<span style='color:{mark(LIGHTS[line.light])}'>●</span> {escape(line.text)}")
             self._rows.addWidget(label)
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent
 
 
+#: figures that are seen at once
+FIRST = 3
+
+
 class FigureTable(QTableWidget):
     """Rows of measured figures; the best of each column is bold.
 
@@ -29,6 +33,17 @@ class FigureTable(QTableWidget):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.verticalHeader().setVisible(False)
         self.setSortingEnabled(True)
+        self._all = False
+
+    def has_more(self) -> bool:
+        """Return True if there are figures beyond the first ones."""
+        return self.table is not None and len(self.table.metrics) > FIRST
+
+    def show_all(self, on: bool) -> None:
+        """Show every figure, or only as many as fit into a narrow dock."""
+        self._all = on
+        for column in range(1, self.columnCount()):
+            self.setColumnHidden(column, not on and column > FIRST)
 
     def show_table(self, table: Table) -> None:
         """Show a table in place of the one before."""
@@ -58,6 +73,7 @@ class FigureTable(QTableWidget):
         assert header is not None
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setMaximumSectionSize(190)
+        self.show_all(self._all)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # the order of the candidates, until one is clicked
         self.setSortingEnabled(True)
         height = min(320, 40 + 30 * (1 + len(table.rows)))
@@ -66,6 +82,7 @@ class FigureTable(QTableWidget):
 
     def text(self) -> str:
         """Return the table, tab-separated, as it is sorted now."""
+        # all of them, also those that are not seen
         headers = [self.horizontalHeaderItem(c).text() for c in range(self.columnCount())]
         rows = [[self.item(r, c).text() for c in range(self.columnCount())] for r in range(self.rowCount())]
         return "\n".join("\t".join(cells) for cells in [headers, *rows])

@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from napari_sr.widgets.layers.parentage import truth_of
+from napari_sr.widgets.layers.selection import is_held
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 
 
@@ -46,7 +47,9 @@ class LayerBox(QComboBox):
         self.viewer, self._optional = viewer, optional
         self._reference = reference
         self._shown: Any = None
+        self._removing = False
         layers = viewer.layers
+        layers.events.removing.connect(self._on_removing)
         layers.events.inserted.connect(self._fill)
         layers.events.removed.connect(self._fill)
         layers.events.reordered.connect(self._fill)
@@ -63,6 +66,7 @@ class LayerBox(QComboBox):
         events = self.viewer.layers.events
         for emitter in (events.inserted, events.removed, events.reordered):
             emitter.disconnect(self._fill)
+        events.removing.disconnect(self._on_removing)
         self.viewer.layers.selection.events.active.disconnect(self._follow)
 
     def layer(self) -> Image | None:
@@ -81,6 +85,8 @@ class LayerBox(QComboBox):
 
     def _fill(self, event: Any = None) -> None:
         current = self.currentData()
+        if event is not None and event.type == "removed":
+            self._removing = False
         self.blockSignals(True)
         self.clear()
         if self._optional:
@@ -98,6 +104,9 @@ class LayerBox(QComboBox):
         self.blockSignals(False)
         self._announce()
 
+    def _on_removing(self, event: Any = None) -> None:
+        self._removing = True
+
     def _rename(self, event: Any = None) -> None:
         for row in range(self.count()):
             layer = self.itemData(row)
@@ -105,6 +114,9 @@ class LayerBox(QComboBox):
                 self.setItemText(row, layer.name)
 
     def _follow(self, event: Any = None) -> None:
+        # choosing is the user's: what we add, or what is selected because another layer went, chooses nothing
+        if self._removing or is_held(self.viewer.layers):
+            return
         active = self.viewer.layers.selection.active
         if not isinstance(active, Image) or _made(active):
             return

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QSpinBox, QWidget
-from superqt import QCollapsible
+
+from napari_sr.widgets.base.sections import Section
 
 
-class SettingsPanel(QCollapsible):
-    """Device, precision, tile and overlap; each *automatic* unless changed."""
+class SettingsPanel(Section):
+    """Device, precision, tile and overlap; each *automatic* unless changed. ``changed`` tells that one was."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Advanced", parent)
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("Advanced")
         content = QWidget()
         form = QFormLayout(content)
         form.setContentsMargins(0, 0, 0, 0)
@@ -30,14 +37,28 @@ class SettingsPanel(QCollapsible):
         form.addRow("Tile", self.tile)
         form.addRow("Overlap", self.overlap)
         self.addWidget(content)
-        self.collapse(animate=False)
+        for box in (self.device, self.precision):
+            box.currentIndexChanged.connect(self.changed)
+        for spin in (self.tile, self.overlap):
+            spin.valueChanged.connect(self.changed)
 
     def set_devices(self, devices: tuple[str, ...]) -> None:
         """List the devices that were found."""
         for device in devices:
             self.device.addItem(device, device)
 
-    def settings(self) -> dict[str, object]:
+    def set_values(self, values: Mapping[str, object]) -> None:
+        """Show what was set another day; what is not possible here any more stays automatic."""
+        self.blockSignals(True)
+        for box, name in ((self.device, "device"), (self.precision, "precision")):
+            row = box.findData(values.get(name, "auto"))
+            box.setCurrentIndex(max(row, 0))
+        tile, overlap = values.get("tile", "auto"), values.get("overlap")
+        self.tile.setValue(tile if isinstance(tile, int) else 0)
+        self.overlap.setValue(overlap if isinstance(overlap, int) else -1)
+        self.blockSignals(False)
+
+    def settings(self) -> dict[str, Any]:
         """Return the keyword arguments of :func:`napari_sr.iter_upscale`."""
         return {
             "device": self.device.currentData(),

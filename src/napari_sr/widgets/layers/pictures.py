@@ -9,7 +9,7 @@ import numpy.typing as npt
 from napari.layers import Image
 
 from napari_sr.images.grid import Grid, onto
-from napari_sr.widgets.layers.maps import grid_of, placed, shown_index
+from napari_sr.widgets.layers.places import grid_image, grid_of, shown_index
 from napari_sr.widgets.layers.snapshot import snapshot
 
 Picture = npt.NDArray[np.uint8]
@@ -53,4 +53,4 @@ def picture(layer: Image, viewer: Any, target: Grid, shape: tuple[int, int]) -> 
 def finer(viewer: Any, first: Image, second: Image) -> tuple[Grid, tuple[int, int], Image]:
     """Return grid, shape and layer of the one with the smaller pixels."""
     layer = min((first, second), key=lambda x: grid_of(x, viewer).step)
-    return grid_of(layer, viewer), placed(layer, viewer).layout.plane_shape, layer
+    return grid_of(layer, viewer), grid_image(layer, viewer).layout.plane_shape, layer

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Image
 
 from napari_sr.errors import ImageError
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from napari_sr.models.model import ModelCard
 
 METADATA_KEY = "napari_sr"
+#: axes by the labels that layers give them
+LABELS = {name: letter for letter, names in {
+    "T": ("t", "time"), "C": ("c", "channel", "channels"), "Z": ("z", "depth", "plane"), "Y": ("y", "row", "rows"),
+    "X": ("x", "column", "columns"),
+}.items() for name in names}  # fmt: skip
 #: nanometres in units that layers of microscopes use
 NANOMETRES = {"nanometer": 1.0, "micrometer": 1e3, "millimeter": 1e6, "meter": 1e9, "angstrom": 0.1, "centimeter": 1e7}
 
@@ -50,6 +55,19 @@ class Snapshot:
     def axes(self) -> str:
         """The axes as guessed."""
         return guess_axes(tuple(self.data.shape), rgb=self.rgb)
+
+
+def axes_of(layer: Any) -> str:
+    """Return the axes of a layer: those that its labels name, or the most plausible ones.
+
+    napari gives every channel a layer of its own, so that a layer of four dimensions is a movie of stacks (``TZYX``).
+    """
+    shape = tuple((layer.data[0] if layer.multiscale else layer.data).shape)
+    named = "".join(LABELS.get(str(label).lower(), "") for label in layer.axis_labels) + ("S" if layer.rgb else "")
+    if len(named) == len(shape) == len(set(named)) and {"Y", "X"} <= set(named):
+        return named
+    guessed = guess_axes(shape, rgb=bool(layer.rgb))
+    return guessed.replace("CZYX", "TZYX") if len(shape) == 4 + bool(layer.rgb) else guessed
 
 
 def snapshot(layer: Image) -> Snapshot:
@@ -89,9 +107,15 @@ def spatial_factors(axes: str, factor: float) -> list[float]:
     return [factor if a in "YX" else 1.0 for a in axes if a != "S"]
 
 
-def resampled_arguments(layer: Image, axes: str, factor: float) -> dict[str, Any]:
-    """Return ``add_image`` arguments that put a resampled copy of ``layer`` exactly over it."""
-    arguments: dict[str, Any] = resampled_transform(layer, spatial_factors(axes, factor))
+def first_pixel(axes: str, rows: slice, columns: slice) -> list[float]:
+    """Return where a part of a layer begins, on every dimension that napari counts."""
+    start = {"Y": rows.start or 0, "X": columns.start or 0}
+    return [float(start.get(a, 0)) for a in axes if a != "S"]
+
+
+def resampled_arguments(layer: Image, axes: str, factor: float, start: Sequence[float] | None = None) -> dict[str, Any]:
+    """Return ``add_image`` arguments that put a resampled copy of ``layer``, or of a part of it, exactly over it."""
+    arguments: dict[str, Any] = resampled_transform(layer, spatial_factors(axes, factor), start)
     arguments |= {
         "rgb": bool(layer.rgb),
         "blending": layer.blending,
@@ -119,10 +143,3 @@ def provenance(report: Report, card: ModelCard, source: Snapshot) -> dict[str, A
             "model_card": asdict(card),
         }
     }
-
-
-def finite_limits(image: np.ndarray) -> list[float]:
-    """Return contrast limits of a map: from zero to its 99.9th percentile."""
-    values = image[np.isfinite(image)]
-    high = float(np.percentile(values, 99.9)) if values.size else 1.0
-    return [0.0, high if high > 0 else 1.0]

@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QSp
 
 from napari_sr.errors import SRError
 from napari_sr.evaluation.comparison import Region
-from napari_sr.images.placed import Placed
+from napari_sr.images.grid import GridImage
+from napari_sr.widgets.base.messages import ERROR, message_label
 from napari_sr.widgets.base.sections import form_of
-from napari_sr.widgets.super_resolve.form import ERROR_STYLE, message_label
 
 RANDOM, CHOSEN = "at random", "in the middle of each shape"
 WHAT = (
@@ -37,7 +37,7 @@ class RankingSection(QWidget):
     def __init__(
         self,
         *,
-        images: Callable[[], tuple[Placed, tuple[Placed, ...], dict[str, bool]]],
+        images: Callable[[], tuple[GridImage, tuple[GridImage, ...], dict[str, bool]]],
         shapes: Callable[[], tuple[tuple[Region, ...], int]],
         start_job: Callable[..., None],
         say: Callable[..., None],
@@ -90,7 +90,7 @@ class RankingSection(QWidget):
             reference, candidates, how = self._images()
             chosen, plane = self._shapes() if self.where_box.currentText() == CHOSEN else ((), 0)
         except SRError as error:
-            self._say(str(error), ERROR_STYLE)
+            self._say(str(error), ERROR)
             return
         folder = free_folder(parent)
         count, side = self.count_box.value(), self.side_box.value()
@@ -111,16 +111,16 @@ class RankingSection(QWidget):
                 **how,
             )
 
-        from napari_sr.evaluation.comparison import Working
+        from napari_sr.evaluation.comparison import ComparisonProgress
 
         def show(event: Any) -> None:
-            if isinstance(event, Working):
+            if isinstance(event, ComparisonProgress):
                 self._say(event.text)
             else:
                 self._say(f"The ranking is kept in {folder}.")
                 self._open(event)
 
-        self._start(work, show, keep=lambda event: not isinstance(event, Working))
+        self._start(work, show, keep=lambda event: not isinstance(event, ComparisonProgress))
 
     def open(self, folder: Path) -> None:
         """Go on with a ranking."""
@@ -129,7 +129,7 @@ class RankingSection(QWidget):
         try:
             session = Session(folder)
         except SRError as error:
-            self._say(str(error), ERROR_STYLE)
+            self._say(str(error), ERROR)
             return
         self._say("")
         self._open(session)

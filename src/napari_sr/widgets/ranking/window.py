@@ -22,8 +22,8 @@ from qtpy.QtWidgets import (
 from napari_sr.errors import SRError
 from napari_sr.evaluation.ranking.ranks import summary
 from napari_sr.evaluation.ranking.session import REFERENCE, Answer, Session
+from napari_sr.widgets.base.messages import ERROR, MessageLabel, message_label
 from napari_sr.widgets.ranking.cards import RankingCards, at_one_contrast
-from napari_sr.widgets.super_resolve.form import ERROR_STYLE, message_label
 
 HOW = (
     "Put the pictures in order: the one most like the truth first. Drag them with the mouse, or choose one with the "
@@ -61,7 +61,7 @@ class RankingWindow(QWidget):
         self.cards = RankingCards()
         self.progress = QProgressBar()
         self.back_button, self.next_button = QPushButton("Back"), QPushButton("Next")
-        self.result = message_label()
+        self.result = MessageLabel()
         self.result.setTextFormat(Qt.TextFormat.MarkdownText)
         self.show_button = QPushButton("Show what came out")
         self.save_button = QPushButton("Save CSV…")
@@ -119,8 +119,7 @@ class RankingWindow(QWidget):
         return _centred(layout)
 
     def _say(self, text: str, *, error: bool = False) -> None:
-        self.status.setStyleSheet(ERROR_STYLE if error else "")
-        self.status.setText(text)
+        self.status.say(text, ERROR if error else "")
 
     # -- what a person does -----------------------------------------------------------------------
 

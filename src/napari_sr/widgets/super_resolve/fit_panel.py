@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
+from napari_sr.widgets.base.messages import MessageLabel
 from napari_sr.widgets.controls.pixel_row import PixelRow
 from napari_sr.widgets.layers.snapshot import METADATA_KEY, check_axes, snapshot
-from napari_sr.widgets.super_resolve.fit_watch import FitWatch, Judged
+from napari_sr.widgets.super_resolve.fit_watch import FitWatch, ImageFits
 from napari_sr.widgets.super_resolve.verdict_text import KIND, PIXELS, USE, image_html, question, verdict_html
 
 if TYPE_CHECKING:
@@ -38,12 +39,12 @@ class FitPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.verdict, self.facts, self.pixel_row = _link_label(), _link_label(), PixelRow()
+        self.verdict, self.facts, self.pixel_row = MessageLabel(rich=True), MessageLabel(rich=True), PixelRow()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for part in (self.verdict, self.facts, self.pixel_row):
             layout.addWidget(part)
-        self.found: Judged | None = None
+        self.found: ImageFits | None = None
         self._layer: Image | None = None
         self._axes = ""
         self._asked: tuple[int, str] | None = None
@@ -69,16 +70,16 @@ class FitPanel(QWidget):
             self.pixel_row.hide()
         self._layer, self._axes, self.found = layer, axes, None
         self._settle.stop()
-        _say(self.facts, "")
+        self.facts.say("")
         if layer is None or not cards:
-            _say(self.verdict, "")
+            self.verdict.say("")
             return
         try:
             check_axes(axes, layer)
         except SRError:  # said when it is run
-            _say(self.verdict, "")
+            self.verdict.say("")
             return
-        _say(self.verdict, "Looking at the image …")
+        self.verdict.say("Looking at the image …")
         self._cards = cards
         self._settle.start()
 
@@ -94,8 +95,8 @@ class FitPanel(QWidget):
         recommended = self.found.recommended
         best = next((c for c in cards if recommended and c.name == recommended[0]), None)
         is_best = best is not None and best.name == card.name
-        _say(self.verdict, verdict_html(card, self.found.fits[card.name], best, is_best=is_best))
-        _say(self.facts, image_html(self.found.seen))
+        self.verdict.say(verdict_html(card, self.found.fits[card.name], best, is_best=is_best))
+        self.facts.say(image_html(self.found.seen))
 
     def objection(self, card: ModelCard | None) -> str:
         """Return what is asked before the model runs on the image; empty if it suits, or was asked before."""
@@ -112,14 +113,14 @@ class FitPanel(QWidget):
         self._settle.stop()
         self._watch.forget()
 
-    def _on_judged(self, found: Judged) -> None:
+    def _on_judged(self, found: ImageFits) -> None:
         if self._layer is None or id(self._layer) != found.layer:
             return
         self.found = found
         self.judged.emit(found)
 
     def _on_failed(self, reason: str) -> None:
-        _say(self.verdict, "")
+        self.verdict.say("")
         self.failed.emit(reason)
 
     def _on_link(self, link: str) -> None:
@@ -144,22 +145,3 @@ def set_pixel_size(layer: Any, axes: str, size: float, unit: str) -> None:
     spatial = [a for a in axes if a != "S"]
     layer.scale = [size if a in "YX" else s for a, s in zip(spatial, layer.scale, strict=True)]
     layer.units = [unit if a in "YX" else u for a, u in zip(spatial, layer.units, strict=True)]
-
-
-def _say(label: QLabel, text: str) -> None:
-    label.setText(text)
-    label.setVisible(bool(text))
-
-
-def _link_label() -> QLabel:
-    """Return a label for rich text with links, hidden while it is empty."""
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.RichText)
-    label.setTextInteractionFlags(
-        Qt.TextInteractionFlag.LinksAccessibleByMouse
-        | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
-        | Qt.TextInteractionFlag.TextSelectableByMouse
-    )
-    label.hide()
-    return label

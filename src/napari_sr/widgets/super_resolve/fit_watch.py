@@ -21,7 +21,7 @@ RECOMMENDED = 3
 
 
 @dataclass(frozen=True)
-class Judged:
+class ImageFits:
     """What was found out.
 
     Attributes
@@ -44,7 +44,7 @@ class Judged:
 
 
 class FitWatch(QObject):
-    """Emits :class:`Judged` for the image that was asked about last, or a sentence on why there is none."""
+    """Emits :class:`ImageFits` for the image that was asked about last, or a sentence on why there is none."""
 
     judged = Signal(object)
     failed = Signal(str)
@@ -68,7 +68,7 @@ class FitWatch(QObject):
         self._latest.forget()
 
 
-def judge(layer: int, source: Snapshot, axes: str, cards: Sequence[ModelCard]) -> Judged:
+def judge(layer: int, source: Snapshot, axes: str, cards: Sequence[ModelCard]) -> ImageFits:
     """Measure the image of a snapshot and judge the models; takes a few tenths of a second."""
     from napari_sr.inference.recommend import seen as look
     from napari_sr.models.fit import fit, ranked, recommendable
@@ -77,7 +77,7 @@ def judge(layer: int, source: Snapshot, axes: str, cards: Sequence[ModelCard]) -
     seen = look(source.data, axes, kind=source.kind, pixel_nm=None if known is None else source.pixel_size * known)
     fits = {card.name: fit(card, seen) for card in cards}
     best = [c.name for c in ranked(cards, fits, kind=seen.kind) if recommendable(c, fits[c.name], seen.kind)]
-    return Judged(layer, seen, fits, tuple(best[:RECOMMENDED]))
+    return ImageFits(layer, seen, fits, tuple(best[:RECOMMENDED]))
 
 
 def conditions_of(seen: Any) -> dict[str, float]:

@@ -11,10 +11,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
+from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.base.sections import form_of
 from napari_sr.widgets.controls.path_edit import PathEdit
 from napari_sr.widgets.layers.snapshot import METADATA_KEY, resampled_arguments
-from napari_sr.widgets.super_resolve.form import ERROR_STYLE
 
 if TYPE_CHECKING:
     from napari_sr.inference.batch import FileDone
@@ -133,12 +133,12 @@ class FolderSection(QWidget):
         """Show an image and its result in place of those that were looked at before."""
         done = item.data(Qt.ItemDataRole.UserRole)
         if done.error:
-            self._say(f"{done.source.name}: {done.reason}", ERROR_STYLE)
+            self._say(f"{done.source.name}: {done.reason}", ERROR)
             return
         try:
             show_pair(self.viewer, done.source, done.target)
         except SRError as error:
-            self._say(str(error), ERROR_STYLE)
+            self._say(str(error), ERROR)
 
 
 def is_done(event: Any) -> bool:

@@ -6,21 +6,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Signal
-
+from napari_sr.errors import SRError
 from napari_sr.widgets.base.latest import Latest
-from napari_sr.widgets.super_resolve.preview import Window
-from napari_sr.widgets.super_resolve.request import Request
+from napari_sr.widgets.base.messages import ERROR
+from napari_sr.widgets.super_resolve.preview_layer import (
+    LARGEST,
+    Window,
+    camera,
+    show_preview,
+    side_for,
+    visible_window,
+)
+from napari_sr.widgets.super_resolve.request import UpscaleRequest
 
 if TYPE_CHECKING:
     from napari_sr.inference import Finished, Upscaler
+    from napari_sr.widgets.super_resolve.dock import SuperResolve
+
+#: largest side of a preview that follows a slider, LR pixels: it has to keep up
+LIVE = 128
 
 
 @dataclass(frozen=True)
 class PreviewRequest:
     """What a preview shows: a window of a layer, a model, and what it is told."""
 
-    request: Request
+    request: UpscaleRequest
     window: Window
     conditions: Mapping[str, float]
 
@@ -35,30 +46,55 @@ class Previewed:
     scale: int
 
 
-class LivePreview(QObject):
-    """Computes previews in the background; the model that was loaded last stays in memory."""
+class LivePreview:
+    """Asks for previews, and shows them; the model that was loaded last stays in memory.
 
-    done = Signal(object)
-    failed = Signal(str)
+    Parameters
+    ----------
+    dock
+        The dock widget that this serves.
+    """
 
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self._latest = Latest(self, self.done.emit, self.failed.emit)
+    def __init__(self, dock: SuperResolve) -> None:
+        self.dock = dock
+        self._latest = Latest(dock, self._show, lambda reason: dock.say(reason, ERROR))
         self._loaded: tuple[Any, Upscaler] | None = None
 
     @property
     def busy(self) -> bool:
-        """True while a preview is computed."""
+        """True while one is computed."""
         return self._latest.busy
 
-    def ask(self, asked: PreviewRequest) -> None:
-        """Ask for a preview; one that was asked for before and has not begun is dropped."""
-        self._latest.ask(lambda: self._compute(asked))
-
     def forget(self) -> None:
-        """Want no preview any more, and read models anew the next time."""
+        """Want none any more, and read models anew the next time."""
         self._latest.forget()
         self._loaded = None
+
+    def follow(self) -> None:
+        """Something was moved that changes what a preview shows: show the latest, if there can be one."""
+        if self.dock.form.preview_button.isEnabled():
+            self.ask(largest=LIVE)
+
+    def ask(self, *, largest: int = LARGEST) -> None:
+        """Super-resolve a square in the centre of the view, of at most ``largest`` LR pixels a side."""
+        dock = self.dock
+        try:
+            request, card = dock.request(whole=True), dock.models.card()
+            if request is None or card is None:
+                return
+            dims = dock.viewer.dims
+            window = visible_window(
+                request.layer, request.axes, centre=camera(dock.viewer).center, step=dims.point,
+                world_units=getattr(dock.viewer.layers, "units", None), displayed=dims.displayed,
+                side=min(largest, side_for(dock.rates.rate(card.name, request.settings), card.scale)),
+            )  # fmt: skip
+        except (SRError, ValueError) as error:
+            dock.say(str(error), ERROR)
+            return
+        if not self.busy:
+            dock.say_meanwhile("Preview …")
+        asked = PreviewRequest(request, window, request.conditions)
+        self._latest.ask(lambda: self._compute(asked))
 
     def _compute(self, asked: PreviewRequest) -> Previewed:
         from napari_sr.inference import Upscaler
@@ -78,3 +114,14 @@ class LivePreview(QObject):
             conditions=told,
         )  # fmt: skip
         return Previewed(asked, finished, model.card.name, model.scale)
+
+    def _show(self, preview: Previewed) -> None:
+        asked, report = preview.asked, preview.finished.report
+        request, window = asked.request, asked.window
+        self.dock.rates.saw(preview.model, request.settings, report.megapixels, report.seconds)
+        if request.layer in self.dock.viewer.layers:
+            image = preview.finished.image
+            show_preview(self.dock.viewer, request.layer, request.axes, window, image, preview.scale)
+        side = window.rows.stop - window.rows.start, window.columns.stop - window.columns.start
+        self.dock.say(f"Preview of {side[0]} × {side[1]} pixels in {report.seconds:.2g} s.", tip=report.sentence())
+        self.dock.refresh()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
+from napari_sr.widgets.base.colours import LIGHTS, mark
+
 if TYPE_CHECKING:
     from napari_sr.models.fit import Fit, Seen
     from napari_sr.models.model import ModelCard
 
-COLOURS = {"green": "#5ac26b", "yellow": "#f0b429", "red": "#ff6b5e"}
-#: Qt's own blue cannot be read on napari's dark grey
-LINK = "#8ab4f8"
 HEADS = {
     "green": "{} suits this image.",
     "yellow": "{} may suit this image or not:",
@@ -40,11 +39,11 @@ def verdict_html(card: ModelCard, fit: Fit, best: ModelCard | None, *, is_best: 
     """
     name = html.escape(title_of(card))
     head = "Recommended for this image." if is_best and fit.verdict == "green" else HEADS[fit.verdict].format(name)
-    parts = [f"<span style='color:{COLOURS[fit.verdict]}'>● {head}</span>"]
+    parts = [f"<span style='color:{mark(LIGHTS[fit.verdict])}'>● {head}</span>"]
     reasons = [html.escape(reason) for reason in fit.reasons]
     if reasons:
         text = "; ".join(reasons)
-        parts.append(f"<span style='color:{COLOURS[fit.verdict]}'>{text}.</span>")
+        parts.append(f"<span style='color:{mark(LIGHTS[fit.verdict])}'>{text}.</span>")
     if best is not None and not is_best:
         parts.append(f"Recommended: {_link(USE + best.name, title_of(best))}")
     elif fit.verdict != "green" and fit.advice:
@@ -73,7 +72,7 @@ def _links(kinds: tuple[str, ...], titles: dict[str, str]) -> str:
 
 
 def _link(target: str, text: str) -> str:
-    return f"<a style='color:{LINK}' href='{html.escape(target)}'>{html.escape(text)}</a>"
+    return f"<a style='color:{mark('link')}' href='{html.escape(target)}'>{html.escape(text)}</a>"
 
 
 def question(card: ModelCard) -> str:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from napari_sr.errors import SRError
 from napari_sr.images.stack import Stack
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
+from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.layers.snapshot import METADATA_KEY, NANOMETRES, snapshot
-from napari_sr.widgets.super_resolve.form import ERROR_STYLE
 from napari_sr.widgets.train.form import TrainForm
 from napari_sr.widgets.train.job import Request, make_config
 from napari_sr.widgets.train.length import RunLength
@@ -96,7 +96,7 @@ class TrainChoices(TrainForm):
 
         def end(how: Failed | Stopped | Ended) -> None:
             if isinstance(how, Failed):
-                self.say(how.message, ERROR_STYLE)
+                self.say(how.message, ERROR)
             elif self.status.text() == "Loading …":
                 self.say("")
 

@@ -18,7 +18,7 @@ from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.base.close_guard import CloseGuard
 from napari_sr.widgets.base.duration import duration
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
-from napari_sr.widgets.super_resolve.form import ERROR_STYLE
+from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.train.choices import TrainChoices
 from napari_sr.widgets.train.job import Started, Trained, iter_run, iter_training
 
@@ -107,7 +107,7 @@ class Train(TrainChoices):
             hr, lr = self._sources()
             request = self._request(runs_folder() / name, hr, lr)
         except SRError as error:
-            self.say(str(error), ERROR_STYLE)
+            self.say(str(error), ERROR)
             return
         self._begin(
             lambda: iter_training(request, should_stop=self._should_stop, place=self._place, patch=self._patch_side())
@@ -247,7 +247,7 @@ class Train(TrainChoices):
             self.recipe_section.expand(animate=False)
         self.run_length.ask()
         if isinstance(how, Failed):
-            self.say(how.message, ERROR_STYLE)
+            self.say(how.message, ERROR)
         elif isinstance(how, Stopped):
             self.say(
                 f"Stopped at step {self._step}. You can resume it whenever you like."
@@ -274,12 +274,12 @@ class Train(TrainChoices):
             self.say(f"{event.name} is in your list of models now.{unmeasured}")
             catalogue().changed.emit(event.name)
         else:
-            self.say(f"{event.name} is trained, but not in your list of models.", ERROR_STYLE)
+            self.say(f"{event.name} is trained, but not in your list of models.", ERROR)
 
     def _ask_again(self, run: Undecided) -> None:
         report = run.folder / "report.html"
         self._report = report if report.exists() else None
-        self.say(f"{run.path.stem} is trained, but not in your list of models.", ERROR_STYLE)
+        self.say(f"{run.path.stem} is trained, but not in your list of models.", ERROR)
         self.verdict_box.show_verdict(run.verdict, run.path)
         self.refresh()
 
@@ -319,7 +319,7 @@ class Train(TrainChoices):
 
     def _on_answer(self, how: Failed | Stopped | Ended) -> None:
         if isinstance(how, Failed):
-            self.say(how.message, ERROR_STYLE)
+            self.say(how.message, ERROR)
             self.verdict_box.enable_answers(True)
 
     # -- afterwards -------------------------------------------------------------------------------
@@ -349,7 +349,7 @@ class Train(TrainChoices):
         try:
             self._started.config.write(path)
         except OSError as error:
-            self.say(f"{path} could not be written ({error.strerror}).", ERROR_STYLE)
+            self.say(f"{path} could not be written ({error.strerror}).", ERROR)
             return
         self.say(f"Settings saved. Repeat the run with: napari-sr train {path} -o FOLDER")
 

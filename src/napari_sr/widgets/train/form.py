@@ -20,19 +20,19 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_sr.widgets.base.dock import ViewerWidget
+from napari_sr.widgets.base.dock import Dock
+from napari_sr.widgets.base.messages import WARNING, message_label
 from napari_sr.widgets.base.sections import VerticalArea, section
 from napari_sr.widgets.controls.before_after import BeforeAfter
 from napari_sr.widgets.controls.degradation_box import DegradationBox
 from napari_sr.widgets.controls.layer_box import LayerBox
 from napari_sr.widgets.controls.path_edit import PathEdit
-from napari_sr.widgets.super_resolve.form import WARNING_STYLE, message_label
 from napari_sr.widgets.train.verdict_box import VerdictBox
 
 MADE = "made from the high-resolution image"
 
 
-class TrainForm(ViewerWidget):
+class TrainForm(Dock):
     """The controls of *Train*, without what they do: three steps, one below the other."""
 
     def __init__(self, napari_viewer: Any) -> None:
@@ -139,7 +139,7 @@ class TrainForm(ViewerWidget):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.status = message_label()
-        self.warning = message_label(WARNING_STYLE)
+        self.warning = message_label(WARNING)
         self.warning.hide()
         self.verdict_box = VerdictBox()
         self.patch_label = message_label()
@@ -178,8 +178,7 @@ class TrainForm(ViewerWidget):
 
     def say(self, text: str, style: str = "") -> None:
         """Show a sentence under the buttons."""
-        self.status.setStyleSheet(style)
-        self.status.setText(text)
+        self.status.say(text, style)
 
     def warn(self, text: str) -> None:
         """Show a warning that stays until the next run; empty for none."""

@@ -31,7 +31,7 @@ class RunLength:
         Returns the settings as they are now; raises :class:`SRError` if they are not possible. None if nothing shall
         be measured now.
     start_job
-        Runs something small in the background: ``ViewerWidget.start_side_job``.
+        Runs something small in the background: ``Dock.start_side_job``.
     """
 
     def __init__(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_sr.widgets.super_resolve.form import ERROR_STYLE, WARNING_STYLE, message_label
+from napari_sr.widgets.base.colours import colours
+from napari_sr.widgets.base.messages import ERROR, QUIET, WARNING, MessageLabel, message_label
 
 if TYPE_CHECKING:
     from napari_sr.training.runs.verdict import Verdict
 
-STYLES = {"good": "", "doubtful": WARNING_STYLE, "bad": ERROR_STYLE}
+TONES = {"good": "", "doubtful": WARNING, "bad": ERROR}
 UNANSWERED = "Until you answer, it waits in the list above."
 
 
@@ -30,7 +32,7 @@ class VerdictBox(QFrame):
         super().__init__()
         self.path: Path | None = None
         self.setObjectName("verdict")
-        self.headline, self.why, self.advice = message_label(), message_label(), message_label()
+        self.headline, self.why, self.advice = MessageLabel(rich=True), message_label(), message_label()
         self.question = QWidget()
         self.keep_button, self.discard_button = QPushButton("Keep"), QPushButton("Discard")
         self.keep_button.setToolTip("Adds the model to your list of models all the same.")
@@ -56,15 +58,12 @@ class VerdictBox(QFrame):
 
     def show_verdict(self, verdict: Verdict, path: Path | None = None) -> None:
         """Show a verdict; with the model's file, ask whether to keep it."""
-        style = STYLES[verdict.level]
+        tone = TONES[verdict.level]
         self.path = path
-        self.headline.setText(verdict.headline)
-        self.headline.setStyleSheet(f"{style} font-weight: bold;")
+        self.headline.say(f"<b>{html.escape(verdict.headline)}</b>", tone)
         for label, sentences in ((self.why, verdict.reasons), (self.advice, verdict.advice)):
-            label.setText(" ".join(sentences))
-            label.setVisible(bool(sentences))
-        self.why.setStyleSheet(style)
-        edge = style.removeprefix("color: ").removesuffix(";") or "#7a7a7a"
+            label.say(" ".join(sentences), tone if label is self.why else "")
+        edge = colours()[tone or QUIET]
         self.setStyleSheet(f"QFrame#verdict {{ border: none; border-left: 3px solid {edge}; }}")
         self.question.setVisible(path is not None)
         self.enable_answers(True)

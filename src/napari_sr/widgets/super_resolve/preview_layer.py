@@ -11,6 +11,7 @@ from napari.layers import Image
 
 from napari_sr.errors import ImageError
 from napari_sr.widgets.layers.alignment import resampled_transform
+from napari_sr.widgets.layers.selection import selection_kept
 from napari_sr.widgets.layers.snapshot import METADATA_KEY, resampled_arguments
 
 NAME = "SR preview"
@@ -112,14 +113,27 @@ def show_preview(viewer: Any, layer: Image, axes: str, window: Window, image: np
         image = np.swapaxes(image, 0, 1)
     data = image.reshape((*shape, *samples))
     transform = resampled_transform(layer, factors, start)
+    with selection_kept(viewer):  # a preview chooses no other image
+        return _show(viewer, layer, axes, data, transform, scale, samples=len(samples))
+
+
+def remove_preview(viewer: Any) -> None:
+    """Take the preview away."""
+    with selection_kept(viewer):
+        for old in [x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == "preview"]:
+            viewer.layers.remove(old)
+
+
+def _show(
+    viewer: Any, layer: Image, axes: str, data: np.ndarray, transform: dict[str, Any], scale: int, *, samples: int
+) -> Image:
     existing = next((x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == "preview"), None)
     if existing is not None and tuple(existing.units) != tuple(layer.units):
         viewer.layers.remove(existing)
         existing = None
-    if existing is not None and (existing.rgb != layer.rgb or existing.ndim != data.ndim - len(samples)):
+    if existing is not None and (existing.rgb != layer.rgb or existing.ndim != data.ndim - samples):
         viewer.layers.remove(existing)
         existing = None
-    active = viewer.layers.selection.active
     if existing is None:
         arguments = resampled_arguments(layer, axes, scale) | transform
         existing = viewer.add_image(data, name=NAME, metadata={METADATA_KEY: {"made_by": "preview"}}, **arguments)
@@ -136,8 +150,6 @@ def show_preview(viewer: Any, layer: Image, axes: str, window: Window, image: np
         existing.bounding_box.points = False
     if not existing.visible:
         existing.visible = True
-    if viewer.layers.selection.active is not active:
-        viewer.layers.selection.active = active
     return existing
 
 
