@@ -68,13 +68,13 @@ def train(viewer: napari.Viewer, recipe: str, seconds: float) -> None:
         viewer.open_sample("napari-sr", "em-phantom")
         _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Train")
         wait(lambda: widget._ready and widget._job is None, 60)
-        widget.recipe_box.setCurrentIndex(widget.recipe_box.findData(recipe))
-        widget._form["validate_every"].value = 25
-        wait(lambda: "on this computer" in widget.estimate.text(), 120)
+        widget.form.recipe_box.setCurrentIndex(widget.form.recipe_box.findData(recipe))
+        widget.settings["validate_every"].value = 25
+        wait(lambda: "on this computer" in widget.form.estimate.text(), 120)
         gaps = Gaps()
         wait(lambda: False, 10)
         idle = gaps.report("idle")
-        widget.train_button.click()
+        widget.form.train_button.click()
         wait(lambda: widget._step >= 2, 120)
         if widget._step < 2:
             raise SystemExit(f"The training did not start: {widget.form.status.text()}")
@@ -82,7 +82,7 @@ def train(viewer: napari.Viewer, recipe: str, seconds: float) -> None:
         wait(lambda: False, seconds)
         busy = gaps.report(f"training with {recipe}, step {widget._step}")
         print(f"above idle: {busy - idle:.0f} ms")
-        widget.stop_button.click()
+        widget.form.stop_button.click()
         asked = time.perf_counter()
         wait(lambda: widget._job is None, 120)
         print(f"Stop took {time.perf_counter() - asked:.1f} s")

@@ -45,19 +45,19 @@ def drag(viewer: napari.Viewer, start: np.ndarray, end: np.ndarray) -> None:
 
 
 def train(viewer: napari.Viewer, widget: object, recipe: str, start: str, steps: int, name: str) -> None:
-    widget.data_section.expand(animate=False)
-    widget.recipe_section.expand(animate=False)
-    widget.start_box.setCurrentIndex(widget.start_box.findText(start))
-    widget.recipe_box.setCurrentIndex(widget.recipe_box.findData(recipe))
-    widget.name_edit.setText(name)
+    widget.form.data_section.expand(animate=False)
+    widget.form.recipe_section.expand(animate=False)
+    widget.form.start_box.setCurrentIndex(widget.form.start_box.findText(start))
+    widget.form.recipe_box.setCurrentIndex(widget.form.recipe_box.findData(recipe))
+    widget.form.name_edit.setText(name)
     for field, value in {"steps": steps, "batch_size": 1, "validate_every": max(1, steps // 8)}.items():
-        widget._form[field].value = value
+        widget.settings[field].value = value
     if recipe == "wgan-gp":
-        widget._form["adversarial.n_critic"].value = 1
-    wait(lambda: "on this computer" in widget.estimate.text(), 120)
-    print(recipe, widget.estimate.text(), flush=True)
+        widget.settings["adversarial.n_critic"].value = 1
+    wait(lambda: "on this computer" in widget.form.estimate.text(), 120)
+    print(recipe, widget.form.estimate.text(), flush=True)
     shoot(viewer, f"train-{recipe}-settings")
-    click(widget.train_button)
+    click(widget.form.train_button)
     wait(lambda: widget._step >= 2, 300)
     if recipe == "wgan-gp":
         before = widget._watch.stage.place()
@@ -70,9 +70,9 @@ def train(viewer: napari.Viewer, widget: object, recipe: str, start: str, steps:
     wait(lambda: widget._job is None, 3000)
     print(widget.form.status.text(), widget.form.warning.text(), flush=True)
     shoot(viewer, f"train-{recipe}-done")
-    if widget.verdict_box.keep_button.isVisible():  # no better than the model that it started from
-        click(widget.verdict_box.keep_button)
-        wait(lambda: not widget.verdict_box.keep_button.isVisible(), 60)
+    if widget.form.verdict_box.keep_button.isVisible():  # no better than the model that it started from
+        click(widget.form.verdict_box.keep_button)
+        wait(lambda: not widget.form.verdict_box.keep_button.isVisible(), 60)
 
 
 def main() -> None:

@@ -50,14 +50,14 @@ def test_the_first_click_on_a_sample_shows_something_true(viewer, qtbot):
     viewer.open_sample("napari-sr", "em-phantom")
     widget = SuperResolve(viewer)
     qtbot.addWidget(widget)
-    qtbot.waitUntil(lambda: widget._job is None and widget.model_box.card() is not None, timeout=60_000)
-    assert widget.layer_box.currentText().endswith("LR")
-    assert widget.reference_box.currentText().endswith("HR")
-    widget.model_box.select("bicubic-x4")
-    widget.run_button.click()
+    qtbot.waitUntil(lambda: widget._job is None and widget.form.model_box.card() is not None, timeout=60_000)
+    assert widget.form.layer_box.currentText().endswith("LR")
+    assert widget.form.reference_box.currentText().endswith("HR")
+    widget.form.model_box.select("bicubic-x4")
+    widget.form.run_button.click()
     qtbot.waitUntil(lambda: widget._job is None, timeout=60_000)
     np.testing.assert_allclose(viewer.layers[-1].extent.world, viewer.layers[0].extent.world, atol=1e-6)
-    assert "PSNR" in widget.status.text()
+    assert "PSNR" in widget.form.status.text()
 
 
 @pytest.mark.parametrize("title", ["Super-resolve", "Simulate low resolution"])
@@ -69,11 +69,12 @@ def test_a_sample_opened_beside_an_open_widget_is_chosen(title, viewer, qtbot):
         viewer.layers.clear()
         viewer.open_sample("napari-sr", name)
         hr, lr = viewer.layers
-        assert widget.layer_box.layer() is lr
+        form = getattr(widget, "form", widget)
+        assert form.layer_box.layer() is lr
         if title == "Super-resolve":
-            assert widget.reference_box.layer() is hr
+            assert form.reference_box.layer() is hr
         viewer.layers.selection.active = hr
-        assert widget.layer_box.layer() is hr
+        assert form.layer_box.layer() is hr
 
 
 @pytest.fixture
@@ -210,3 +211,14 @@ def test_simulating_an_image_that_is_too_small_is_explained(viewer, qtbot):
     widget.run_button.click()
     qtbot.waitUntil(lambda: widget._job is None, timeout=20_000)
     assert "too small" in widget.status.text()
+
+
+def test_simulating_twice_keeps_to_its_original(viewer, qtbot, rng):
+    hr = viewer.add_image(rng.integers(0, 255, (64, 64)).astype(np.uint8), name="cells")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Simulate low resolution")
+    for _ in range(2):
+        assert widget.layer_box.layer() is hr
+        widget.run_button.click()
+        qtbot.waitUntil(lambda: widget._job is None, timeout=20_000)
+    assert [x.data.shape for x in viewer.layers] == [(64, 64), (16, 16), (16, 16)]
+    assert viewer.layers.selection.active is viewer.layers[-1]  # Super-resolve takes it

@@ -109,6 +109,7 @@ class SimulateLowResolution(Dock):
             )  # fmt: skip
             layer.visible = False
             self.viewer.layers.selection.active = added
+            self.layer_box.select(layer)  # its own result is not what the next click degrades
             self.status.setText(f"Added {added.name}. The original is hidden, and serves as reference.")
 
         def end(how: Failed | Stopped | Ended) -> None:

@@ -21,6 +21,7 @@ from napari_sr.training.data.split import kept_part
 from napari_sr.training.runs.folders import runs_folder, unfinished_runs
 from napari_sr.training.runs.history import read_history
 from napari_sr.training.runs.verdict import Verdict
+from napari_sr.widgets.base.colours import ON_DARK
 from napari_sr.widgets.train.stage import BOX, CAPTIONS, NAMES, SIDE
 from napari_sr.widgets.train.verdict_box import VerdictBox
 
@@ -53,12 +54,12 @@ def open_dock(viewer, qtbot):
 
 def shorten(widget, **changes):
     """A run of seconds: small patches, few steps."""
-    if widget.recipe_box.currentData() == "adaptive":  # so good that nothing is left to complain about
-        widget.recipe_box.setCurrentIndex(widget.recipe_box.findData("wgan-pixel"))
-    widget.scale_box.setValue(2)
-    widget.preset_box.setCurrentIndex(widget.preset_box.findData("area"))
+    if widget.form.recipe_box.currentData() == "adaptive":  # so good that nothing is left to complain about
+        widget.form.recipe_box.setCurrentIndex(widget.form.recipe_box.findData("wgan-pixel"))
+    widget.form.scale_box.setValue(2)
+    widget.form.preset_box.setCurrentIndex(widget.form.preset_box.findData("area"))
     for name, value in {"steps": 6, "batch_size": 1, "lr_patch": 16, "validate_every": 3, **changes}.items():
-        widget._form[name].value = value
+        widget.settings[name].value = value
 
 
 def click(qtbot, button):
@@ -72,40 +73,40 @@ def finish(widget, qtbot):
 
 def keep(widget, qtbot, name):
     """After a few steps a model is seldom any good: it is kept all the same, if it has to be."""
-    if widget.verdict_box.question.isVisibleTo(widget):
+    if widget.form.verdict_box.question.isVisibleTo(widget):
         assert name not in [c.name for c in list_models()]
-        click(qtbot, widget.verdict_box.keep_button)
-    qtbot.waitUntil(lambda: f"{name} is in your list of models now" in widget.status.text(), timeout=MINUTE)
+        click(qtbot, widget.form.verdict_box.keep_button)
+    qtbot.waitUntil(lambda: f"{name} is in your list of models now" in widget.form.status.text(), timeout=MINUTE)
 
 
 @pytest.mark.xdist_group("clipboard")  # workers share a screen, and it has one
 def test_a_model_is_trained_and_is_in_the_list_of_super_resolve(viewer, dock, qtbot, images):
     _, other = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-    qtbot.waitUntil(lambda: len(other.model_box.cards()) > 0 and other._job is None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: len(other.form.model_box.cards()) > 0 and other._job is None, timeout=MINUTE)
     shorten(dock)
-    dock.name_edit.setText("mine")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("mine")
+    click(qtbot, dock.form.train_button)
     qtbot.waitUntil(lambda: BOX in viewer.layers, timeout=MINUTE)
-    assert not dock.train_button.isEnabled()
+    assert not dock.form.train_button.isEnabled()
     assert viewer.dims.current_step[0] == 2  # the plane that is kept for validation
-    assert "kept aside" in dock.patch_label.text()
+    assert "kept aside" in dock.form.patch_label.text()
     finish(dock, qtbot)
     # six steps: worse than bicubic, said in red with the reason, and in no list before that is answered
-    box = dock.verdict_box
+    box = dock.form.verdict_box
     assert "It is worse than bicubic interpolation" in box.headline.text()
-    assert "#ff6b5e" in box.headline.styleSheet()
+    assert box.headline.tone == "error"
     assert "6 steps are too few" in box.why.text()
     assert box.question.isVisibleTo(dock)
-    assert "not in your list of models" in dock.status.text()
-    qtbot.waitUntil(lambda: dock.resume_box.currentText() == "mine, finished: keep or discard?", timeout=MINUTE)
+    assert "not in your list of models" in dock.form.status.text()
+    qtbot.waitUntil(lambda: dock.form.resume_box.currentText() == "mine, finished: keep or discard?", timeout=MINUTE)
     assert not (user_folder() / "mine.safetensors").exists()
-    assert "mine" not in [c.name for c in other.model_box.cards()]
-    assert other.model_box.card().name != "mine"  # it may choose another one for the new layers, not this one
+    assert "mine" not in [c.name for c in other.form.model_box.cards()]
+    assert other.form.model_box.card().name != "mine"  # it may choose another one for the new layers, not this one
     click(qtbot, box.keep_button)
-    qtbot.waitUntil(lambda: "mine is in your list of models now" in dock.status.text(), timeout=MINUTE)
+    qtbot.waitUntil(lambda: "mine is in your list of models now" in dock.form.status.text(), timeout=MINUTE)
     assert not box.question.isVisibleTo(dock)
-    qtbot.waitUntil(lambda: other.model_box.select("mine"), timeout=MINUTE)
-    qtbot.waitUntil(lambda: dock.resume_box.count() == 0, timeout=MINUTE)
+    qtbot.waitUntil(lambda: other.form.model_box.select("mine"), timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.form.resume_box.count() == 0, timeout=MINUTE)
     # what the card says was measured
     card = load_model("mine").card
     assert card.training["recipe"] == "wgan-pixel"
@@ -133,16 +134,16 @@ def test_a_model_is_trained_and_is_in_the_list_of_super_resolve(viewer, dock, qt
     # the report, and the way to repeat the run
     folder = runs_folder() / "mine"
     assert dock._report == folder / "report.html"
-    click(qtbot, dock.command_button)
+    click(qtbot, dock.form.command_button)
     assert QApplication.clipboard().text() == f"napari-sr train {folder / 'config.yaml'} -o mine-again"
     # the next run has another name
-    qtbot.waitUntil(lambda: dock.name_edit.text() == "mine-2", timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.form.name_edit.text() == "mine-2", timeout=MINUTE)
 
 
 def test_the_command_line_repeats_the_run(viewer, dock, qtbot, tmp_path):
     shorten(dock, steps=4, validate_every=4)
-    dock.name_edit.setText("mine")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("mine")
+    click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
     dock.export(tmp_path / "exported.yaml")
     assert TrainConfig.read(tmp_path / "exported.yaml") == TrainConfig.read(runs_folder() / "mine" / "config.yaml")
@@ -164,30 +165,31 @@ def test_the_command_line_repeats_the_run(viewer, dock, qtbot, tmp_path):
 
 def test_pause_stop_and_resume_after_a_restart(viewer, dock, qtbot, make_napari_viewer):
     shorten(dock, steps=60, validate_every=60)
-    dock.name_edit.setText("mine")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("mine")
+    click(qtbot, dock.form.train_button)
     qtbot.waitUntil(lambda: dock._step >= 1, timeout=MINUTE)
-    click(qtbot, dock.pause_button)
-    qtbot.wait(500)  # the step that was going on
+    click(qtbot, dock.form.pause_button)
+    # the step that was going on is done first
+    qtbot.waitUntil(lambda: dock.form.status.text().startswith("Paused after step"), timeout=MINUTE)
     paused = dock._step
-    assert dock.pause_button.text() == "Go on"
-    assert dock.status.text().startswith("Paused at step")
+    assert dock.form.status.text() == f"Paused after step {paused}."
+    assert dock.form.pause_button.text() == "Go on"
     qtbot.wait(1500)
     assert dock._step == paused
-    click(qtbot, dock.pause_button)
+    click(qtbot, dock.form.pause_button)
     qtbot.waitUntil(lambda: dock._step > paused, timeout=MINUTE)
-    click(qtbot, dock.stop_button)
-    assert dock.status.text() == "Stopping …"
+    click(qtbot, dock.form.stop_button)
+    assert dock.form.status.text() == "Stopping …"
     finish(dock, qtbot)
-    assert "You can resume it" in dock.status.text()
+    assert "You can resume it" in dock.form.status.text()
     (run,) = unfinished_runs()
     assert paused < run.step < 60
     # a new viewer knows of it, and needs none of the layers
     restarted = make_napari_viewer()
     widget = open_dock(restarted, qtbot)
-    assert not widget.resume_row.isHidden()
-    assert "mine, stopped at step" in widget.resume_box.currentText()
-    click(qtbot, widget.resume_button)
+    assert not widget.form.resume_row.isHidden()
+    assert "mine, stopped at step" in widget.form.resume_box.currentText()
+    click(qtbot, widget.form.resume_button)
     qtbot.waitUntil(lambda: widget._step > run.step, timeout=MINUTE)
     assert "mine: validation image" in restarted.layers
     finish(widget, qtbot)
@@ -198,16 +200,16 @@ def test_pause_stop_and_resume_after_a_restart(viewer, dock, qtbot, make_napari_
 
 
 def test_fine_tuning_takes_everything_from_the_model(viewer, dock, qtbot):
-    row = dock.start_box.findText("em-wgan-pixel-x4")
-    dock.start_box.setCurrentIndex(row)
-    assert dock.scale_box.value() == 4
-    assert dock.preset_box.currentData() == "em"
-    assert dock.name_edit.text() == "my-em-wgan-pixel-x4"
+    row = dock.form.start_box.findText("em-wgan-pixel-x4")
+    dock.form.start_box.setCurrentIndex(row)
+    assert dock.form.scale_box.value() == 4
+    assert dock.form.preset_box.currentData() == "em"
+    assert dock.form.name_edit.text() == "my-em-wgan-pixel-x4"
     for name, value in {"steps": 2, "batch_size": 1, "lr_patch": 10, "validate_every": 2}.items():
-        dock._form[name].value = value
-    click(qtbot, dock.train_button)
+        dock.settings[name].value = value
+    click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
-    assert "em-wgan-pixel-x4, which it started from" in dock.verdict_box.headline.text()
+    assert "em-wgan-pixel-x4, which it started from" in dock.form.verdict_box.headline.text()
     keep(dock, qtbot, "my-em-wgan-pixel-x4")
     card = load_model("my-em-wgan-pixel-x4").card
     assert card.training["start_from"] == "em-wgan-pixel-x4"
@@ -217,26 +219,26 @@ def test_fine_tuning_takes_everything_from_the_model(viewer, dock, qtbot):
 
 def test_a_bad_model_waits_for_an_answer_also_in_another_window(viewer, dock, qtbot, make_napari_viewer):
     shorten(dock, steps=2, validate_every=2)
-    dock.name_edit.setText("mine")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("mine")
+    click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
-    assert dock.verdict_box.question.isVisibleTo(dock)
+    assert dock.form.verdict_box.question.isVisibleTo(dock)
     viewer.window.remove_dock_widget(dock)
     assert not (user_folder() / "mine.safetensors").exists()
     widget = open_dock(make_napari_viewer(), qtbot)
-    assert widget.resume_box.currentText() == "mine, finished: keep or discard?"
-    assert widget.resume_button.text() == "Decide"
-    assert not widget.verdict_box.isVisibleTo(widget)
-    click(qtbot, widget.resume_button)
-    assert "worse than bicubic" in widget.verdict_box.headline.text()
-    assert widget.report_button.isEnabled()
-    click(qtbot, widget.verdict_box.discard_button)
+    assert widget.form.resume_box.currentText() == "mine, finished: keep or discard?"
+    assert widget.form.resume_button.text() == "Decide"
+    assert not widget.form.verdict_box.isVisibleTo(widget)
+    click(qtbot, widget.form.resume_button)
+    assert "worse than bicubic" in widget.form.verdict_box.headline.text()
+    assert widget.form.report_button.isEnabled()
+    click(qtbot, widget.form.verdict_box.discard_button)
     folder = runs_folder() / "mine"
-    qtbot.waitUntil(lambda: f"Its files are still in {folder}" in widget.status.text(), timeout=MINUTE)
-    assert not widget.verdict_box.question.isVisibleTo(widget)
+    qtbot.waitUntil(lambda: f"Its files are still in {folder}" in widget.form.status.text(), timeout=MINUTE)
+    assert not widget.form.verdict_box.question.isVisibleTo(widget)
     assert (folder / "mine.safetensors").exists()
     assert not (user_folder() / "mine.safetensors").exists()
-    qtbot.waitUntil(lambda: widget.resume_row.isHidden(), timeout=MINUTE)  # it is not asked for a second time
+    qtbot.waitUntil(lambda: widget.form.resume_row.isHidden(), timeout=MINUTE)  # it is not asked for a second time
 
 
 def test_the_critic_learns_first_and_a_model_that_cannot_be_copied_is_asked_for_again(dock, qtbot, monkeypatch):
@@ -245,46 +247,49 @@ def test_the_critic_learns_first_and_a_model_that_cannot_be_copied_is_asked_for_
     monkeypatch.setattr(
         type(dock), "say", lambda self, text, style="": (said.append(text), original(self, text, style))
     )
-    dock.recipe_box.setCurrentIndex(dock.recipe_box.findData("wgan-gp"))
+    dock.form.recipe_box.setCurrentIndex(dock.form.recipe_box.findData("wgan-gp"))
     shorten(dock, steps=7, validate_every=7)
-    dock.name_edit.setText("gan")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("gan")
+    click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
     steps = [text for text in said if text.startswith("Step ")]
     assert "the critic is learning first" in steps[0]
     assert not any("nan" in text for text in said)
-    assert "7 steps are too few for an adversarial recipe" in dock.verdict_box.why.text()
+    assert "7 steps are too few for an adversarial recipe" in dock.form.verdict_box.why.text()
 
     def full(*args):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as disk:
         disk.setattr(shutil, "copy2", full)
-        click(qtbot, dock.verdict_box.keep_button)
-        qtbot.waitUntil(lambda: "No space left on device" in dock.status.text(), timeout=MINUTE)
+        click(qtbot, dock.form.verdict_box.keep_button)
+        qtbot.waitUntil(lambda: "No space left on device" in dock.form.status.text(), timeout=MINUTE)
     assert not (user_folder() / "gan.safetensors").exists()
-    assert dock.verdict_box.question.isVisibleTo(dock)
+    assert dock.form.verdict_box.question.isVisibleTo(dock)
     keep(dock, qtbot, "gan")
     assert load_model("gan").card.training["verdict"]["level"] == "bad"
 
 
 def test_a_good_model_is_in_the_list_without_a_question(dock, qtbot):
     """A network that starts as the least-squares filter undoes a blur at once."""
-    dock.recipe_box.setCurrentIndex(dock.recipe_box.findData("dfcan"))
+    dock.form.recipe_box.setCurrentIndex(dock.form.recipe_box.findData("dfcan"))
     shorten(dock, steps=2, validate_every=2, learning_rate=1e-5)
-    dock.preset_box.setCurrentIndex(dock.preset_box.findData("em"))
+    dock.form.preset_box.setCurrentIndex(dock.form.preset_box.findData("em"))
     hyper = "{num_groups: 1, num_blocks: 2, num_features: 8, reduction: 4, head: linear, skip: filter}"
-    dock._form["hyper_parameters"].value = hyper
-    dock.name_edit.setText("filter")
-    click(qtbot, dock.train_button)
+    dock.settings["hyper_parameters"].value = hyper
+    dock.form.name_edit.setText("filter")
+    click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
-    assert "filter is in your list of models now" in dock.status.text()
-    assert "dB better than bicubic" in dock.verdict_box.headline.text()
-    assert not dock.verdict_box.question.isVisibleTo(dock)
+    assert "filter is in your list of models now" in dock.form.status.text()
+    assert "dB better than bicubic" in dock.form.verdict_box.headline.text()
+    assert not dock.form.verdict_box.question.isVisibleTo(dock)
     assert (user_folder() / "filter.safetensors").exists()
 
 
-@pytest.mark.parametrize(("level", "colour"), [("good", "#7a7a7a"), ("doubtful", "#f0b429"), ("bad", "#ff6b5e")])
+@pytest.mark.parametrize(
+    ("level", "colour"),
+    [("good", ON_DARK["quiet"]), ("doubtful", ON_DARK["warning"]), ("bad", ON_DARK["error"])],
+)
 def test_a_verdict_has_the_colour_of_its_level(level, colour, qtbot, tmp_path):
     box = VerdictBox()
     qtbot.addWidget(box)
@@ -304,31 +309,31 @@ def test_a_verdict_has_the_colour_of_its_level(level, colour, qtbot, tmp_path):
 
 def test_a_degradation_of_ones_own_is_on_the_card_and_comes_back_with_the_model(viewer, dock, qtbot):
     shorten(dock, steps=2, validate_every=2)
-    dock.preset_box.setCurrentIndex(dock.preset_box.findData("own"))
-    dock.preset_box.own.sigma.setValue(1.3)
-    dock.name_edit.setText("my-microscope")
-    click(qtbot, dock.train_button)
+    dock.form.preset_box.setCurrentIndex(dock.form.preset_box.findData("own"))
+    dock.form.preset_box.own.sigma.setValue(1.3)
+    dock.form.name_edit.setText("my-microscope")
+    click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
     keep(dock, qtbot, "my-microscope")
     text = "gaussian(sigma=1.3) + area + shot(photons=100, read=2)"
     assert load_model("my-microscope").card.degradation == text
-    dock.preset_box.choose("em")
-    qtbot.waitUntil(lambda: dock.start_box.findText("my-microscope") >= 0, timeout=MINUTE)
-    dock.start_box.setCurrentIndex(dock.start_box.findText("my-microscope"))
-    assert dock.preset_box.text() == text
-    assert dock.preset_box.own.isVisibleTo(dock)
+    dock.form.preset_box.choose("em")
+    qtbot.waitUntil(lambda: dock.form.start_box.findText("my-microscope") >= 0, timeout=MINUTE)
+    dock.form.start_box.setCurrentIndex(dock.form.start_box.findText("my-microscope"))
+    assert dock.form.preset_box.text() == text
+    assert dock.form.preset_box.own.isVisibleTo(dock)
 
 
 def test_measured_pairs_of_layers(viewer, dock, qtbot, images):
     lr = images.reshape(3, 100, 2, 80, 2).mean(axis=(2, 4)).astype(np.uint8)
     viewer.add_image(lr, name="measured", scale=(50, 8, 8), units=("nm", "nm", "nm"))
-    dock.hr_box.select_name("cells")
-    dock.lr_box.select_name("measured")
-    assert dock.scale_box.value() == 2
-    assert not dock.preset_box.isEnabled()
+    dock.form.hr_box.select_name("cells")
+    dock.form.lr_box.select_name("measured")
+    assert dock.form.scale_box.value() == 2
+    assert not dock.form.preset_box.isEnabled()
     shorten(dock, steps=2, validate_every=2)
-    dock.name_edit.setText("pairs")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("pairs")
+    click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
     keep(dock, qtbot, "pairs")
     assert load_model("pairs").card.degradation == ""
@@ -346,19 +351,19 @@ def test_a_full_disk_while_copying_is_said_and_leaves_nothing(viewer, dock, qtbo
 
     monkeypatch.setattr(Path, "open", full)
     shorten(dock)
-    dock.name_edit.setText("mine")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("mine")
+    click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
-    assert "could not be copied" in dock.status.text()
+    assert "could not be copied" in dock.form.status.text()
     assert not (runs_folder() / "mine").exists()
-    assert dock.train_button.isEnabled()
+    assert dock.form.train_button.isEnabled()
 
 
 def test_training_while_the_length_is_measured_and_closing_at_once(viewer, dock, qtbot):
     shorten(dock, steps=500, validate_every=500)
     qtbot.waitUntil(lambda: dock.run_length.busy, timeout=MINUTE)
-    dock.name_edit.setText("mine")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("mine")
+    click(qtbot, dock.form.train_button)
     job = dock._job
     viewer.window.remove_dock_widget(dock)
     end = time.monotonic() + 60
@@ -372,10 +377,10 @@ def test_sliders_of_other_units_and_steps(make_napari_viewer, qtbot, images):
     viewer.add_image(np.zeros((9, 8, 8)), scale=(20, 400, 400), translate=(-40, 0, 0), units=("nm", "nm", "nm"))
     viewer.add_image(images, name="cells", scale=(0.05, 0.004, 0.004), units=("um", "um", "um"))
     widget = open_dock(viewer, qtbot)
-    widget.hr_box.select_name("cells")
+    widget.form.hr_box.select_name("cells")
     shorten(widget, steps=2, validate_every=2)
-    widget.name_edit.setText("units")
-    click(qtbot, widget.train_button)
+    widget.form.name_edit.setText("units")
+    click(qtbot, widget.form.train_button)
     qtbot.waitUntil(lambda: widget._watch is not None, timeout=MINUTE)
     assert widget._watch.stage.place().plane == 2
     finish(widget, qtbot)
@@ -388,24 +393,24 @@ def test_a_store_of_pairs_gives_both_images(dock, tmp_path, images):
     for name, step in (("hr", 1), ("lr", 2)):
         stack = images[:, ::step, ::step]
         create_zarr(store / name, stack.shape, stack.dtype, "ZYX", OutputInfo("ZYX"))[...] = stack
-    dock.where_box.setCurrentIndex(1)
-    dock.hr_path.edit.setText(str(store))
+    dock.form.where_box.setCurrentIndex(1)
+    dock.form.hr_path.edit.setText(str(store))
     assert dock._sources() == (str(store / "hr"), str(store / "lr"))
-    assert not dock.preset_box.isEnabled()  # there is nothing to simulate
+    assert not dock.form.preset_box.isEnabled()  # there is nothing to simulate
 
 
 def test_patches_fit_a_small_image_unless_their_size_was_chosen(viewer, dock, rng):
-    form = lambda: dock._form["lr_patch"]  # noqa: E731 - each recipe has a form of its own
-    dock.recipe_box.setCurrentIndex(dock.recipe_box.findData("dfcan"))
-    dock.scale_box.setValue(4)
+    form = lambda: dock.settings["lr_patch"]  # noqa: E731 - each recipe has a form of its own
+    dock.form.recipe_box.setCurrentIndex(dock.form.recipe_box.findData("dfcan"))
+    dock.form.scale_box.setValue(4)
     single = viewer.add_image(rng.normal(size=(640, 640)).astype(np.float32), name="single")
-    dock.hr_box.select_name("single")
+    dock.form.hr_box.select_name("single")
     assert form().value == 48
     viewer.add_image(rng.normal(size=(4, 640, 640)).astype(np.float32), name="several")
-    dock.hr_box.select_name("several")
+    dock.form.hr_box.select_name("several")
     assert form().value == 64
     form().value = 40
-    dock.hr_box.select_name(single.name)
+    dock.form.hr_box.select_name(single.name)
     assert form().value == 40
 
 
@@ -414,15 +419,15 @@ def test_folders(viewer, dock, qtbot, tmp_path, images):
     folder.mkdir()
     for number, image in enumerate(images):
         np.save(folder / f"{number}.npy", image)
-    dock.where_box.setCurrentIndex(1)
-    assert not dock.train_button.isEnabled()
-    dock.hr_path.edit.setText(str(tmp_path / "nowhere"))
-    click(qtbot, dock.train_button)
-    assert "There is no file or folder" in dock.status.text()
-    dock.hr_path.edit.setText(str(folder))
+    dock.form.where_box.setCurrentIndex(1)
+    assert not dock.form.train_button.isEnabled()
+    dock.form.hr_path.edit.setText(str(tmp_path / "nowhere"))
+    click(qtbot, dock.form.train_button)
+    assert "There is no file or folder" in dock.form.status.text()
+    dock.form.hr_path.edit.setText(str(folder))
     shorten(dock, steps=2, validate_every=2)
-    dock.name_edit.setText("folders")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("folders")
+    click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
     keep(dock, qtbot, "folders")
     np.testing.assert_array_equal(viewer.layers["folders: validation image"].data, images[2])
@@ -430,8 +435,8 @@ def test_folders(viewer, dock, qtbot, tmp_path, images):
 
 def test_the_box_is_moved_and_the_pictures_follow(viewer, dock, qtbot, images):
     shorten(dock, steps=400, validate_every=4)
-    dock.name_edit.setText("mine")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("mine")
+    click(qtbot, dock.form.train_button)
     qtbot.waitUntil(lambda: BOX in viewer.layers and NAMES["hr"] in viewer.layers, timeout=MINUTE)
     layers = len(viewer.layers)
     box = viewer.layers[BOX]
@@ -449,7 +454,7 @@ def test_the_box_is_moved_and_the_pictures_follow(viewer, dock, qtbot, images):
 
     qtbot.waitUntil(follows, timeout=MINUTE)
     viewer.dims.set_current_step(0, 0)
-    assert "trained on this part" in dock.patch_label.text()
+    assert "trained on this part" in dock.form.patch_label.text()
     qtbot.waitUntil(
         lambda: np.array_equal(
             viewer.layers[NAMES["hr"]].data, images[0, : 2 * SIDE, 2 * column : 2 * (column + SIDE)]
@@ -457,24 +462,24 @@ def test_the_box_is_moved_and_the_pictures_follow(viewer, dock, qtbot, images):
         timeout=MINUTE,
     )
     assert len(viewer.layers) == layers  # used again, never more
-    click(qtbot, dock.stop_button)
+    click(qtbot, dock.form.stop_button)
     finish(dock, qtbot)
     assert CAPTIONS in viewer.layers
 
 
 def test_the_layer_may_be_removed_while_it_is_trained_on(viewer, dock, qtbot):
     shorten(dock, steps=4000, validate_every=2000)
-    dock.name_edit.setText("mine")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("mine")
+    click(qtbot, dock.form.train_button)
     qtbot.waitUntil(lambda: NAMES["hr"] in viewer.layers, timeout=MINUTE)
     viewer.layers.remove("cells")
-    assert "cells" not in [dock.hr_box.itemText(i) for i in range(dock.hr_box.count())]
+    assert "cells" not in [dock.form.hr_box.itemText(i) for i in range(dock.form.hr_box.count())]
     viewer.layers.clear()
     step = dock._step
     qtbot.waitUntil(lambda: dock._step > step + 1, timeout=MINUTE)
-    click(qtbot, dock.stop_button)
+    click(qtbot, dock.form.stop_button)
     finish(dock, qtbot)
-    assert "You can resume it" in dock.status.text()
+    assert "You can resume it" in dock.form.status.text()
 
 
 @pytest.mark.parametrize("shape", [(200, 160), (240, 240), (100, 400)])
@@ -482,98 +487,98 @@ def test_the_box_begins_where_nothing_is_trained_on(shape, viewer, qtbot, rng):
     viewer.add_image(rng.integers(0, 255, shape).astype(np.uint8), name="single")
     dock = open_dock(viewer, qtbot)
     shorten(dock, steps=4000, validate_every=2000)
-    dock.name_edit.setText("mine")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("mine")
+    click(qtbot, dock.form.train_button)
     qtbot.waitUntil(lambda: dock._watch is not None, timeout=MINUTE)
     place = dock._watch.stage.place()
     axis, trained, _ = kept_part(shape, scale=2, lr_patch=16)
     assert (place.row, place.column)[axis] >= trained
     assert place.row + SIDE <= shape[0] // 2
     assert place.column + SIDE <= shape[1] // 2
-    assert "kept aside" in dock.patch_label.text()
-    click(qtbot, dock.stop_button)
+    assert "kept aside" in dock.form.patch_label.text()
+    click(qtbot, dock.form.stop_button)
     finish(dock, qtbot)
 
 
 def test_what_was_set_under_advanced_stays(dock):
-    dock._form["learning_rate"].value = 1e-5
-    dock._form["batch_size"].value = 1
-    dock._form["steps"].value = 77
-    dock.recipe_box.setCurrentIndex(dock.recipe_box.findData("dfcan"))
-    assert [dock._form[name].value for name in ("learning_rate", "batch_size", "steps")] == [1e-5, 1, 77]
-    dock.length_box.setCurrentIndex(dock.length_box.findData("good"))  # a length says how many steps
-    assert [dock._form[name].value for name in ("learning_rate", "batch_size", "steps")] == [1e-5, 1, 5000]
+    dock.settings["learning_rate"].value = 1e-5
+    dock.settings["batch_size"].value = 1
+    dock.settings["steps"].value = 77
+    dock.form.recipe_box.setCurrentIndex(dock.form.recipe_box.findData("dfcan"))
+    assert [dock.settings[name].value for name in ("learning_rate", "batch_size", "steps")] == [1e-5, 1, 77]
+    dock.form.length_box.setCurrentIndex(dock.form.length_box.findData("good"))  # a length says how many steps
+    assert [dock.settings[name].value for name in ("learning_rate", "batch_size", "steps")] == [1e-5, 1, 5000]
     assert dock._changes()["learning_rate"] == 1e-5
 
 
 def test_every_field_of_a_configuration_can_be_set(viewer, dock, qtbot):
-    dock.recipe_box.setCurrentIndex(dock.recipe_box.findData("regression"))
+    dock.form.recipe_box.setCurrentIndex(dock.form.recipe_box.findData("regression"))
     shorten(dock, steps=2, validate_every=2)
-    dock._form["network"].value = "rcan"
-    dock._form["hyper_parameters"].value = "{num_groups: 1, num_blocks: 1, num_features: 4, reduction: 2}"
-    dock._form["extra_losses"].value = "{gradient: 0.1}"
-    dock._form["betas"].value = "[0.8, 0.99]"
-    dock.name_edit.setText("own")
-    click(qtbot, dock.train_button)
+    dock.settings["network"].value = "rcan"
+    dock.settings["hyper_parameters"].value = "{num_groups: 1, num_blocks: 1, num_features: 4, reduction: 2}"
+    dock.settings["extra_losses"].value = "{gradient: 0.1}"
+    dock.settings["betas"].value = "[0.8, 0.99]"
+    dock.form.name_edit.setText("own")
+    click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
     keep(dock, qtbot, "own")
     card = load_model("own").card
     assert (card.network, card.hyper_parameters["num_features"]) == ("rcan", 4)
     assert "gradient" in card.training["loss"]
     assert "(0.8, 0.99)" in card.training["optimizer"]
-    dock._form["betas"].value = "fast"
-    dock.name_edit.setText("wrong")
-    click(qtbot, dock.train_button)
-    assert "moments of the optimiser (betas): write it as [0.9, 0.999]" in dock.status.text()
+    dock.settings["betas"].value = "fast"
+    dock.form.name_edit.setText("wrong")
+    click(qtbot, dock.form.train_button)
+    assert "moments of the optimiser (betas): write it as [0.9, 0.999]" in dock.form.status.text()
 
 
 def test_the_degradation_of_files_is_shown_too(dock, qtbot, tmp_path, images):
     np.save(tmp_path / "image.npy", images[0])
-    dock.where_box.setCurrentIndex(1)
-    assert not dock.before_after.isVisibleTo(dock)
-    dock.hr_path.edit.setText(str(tmp_path / "image.npy"))
-    assert dock.before_after.isVisibleTo(dock)
-    qtbot.waitUntil(lambda: not dock.before_after._latest.busy, timeout=MINUTE)
-    assert not dock.before_after.after.pixmap().isNull()
+    dock.form.where_box.setCurrentIndex(1)
+    assert not dock.form.before_after.isVisibleTo(dock)
+    dock.form.hr_path.edit.setText(str(tmp_path / "image.npy"))
+    assert dock.form.before_after.isVisibleTo(dock)
+    qtbot.waitUntil(lambda: not dock.form.before_after._latest.busy, timeout=MINUTE)
+    assert not dock.form.before_after.after.pixmap().isNull()
 
 
 def test_the_length_is_measured_and_said(viewer, dock, qtbot):
     shorten(dock, steps=100)
-    qtbot.waitUntil(lambda: "on this computer" in dock.estimate.text(), timeout=2 * MINUTE)
-    first = dock.estimate.text()
-    dock._form["steps"].value = 1_000_000  # the same steps, many of them: known at once
-    assert dock.estimate.text() == ""  # the old figure is gone at once
-    qtbot.waitUntil(lambda: "on this computer" in dock.estimate.text(), timeout=MINUTE)
-    assert dock.estimate.text() != first
-    assert " h " in dock.estimate.text()
+    qtbot.waitUntil(lambda: "on this computer" in dock.form.estimate.text(), timeout=2 * MINUTE)
+    first = dock.form.estimate.text()
+    dock.settings["steps"].value = 1_000_000  # the same steps, many of them: known at once
+    assert dock.form.estimate.text() == ""  # the old figure is gone at once
+    qtbot.waitUntil(lambda: "on this computer" in dock.form.estimate.text(), timeout=MINUTE)
+    assert dock.form.estimate.text() != first
+    assert " h " in dock.form.estimate.text()
 
 
 def test_what_cannot_be_trained_is_said(viewer, dock, qtbot, rng):
     shorten(dock)
-    click_and_read = lambda: (click(qtbot, dock.train_button), finish(dock, qtbot), dock.status.text())[-1]  # noqa: E731
-    dock.name_edit.setText("em-dfcan-x4")
+    click_and_read = lambda: (click(qtbot, dock.form.train_button), finish(dock, qtbot), dock.form.status.text())[-1]  # noqa: E731
+    dock.form.name_edit.setText("em-dfcan-x4")
     assert "You have a model called em-dfcan-x4 already" in click_and_read()
-    dock.name_edit.setText("a/b")
+    dock.form.name_edit.setText("a/b")
     assert "cannot be a file's name" in click_and_read()
-    dock.name_edit.setText("mine")
+    dock.form.name_edit.setText("mine")
     colour = viewer.add_image(rng.integers(0, 255, (50, 50, 3)).astype(np.uint8), name="colour", rgb=True)
-    dock.hr_box.select_name("colour")
+    dock.form.hr_box.select_name("colour")
     assert "colour image" in click_and_read()
     viewer.layers.remove(colour)
     viewer.add_image(rng.random((20, 20)), name="tiny")
-    dock.hr_box.select_name("tiny")
+    dock.form.hr_box.select_name("tiny")
     text = click_and_read()
     assert "too small" in text
-    assert dock.train_button.isEnabled()
+    assert dock.form.train_button.isEnabled()
     assert not (runs_folder() / "mine").exists()  # the name is free
-    dock.name_edit.setText("bicubic-x4")
+    dock.form.name_edit.setText("bicubic-x4")
     assert "is an interpolation" in click_and_read()
 
 
 def test_closing_the_window_asks_and_a_stopped_run_can_be_resumed(viewer, dock, qtbot, monkeypatch):
     shorten(dock, steps=500, validate_every=500)
-    dock.name_edit.setText("mine")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("mine")
+    click(qtbot, dock.form.train_button)
     qtbot.waitUntil(lambda: dock._step >= 2, timeout=MINUTE)
     asked = []
     monkeypatch.setattr(QMessageBox, "question", lambda *a: asked.append(a[1]) or QMessageBox.StandardButton.No)
@@ -602,8 +607,8 @@ def _close_event():
 
 def test_nothing_is_left_running_when_the_dock_is_closed(viewer, dock, qtbot):
     shorten(dock, steps=500, validate_every=500)
-    dock.name_edit.setText("mine")
-    click(qtbot, dock.train_button)
+    dock.form.name_edit.setText("mine")
+    click(qtbot, dock.form.train_button)
     qtbot.waitUntil(lambda: dock._step >= 1, timeout=MINUTE)
     job = dock._job
     viewer.window.remove_dock_widget(dock)

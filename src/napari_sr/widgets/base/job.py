@@ -10,12 +10,11 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-from superqt.utils import create_worker
+from superqt.utils import GeneratorWorker
 
 from napari_sr.errors import Cancelled, SRError
 
@@ -41,29 +40,23 @@ class Ended:
     """The job came to its end."""
 
 
-class _Warnings:
-    """Restores what Python does with warnings.
+class _Worker(GeneratorWorker):
+    """superqt's worker, but for warnings.
 
-    superqt's workers replace it while they run; with two at a time, the second would leave the first one's in
-    place for ever, and every later warning would be lost.
+    The original replaces the filters of the whole process while it runs: two at a time leave each other's in place, and
+    what the main thread ignores for a moment is not ignored.
     """
 
-    running = 0
-    before: tuple[Any, Any] = (None, None)
-
-    @classmethod
-    def enter(cls) -> None:
-        if cls.running == 0:
-            cls.before = (warnings.showwarning, warnings.filters)
-        cls.running += 1
-
-    @classmethod
-    def leave(cls) -> None:
-        cls.running -= 1
-        if cls.running == 0:
-            warnings.showwarning, warnings.filters = cls.before
-            # the interpreter caches which warnings were shown
-            getattr(warnings, "_filters_mutated", lambda: None)()
+    def run(self) -> None:
+        """Do what the original does, with the process's own warnings. What goes wrong is an event: see :class:`Job`."""
+        self.started.emit()
+        self._running = True
+        try:
+            self.work()
+        finally:
+            self._running = False
+            self.finished.emit()
+            self._finished.emit(self)
 
 
 class Job:
@@ -97,15 +90,13 @@ class Job:
         self._cancel = threading.Event()
         self._on_event, self._on_end = on_event, on_end
         self._make, self._keep = make, keep
-        self._worker = create_worker(self._run, _start_thread=False)
+        self._worker = _Worker(self._run)
         self._worker.yielded.connect(self._receive)
         self.running = self.abandoned = False
 
     def start(self) -> None:
         """Start in the background."""
         self.running = True
-        _Warnings.enter()
-        self._worker.finished.connect(_Warnings.leave)
         self._worker.start()
 
     def cancel(self) -> None:

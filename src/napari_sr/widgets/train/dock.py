@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QUrl
+from qtpy.QtCore import QTimer, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
@@ -21,6 +21,7 @@ from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.train.choices import TrainChoices
 from napari_sr.widgets.train.job import Started, Trained, iter_run, iter_training
+from napari_sr.widgets.train.state import Choices, resolve
 
 if TYPE_CHECKING:
     import napari
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from napari_sr.training.runs.folders import Run
     from napari_sr.training.runs.install import Undecided
     from napari_sr.widgets.train.watch import Watch
-
-NO_IMAGE = "Open high-resolution images, or File ▸ Open Sample ▸ Super-resolution ▸ N-body training stack."
-NO_FOLDER = "Choose a folder of high-resolution images."
 
 
 class Train(TrainChoices):
@@ -43,22 +41,28 @@ class Train(TrainChoices):
         The viewer whose layers are offered.
     """
 
+    #: emitted in the training's thread once it is held, after its present step
+    _held = Signal()
+
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__(napari_viewer)
         self._paused = threading.Event()
         self._started: Started | None = None
         self._report: Path | None = None
-        self._step = 0
+        self._step = self._done = 0
         self._watch: Watch | None = None
-        self.train_button.clicked.connect(self.train)
-        self.pause_button.clicked.connect(self.pause)
-        self.stop_button.clicked.connect(self.stop)
-        self.resume_button.clicked.connect(self.resume)
-        self.command_button.clicked.connect(self.copy_command)
-        self.export_button.clicked.connect(self._export)
-        self.report_button.clicked.connect(self._open_report)
-        self.verdict_box.kept.connect(self._keep)
-        self.verdict_box.discarded.connect(self._discard)
+        super().__init__(napari_viewer)
+        self.form.train_button.clicked.connect(self.train)
+        self.form.help_button.clicked.connect(self.open_handbook)
+        # what it reports of that step comes first
+        self._held.connect(lambda: QTimer.singleShot(100, self._on_held))
+        self.form.pause_button.clicked.connect(self.pause)
+        self.form.stop_button.clicked.connect(self.stop)
+        self.form.resume_button.clicked.connect(self.resume)
+        self.form.command_button.clicked.connect(self.copy_command)
+        self.form.export_button.clicked.connect(self._export)
+        self.form.report_button.clicked.connect(self._open_report)
+        self.form.verdict_box.kept.connect(self._keep)
+        self.form.verdict_box.discarded.connect(self._discard)
         self._guard: CloseGuard | None = None
         window = getattr(getattr(self.viewer, "window", None), "_qt_window", None)
         if window is not None:
@@ -67,26 +71,25 @@ class Train(TrainChoices):
         self.refresh()
         self._load()
 
-    def refresh(self) -> None:
-        """Enable what can be pressed now."""
-        super().refresh()
-        running = self._job is not None and self._ready
-        stopping = running and self._job is not None and self._job.cancelled
-        images = self.images_chosen()
-        self.train_button.setEnabled(self._ready and not running and images and bool(self.name_edit.text()))
-        self.pause_button.setEnabled(running and not stopping)
-        self.stop_button.setEnabled(running and not stopping)
-        self.resume_button.setEnabled(self._ready and not running)
-        self.resume_box.setEnabled(not running)
-        self.command_button.setEnabled(self._started is not None)
-        self.export_button.setEnabled(self._started is not None)
-        self.report_button.setEnabled(self._report is not None)
-        if self._ready and not running:
-            hints = (NO_IMAGE, NO_FOLDER)
-            if not images and self.status.text() in ("", *hints):  # what a run came to is not talked over
-                self.say(NO_IMAGE if self._on_layers else NO_FOLDER)
-            elif images and self.status.text() in hints:
-                self.say("")
+    def refresh(self, event: Any = None) -> None:
+        """Show what follows from what was chosen."""
+        from napari_sr.widgets.train.job import is_undecided
+
+        choices = Choices(
+            ready=self._ready,
+            on_layers=self._on_layers,
+            has_images=self.images_chosen(),
+            has_lr=self._has_lr(),
+            name=self.form.name_edit.text(),
+            running=self.running and self._ready,
+            stopping=self.stopping(),
+            paused=self._paused.is_set(),
+            started=self._started is not None,
+            reported=self._report is not None,
+            earlier=self.form.resume_box.count() > 0,
+            undecided=is_undecided(self.form.resume_box.currentData()),
+        )
+        self.form.show_state(resolve(choices))
 
     # -- a run ------------------------------------------------------------------------------------
 
@@ -97,7 +100,7 @@ class Train(TrainChoices):
         from napari_sr.training.config import check_name
         from napari_sr.training.runs.folders import runs_folder
 
-        name = self.name_edit.text().strip()
+        name = self.form.name_edit.text().strip()
         try:
             check_name(name)
             if name.casefold() in {n.casefold() for n in self._names}:
@@ -115,7 +118,7 @@ class Train(TrainChoices):
 
     def resume(self) -> None:
         """Go on with the chosen run; of a finished one, ask again whether its model is kept."""
-        chosen: Run | Undecided | None = self.resume_box.currentData()
+        chosen: Run | Undecided | None = self.form.resume_box.currentData()
         if self._job is not None or chosen is None:
             return
         from napari_sr.training.runs.install import Undecided
@@ -135,21 +138,22 @@ class Train(TrainChoices):
         self._paused.clear()
         self._report = None
         self._started = None
-        self._step = 0
-        self.pause_button.setText("Pause")
-        self.warn("")
-        self.verdict_box.clear()
-        self.patch_label.setText("")
+        self._step = self._done = 0
+        self.form.warn("")
+        self.form.verdict_box.clear()
+        self.form.patch_label.setText("")
         self.say("Starting …")
         self.run_length.stop()
-        self._layer = self.hr_box.layer() if self._on_layers else None
-        self.data_section.collapse(animate=False)
-        self.recipe_section.collapse(animate=False)
+        self._layer = self.form.hr_box.layer() if self._on_layers else None
+        self.form.data_section.collapse(animate=False)
+        self.form.recipe_section.collapse(animate=False)
 
         def run() -> Generator[Any, None, None]:
             while self.run_length.busy and not self.stopping():  # it ends at its next step
                 time.sleep(0.05)
-            yield from make()
+            for event in make():
+                self._done = getattr(event, "step", self._done)  # also of events that are not shown
+                yield event
 
         self.start_job(run, self._show, self._end, keep=self._must_show, patient=True)
 
@@ -167,7 +171,11 @@ class Train(TrainChoices):
 
     def _should_stop(self) -> bool:
         """Asked by the training after every step, in its thread; it is paused as long as this does not return."""
+        told = False
         while self._paused.is_set() and not self.stopping():
+            if not told:
+                told = True
+                self._held.emit()
             time.sleep(0.05)
         return self.stopping()
 
@@ -202,17 +210,17 @@ class Train(TrainChoices):
 
     def _on_move(self) -> None:
         if self._watch is not None:  # it says where it is while it is made, too
-            self.patch_label.setText(self._watch.sentence())
+            self.form.patch_label.setText(self._watch.sentence())
 
     def _advance(self, event: TrainProgress) -> None:
         if event.note:
-            self.warn(event.note)
+            self.form.warn(event.note)
         if event.stage:
             self.say(event.stage)
         if event.is_message:
             return
         self._step = event.step
-        self.bar.setValue(round(1000 * event.step / max(1, event.steps)))
+        self.form.bar.setValue(round(1000 * event.step / max(1, event.steps)))
         self._curves.add(event)
         if self._job is not None and not self._job.cancelled and not self._paused.is_set():
             left = "" if event.remaining is None else f"{duration(event.remaining)} left"
@@ -225,12 +233,17 @@ class Train(TrainChoices):
             return
         if self._paused.is_set():
             self._paused.clear()
-            self.pause_button.setText("Pause")
             self.say("Going on …")
         else:
             self._paused.set()
-            self.pause_button.setText("Go on")
-            self.say(f"Paused at step {self._step}.")
+            self.say("Pausing after this step …")
+        self.refresh()
+
+    def _on_held(self) -> None:
+        """The present step is done: say which one it was."""
+        if self._paused.is_set() and self.running:
+            self._step = max(self._step, self._done)
+            self.say(f"Paused after step {self._step}.")
 
     def stop(self) -> None:
         """Stop after the present step; the run can be resumed."""
@@ -240,11 +253,11 @@ class Train(TrainChoices):
             self.refresh()
 
     def _end(self, how: Failed | Stopped | Ended) -> None:
-        self.bar.setValue(0)
+        self.form.bar.setValue(0)
         self._close_stage()
         if not self._step:  # something has to be changed
-            self.data_section.expand(animate=False)
-            self.recipe_section.expand(animate=False)
+            self.form.data_section.expand(animate=False)
+            self.form.recipe_section.expand(animate=False)
         self.run_length.ask()
         if isinstance(how, Failed):
             self.say(how.message, ERROR)
@@ -268,7 +281,7 @@ class Train(TrainChoices):
         self._report = event.report if event.report.exists() else None
         self._curves.settle(event.figures)
         if event.verdict is not None:
-            self.verdict_box.show_verdict(event.verdict, None if event.installed else event.path)
+            self.form.verdict_box.show_verdict(event.verdict, None if event.installed else event.path)
         if event.installed:
             unmeasured = "" if event.verdict is not None else " It was not measured: compare it before you rely on it."
             self.say(f"{event.name} is in your list of models now.{unmeasured}")
@@ -280,7 +293,7 @@ class Train(TrainChoices):
         report = run.folder / "report.html"
         self._report = report if report.exists() else None
         self.say(f"{run.path.stem} is trained, but not in your list of models.", ERROR)
-        self.verdict_box.show_verdict(run.verdict, run.path)
+        self.form.verdict_box.show_verdict(run.verdict, run.path)
         self.refresh()
 
     def _keep(self, path: Path) -> None:
@@ -295,7 +308,7 @@ class Train(TrainChoices):
             yield path.stem
 
         def copied(name: str) -> None:
-            self.verdict_box.close_question()
+            self.form.verdict_box.close_question()
             self.say(f"{name} is in your list of models now.")
             catalogue().changed.emit(name)
 
@@ -311,7 +324,7 @@ class Train(TrainChoices):
             yield path.parent
 
         def noted(folder: Path) -> None:
-            self.verdict_box.close_question()
+            self.form.verdict_box.close_question()
             self.say(f"{path.stem} is not in your list of models. Its files are still in {folder}.")
             self._relist()
 
@@ -320,7 +333,7 @@ class Train(TrainChoices):
     def _on_answer(self, how: Failed | Stopped | Ended) -> None:
         if isinstance(how, Failed):
             self.say(how.message, ERROR)
-            self.verdict_box.enable_answers(True)
+            self.form.verdict_box.enable_answers(True)
 
     # -- afterwards -------------------------------------------------------------------------------
 
@@ -374,7 +387,7 @@ class Train(TrainChoices):
     def shut_down(self) -> None:
         """Stop everything; a run can be resumed."""
         self.run_length.abandon()
-        self.before_after.shut_down()
+        self.form.before_after.shut_down()
         if self._curves is not None:
             self._curves.shut_down()
         if self._guard is not None:

@@ -18,41 +18,55 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
-from napari_sr.widgets.base.dock import Dock
-from napari_sr.widgets.base.messages import WARNING, message_label
-from napari_sr.widgets.base.sections import VerticalArea, section
+from napari_sr.widgets.base.messages import WARNING, help_button, message_label
+from napari_sr.widgets.base.sections import Section, section
 from napari_sr.widgets.controls.before_after import BeforeAfter
 from napari_sr.widgets.controls.degradation_box import DegradationBox
 from napari_sr.widgets.controls.layer_box import LayerBox
 from napari_sr.widgets.controls.path_edit import PathEdit
+from napari_sr.widgets.train.state import State
 from napari_sr.widgets.train.verdict_box import VerdictBox
 
 MADE = "made from the high-resolution image"
 
 
-class TrainForm(Dock):
+class TrainForm(QWidget):
     """The controls of *Train*, without what they do: three steps, one below the other."""
 
-    def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(napari_viewer)
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self._viewer = viewer
         self._make_data_controls()
         self._make_recipe_controls()
         self._make_run_controls()
         self.data_section = section("1  Images", self._data_layout())
         self.recipe_section = section("2  Recipe", self._recipe_layout())
         self.run_section = section("3  Run", self._run_layout())
-        content = QWidget()
-        inside = QVBoxLayout(content)
+        inside = QVBoxLayout(self)
         inside.setContentsMargins(4, 4, 4, 4)
         for part in (self.data_section, self.recipe_section, self.run_section):
             inside.addWidget(part)
         inside.addStretch(1)
-        self.area = area = VerticalArea(content)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(area)
+
+    def show_state(self, state: State) -> None:
+        """Enable and show what a state says."""
+        for part in (self.data_section, self.recipe_section):
+            part.content().setEnabled(state.can_choose)
+        for control in (self.scale_box, self.preset_box, self.preset_box.own):
+            control.setEnabled(state.can_degrade)
+        self.train_button.setEnabled(state.can_train)
+        self.pause_button.setEnabled(state.can_pause)
+        self.pause_button.setText(state.pause_text)
+        self.stop_button.setEnabled(state.can_pause)
+        self.resume_button.setEnabled(state.can_resume)
+        self.resume_button.setText(state.resume_text)
+        self.resume_box.setEnabled(state.can_choose_run)
+        self.resume_row.setVisible(state.shows_runs)
+        for button in (self.command_button, self.export_button):
+            button.setEnabled(state.can_export)
+        self.report_button.setEnabled(state.can_report)
+        self.hint.say(state.hint)
 
     # -- 1 Images ---------------------------------------------------------------------------------
 
@@ -60,8 +74,8 @@ class TrainForm(Dock):
         self.where_box = _combo()
         self.where_box.addItem("layers of the viewer")
         self.where_box.addItem("files or folders")
-        self.hr_box = LayerBox(self.viewer, follow=True, reference=True)
-        self.lr_box = LayerBox(self.viewer, optional=MADE)
+        self.hr_box = LayerBox(self._viewer, follow=True, reference=True)
+        self.lr_box = LayerBox(self._viewer, optional=MADE)
         self.hr_path = PathEdit("High-resolution images: a file or a folder")
         self.lr_path = PathEdit(MADE)
         self.preset_box = DegradationBox()
@@ -110,7 +124,7 @@ class TrainForm(Dock):
         self.name_edit = QLineEdit()
         self.length_box = _combo()
         self.estimate = QLabel()
-        self.advanced = QCollapsible("Advanced")
+        self.advanced = Section("Advanced")
         self.recipe_box.setToolTip("Faithful methods stay smooth where they are unsure; sharp ones may invent detail.")
         self.start_box.setToolTip("A model to go on from learns faster and from fewer images.")
         self.name_edit.setToolTip("Under this name the model will be in your list.")
@@ -138,15 +152,25 @@ class TrainForm(Dock):
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
-        self.status = message_label()
+        self.status, self.hint = message_label(), message_label()
+        self.help_button = help_button()
         self.warning = message_label(WARNING)
         self.warning.hide()
         self.verdict_box = VerdictBox()
         self.patch_label = message_label()
         self.curve_place = QVBoxLayout()
-        self.command_button = QPushButton("Copy command")
+        self.command_button = QPushButton("Command")
         self.export_button = QPushButton("Export…")
-        self.report_button = QPushButton("Open report")
+        self.report_button = QPushButton("Report")
+        tips = {
+            self.train_button: "Starts the training. It runs in the background, and can be stopped and gone on with.",
+            self.pause_button: "Holds the training after the present step, and lets it go on.",
+            self.stop_button: "Ends the training after the present step. What was learnt is kept.",
+            self.resume_button: "Goes on with the chosen training, from the step at which it was stopped.",
+            self.bar: "How much of the training is done.",
+        }
+        for widget, tip in tips.items():
+            widget.setToolTip(tip)
         self.command_button.setToolTip("Copies the line for a terminal that repeats this training.")
         self.export_button.setToolTip("Saves the settings as a file that repeats this training.")
         self.report_button.setToolTip("Curves, figures and examples of the finished training, in the browser.")
@@ -168,17 +192,15 @@ class TrainForm(Dock):
         layout.addLayout(buttons)
         layout.addWidget(self.resume_row)
         layout.addWidget(self.bar)
+        layout.addWidget(self.hint)
         layout.addWidget(self.status)
         layout.addWidget(self.warning)
         layout.addWidget(self.verdict_box)
         layout.addLayout(self.curve_place)
         layout.addWidget(self.patch_label)
+        after.addWidget(self.help_button)
         layout.addLayout(after)
         return layout
-
-    def say(self, text: str, style: str = "") -> None:
-        """Show a sentence under the buttons."""
-        self.status.say(text, style)
 
     def warn(self, text: str) -> None:
         """Show a warning that stays until the next run; empty for none."""

@@ -153,6 +153,13 @@ def iter_training(
             shutil.rmtree(request.folder, ignore_errors=True)
 
 
+def is_undecided(run: Any) -> bool:
+    """Return True for a finished run whose bad model waits for an answer."""
+    from napari_sr.training.runs.install import Undecided
+
+    return isinstance(run, Undecided)
+
+
 def iter_run(
     config: TrainConfig,
     folder: Path,
