@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
@@ -22,7 +22,7 @@ class SimulateLowResolution(Dock):
     """Degrade an image layer into an aligned LR layer, to try a model where the truth is known."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__(napari_viewer)
+        super().__init__(napari_viewer, title="Simulate low resolution", help_page="README.md#in-the-viewer")
         self.layer_box = LayerBox(self.viewer, follow=True)
         self.preset_box = DegradationBox()
         self.preset_box.fill()
@@ -34,6 +34,15 @@ class SimulateLowResolution(Dock):
         self.before_after = BeforeAfter("as it will be")
         self.run_button = QPushButton("Simulate")
         self.cancel_button = QPushButton("Cancel")
+        tips = {
+            self.layer_box: "The high-resolution image. Follows the layer that you select.",
+            self.preset_box: "How the low-resolution image comes about.",
+            self.scale_box: "How many pixels become one, on each side.",
+            self.run_button: "Adds the low-resolution image as a layer under its original.",
+            self.cancel_button: "Stops. Nothing is added then.",
+        }
+        for widget, tip in tips.items():
+            widget.setToolTip(tip)
         self.status = QLabel()
         self.status.setWordWrap(True)
         explanation = QLabel(
@@ -42,7 +51,9 @@ class SimulateLowResolution(Dock):
         )
         explanation.setWordWrap(True)
         form = form_of(("Image", self.layer_box), ("Reduce", self.scale_box), ("As from", self.preset_box))
-        layout = QVBoxLayout(self)
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(explanation)
         layout.addLayout(form)
         layout.addWidget(self.preset_box.own)
@@ -53,6 +64,7 @@ class SimulateLowResolution(Dock):
         layout.addLayout(buttons)
         layout.addWidget(self.status)
         layout.addStretch(1)
+        self.lay_out(content)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
         self.layer_box.layer_changed.connect(self._on_choice)

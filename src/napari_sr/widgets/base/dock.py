@@ -13,7 +13,6 @@ from qtpy.QtCore import QEvent, Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QKeyEvent, QShowEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
-    QApplication,
     QDockWidget,
     QMainWindow,
     QVBoxLayout,
@@ -179,7 +178,7 @@ class Dock(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
         """Let Enter press the button that has the focus, as Space does."""
-        focused = QApplication.focusWidget()
+        focused = self.focusWidget()
         enter = event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if enter and isinstance(focused, QAbstractButton) and self.isAncestorOf(focused):
             focused.click()

@@ -47,6 +47,8 @@ class QualitySection(QWidget):
         self.lr_path, self.hr_path = PathEdit("Low-resolution images"), PathEdit("The true ones, of the same names")
         self.model_box = ModelBox()
         self.check_button = QPushButton("Measure")
+        self.check_button.setToolTip("Super-resolves every low-resolution file and measures it against its partner.")
+        self.model_box.setToolTip("The model that is measured.")
         self.table = FigureTable()
         self.table.hide()
         self.conditions = message_label()

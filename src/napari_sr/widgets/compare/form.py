@@ -183,6 +183,7 @@ class CompareForm(QWidget):
         self.more_button.setCheckable(True)
         self.more_button.toggled.connect(self.table.show_all)
         tips = {
+            self.kind_box: "Which difference the error map shows.",
             self.compare_button: "Measures the ticked images against the reference, and adds the maps.",
             self.cancel_button: "Stops what is running.", self.bar: "How much is done.",
             self.register_button: "Moves what does not lie over the reference into its place, and compares again.",

@@ -101,6 +101,7 @@ class OwnDegradation(QWidget):
         self._latest = Latest(self, self._on_measured, self._on_failed)
         self.measure_button.clicked.connect(self._choose_image)
         self.blur = QComboBox()
+        self.blur.setToolTip("What spreads a point: the optics, mostly.")
         for name, title in BLURS.items():
             self.blur.addItem(title, name)
         self.blur.setCurrentIndex(1)

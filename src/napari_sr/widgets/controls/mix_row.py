@@ -34,6 +34,7 @@ class MixRow(QWidget):
             "round: more detail, and more of it invented, towards a model with a critic."
         )
         self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setToolTip("Left: the chosen model alone, faithful. Right: the other one, realistic.")
         self.slider.setRange(0, 20)
         self.slider.setValue(10)
         self.label = QLabel()

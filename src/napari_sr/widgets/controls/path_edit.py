@@ -20,6 +20,8 @@ class PathEdit(QWidget):
         self.edit.textChanged.connect(self.changed)
         self.folder_button = QPushButton("Folder…")
         self.folder_button.clicked.connect(self._choose)
+        self.edit.setToolTip(hint)
+        self.folder_button.setToolTip("Choose a folder in a window.")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.edit, 1)

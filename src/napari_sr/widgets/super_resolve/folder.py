@@ -53,6 +53,7 @@ class FolderSection(QWidget):
         self._stopping, self._running = stopping, True  # until there is a model
         self.source, self.target = PathEdit("Folder of images"), PathEdit("Folder for the results")
         self.run_button = QPushButton("Run on the folder")
+        self.run_button.setToolTip("Super-resolves every image of the folder with the chosen model.")
         self.results = QListWidget()
         self.results.setMaximumHeight(160)
         self.results.setToolTip("Click a result to see it over its image.")

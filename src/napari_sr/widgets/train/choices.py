@@ -195,6 +195,7 @@ class TrainChoices(Dock):
     def _fit_patch(self) -> None:
         """Take smaller patches for small images, unless the user has chosen their size."""
         from napari_sr.training.data.split import fitting_patch
+        from napari_sr.widgets.train.settings import TIPS
 
         if self.settings is None:
             return
@@ -207,7 +208,9 @@ class TrainChoices(Dock):
             fitted = fitting_patch((height, width), math.prod(before), scale=self.form.scale_box.value(), patch=default)
         self._fitted_patch = fitted
         field.value = fitted
-        field.tooltip = "" if fitted == default else f"The recipe has {default}; the images are too small for that."
+        field.tooltip = (
+            TIPS["lr_patch"] if fitted == default else f"The recipe has {default}; the images are too small for that."
+        )
 
     def _show_patch(self) -> None:
         layer, path = self.form.hr_box.layer(), self.form.hr_path.path()

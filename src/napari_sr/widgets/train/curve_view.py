@@ -38,6 +38,7 @@ class CurveView(QWidget):
         self.picture.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._latest = Latest(self, self._show, self.picture.setText)
         self.log_box = QCheckBox("logarithmic loss")
+        self.log_box.setToolTip("Shows late, small changes of the loss as well as the first, large ones.")
         self.log_box.setChecked(True)
         self.log_box.toggled.connect(self.draw)
         self.figures = QLabel()

@@ -163,6 +163,8 @@ class TrainForm(QWidget):
         self.export_button = QPushButton("Export…")
         self.report_button = QPushButton("Report")
         tips = {
+            self.where_box: "Layers that are open, or files on the disk, which are read plane by plane.",
+            self.length_box: "How many steps. The line below says what that takes on this computer.",
             self.train_button: "Starts the training. It runs in the background, and can be stopped and gone on with.",
             self.pause_button: "Holds the training after the present step, and lets it go on.",
             self.stop_button: "Ends the training after the present step. What was learnt is kept.",

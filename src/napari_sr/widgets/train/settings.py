@@ -47,6 +47,27 @@ LABELS = {
     "pixel_steps": "steps without critic",
     "n_critic": "critic's steps to one", "weight": "weight of the critic",
 }  # fmt: skip
+#: what a field does
+TIPS = {
+    "network": "The network that is trained.", "loss": "What the training makes small.",
+    "optimizer": "How steps are made of gradients.", "schedule": "How the learning rate changes over the run.",
+    "learning_rate": "Length of a step. Too long: the loss jumps or blows up; too short: it hardly falls.",
+    "critic_learning_rate": "Length of a step of the critic.",
+    "steps": "How many times the weights are changed.",
+    "lr_patch": "Side of the squares that are learnt from, in low-resolution pixels.",
+    "batch_size": "How many squares each step learns from.",
+    "ema": "The model is a running mean of the weights with this memory; 0: the weights themselves.",
+    "precision": "What is computed in; automatic takes the fastest that is safe.",
+    "validate_every": "Steps from one measurement on the images kept aside to the next.",
+    "patience": "Ends after so many measurements without a better one; 0: never.",
+    "seed": "The same number draws the same squares in the same order.",
+    "augment": "Also learns from turned and mirrored squares.",
+    "rounded": "Share of the low-resolution squares that are rounded to 8 bit.",
+    "weight": "How much the critic counts beside the other losses.",
+    "pixel_weight": "How much the truth counts beside the critic.",
+    "gradient_penalty": "How strongly the critic is kept smooth (λ of the paper).",
+    "pixel_steps": "Steps before the critic joins in.", "n_critic": "Steps of the critic to one of the generator.",
+}  # fmt: skip
 RATE = {"min": 1e-7, "max": 1.0, "step": 1e-5}
 BOUNDS: Mapping[str, Mapping[str, Any]] = {
     "learning_rate": RATE, "critic_learning_rate": RATE, "ema": {"min": 0.0, "max": 0.9999, "step": 1e-4},
@@ -147,6 +168,7 @@ def _widgets(owner: TrainConfig | Adversarial, prefix: str) -> list[Any]:
             options = {"min": 1, "max": 10_000_000, **options}
         elif kind is float:
             options = {"min": 0.0, "max": 1e6, "step": 0.001, **options}
+        options.setdefault("tooltip", TIPS.get(name, LABELS.get(name, name.replace("_", " "))))
         widgets.append(
             create_widget(
                 value=value, annotation=kind, name=prefix + name,
