@@ -27,12 +27,12 @@ from napari_sr.images.samples import load_sample
 
 def super_resolve(viewer: napari.Viewer, name: str, models: tuple[str, ...]) -> None:
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-    wait(lambda: widget._job is None and widget.model_box.card() is not None)
+    wait(lambda: widget._job is None and widget.form.model_box.card() is not None)
     for model in models:
         widget.form.reference_box.setCurrentIndex(0)  # Compare does the comparing
-        widget.layer_box.select_name(name)
-        assert widget.model_box.select(model), f"{model} is not in the list"
-        click(widget.run_button)
+        widget.form.layer_box.select_name(name)
+        assert widget.form.model_box.select(model), f"{model} is not in the list"
+        click(widget.form.run_button)
         wait(lambda: widget._job is None, 300)
     viewer.window.remove_dock_widget("all")
 
@@ -160,9 +160,9 @@ def folders(viewer: napari.Viewer) -> None:
             tifffile.imwrite(f"truth/cell {number + 1}.tif", part)
             tifffile.imwrite(f"measured/cell {number + 1}.tif", lr.astype(np.uint8))
         _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-        wait(lambda: widget._job is None and widget.model_box.card() is not None)
-        widget.model_box.select("em-dfcan-x4")
-        widget.folder_part.expand(animate=False)
+        wait(lambda: widget._job is None and widget.form.model_box.card() is not None)
+        widget.form.model_box.select("em-dfcan-x4")
+        widget.form.folder_part.expand(animate=False)
         widget.folder.source.set_path(Path("measured"))
         click(widget.folder.run_button)
         wait(lambda: widget._job is None)

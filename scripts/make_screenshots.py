@@ -93,7 +93,7 @@ def main() -> None:
     camera(viewer).zoom /= 3
     shoot(viewer, "result")
 
-    error = next(layer for layer in viewer.layers if layer.name.endswith("error map"))
+    error = next(layer for layer in viewer.layers if layer.name.startswith("error map"))
     error.visible, sr.visible = True, False
     shoot(viewer, "error-map")
     error.visible, sr.visible = False, True

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from napari_sr.errors import ConfigError
@@ -20,3 +24,24 @@ def test_a_name_is_registered_once():
     registry.register("a", title="A")(1)
     with pytest.raises(ConfigError, match="twice"):
         registry.register("a", title="A")(2)
+
+
+def test_other_packages_add_entries_and_a_broken_one_is_left_out(tmp_path):
+    """In a process of its own: what is registered stays."""
+    (tmp_path / "plugin_of_others.py").write_text(
+        "from napari_sr.networks import NETWORKS\n"
+        "from napari_sr.networks.interpolation import Bicubic\n"
+        "@NETWORKS.register('theirs', title='Theirs')\n"
+        "class Theirs(Bicubic):\n    pass\n"
+    )
+    info = tmp_path / "plugin_of_others-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin-of-others\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[napari_sr.networks]\ntheirs = plugin_of_others\nbroken = no_such_module_anywhere\n"
+    )
+    code = "from napari_sr.networks import NETWORKS\nprint(NETWORKS.entry('theirs').title, 'wgan' in NETWORKS)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == "Theirs True"
+    assert "no_such_module_anywhere could not be loaded" in done.stderr

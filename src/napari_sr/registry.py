@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
 from napari_sr.errors import ConfigError
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,9 @@ class Registry(Generic[T]):
         Dotted name of the package whose modules register the entries. They are imported at the first
         look-up, not before, so that ``import napari_sr`` stays fast. None if the entries stand in the
         registry's own module.
+
+    Other packages add entries by an entry point of the group ``napari_sr.KINDs`` (``napari_sr.networks`` …): the module
+    that it names is imported after our own, and registers there. One that cannot be imported is left out, and logged.
     """
 
     def __init__(self, *, kind: str, package: str | None = None) -> None:
@@ -62,6 +68,11 @@ class Registry(Generic[T]):
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self._package}.{module.name}")
+        for point in entry_points(group=f"napari_sr.{self.kind}s"):
+            try:
+                point.load()
+            except Exception:
+                logger.exception("The %s of %s could not be loaded.", self.kind, point.value)
 
     def entry(self, name: str) -> Entry[T]:
         """Return the entry called ``name``; raises :class:`ConfigError` with the known names."""
