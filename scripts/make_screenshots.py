@@ -70,7 +70,8 @@ def main() -> None:
     wait(lambda: not widget.busy)
     viewer.window._status_bar._toggle_activity_dock(False)
     camera(viewer).zoom *= 3
-    sr = viewer.layers[-1]
+    sr = next(layer for layer in viewer.layers if layer.name.endswith("[em-x4]"))
+    click(widget.form.result_bar.maps)
     lr = next(layer for layer in viewer.layers if layer.name.endswith("LR"))
     # the super-resolved layer on the right half, the original on the left
     half = sr.data.shape[1] // 2
@@ -91,7 +92,9 @@ def main() -> None:
     viewer.layers.remove(viewer.layers[-1])
     sr.visible = True
     camera(viewer).zoom /= 3
+    click(widget.form.result_bar.maps)
     shoot(viewer, "result")
+    click(widget.form.result_bar.maps)
 
     error = next(layer for layer in viewer.layers if layer.name.startswith("error map"))
     error.visible, sr.visible = True, False
