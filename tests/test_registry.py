@@ -45,3 +45,12 @@ def test_other_packages_add_entries_and_a_broken_one_is_left_out(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.strip() == "Theirs True"
     assert "no_such_module_anywhere could not be loaded" in done.stderr
+
+
+def test_the_group_of_entry_points_is_the_package_whatever_the_plural_of_its_kind(monkeypatch):
+    asked = []
+    monkeypatch.setattr("napari_sr.registry.entry_points", lambda group: asked.append(group) or [])
+    kinds = [("loss", "napari_sr.losses"), ("metric", "napari_sr.metrics"), ("network", "napari_sr.networks")]
+    for kind, package in kinds:
+        assert len(Registry(kind=kind, package=package)) == 0  # ours are registered in others
+    assert asked == [package for _, package in kinds]

@@ -38,8 +38,9 @@ class Registry(Generic[T]):
         look-up, not before, so that ``import napari_sr`` stays fast. None if the entries stand in the
         registry's own module.
 
-    Other packages add entries by an entry point of the group ``napari_sr.KINDs`` (``napari_sr.networks`` …): the module
-    that it names is imported after our own, and registers there. One that cannot be imported is left out, and logged.
+    Other packages add entries by an entry point whose group is the package's name (``napari_sr.networks``,
+    ``napari_sr.losses``, …): the module that it names is imported after our own, and registers there. One that cannot
+    be imported is left out, and logged.
     """
 
     def __init__(self, *, kind: str, package: str | None = None) -> None:
@@ -68,10 +69,10 @@ class Registry(Generic[T]):
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self._package}.{module.name}")
-        for point in entry_points(group=f"napari_sr.{self.kind}s"):
+        for point in entry_points(group=self._package):
             try:
                 point.load()
-            except Exception:
+            except Exception:  # another package's fault must not take ours away; the log has its traceback
                 logger.exception("The %s of %s could not be loaded.", self.kind, point.value)
 
     def entry(self, name: str) -> Entry[T]:

@@ -66,9 +66,7 @@ def geometry_of(layer: Image) -> dict[str, Any]:
     return {key: getattr(layer, key) for key in GEOMETRY}
 
 
-def add_maps(
-    viewer: Any, maps: Sequence[MapLayer], *, group: str, unit: str, show: bool = True, label: bool = True
-) -> list[Any]:
+def add_maps(viewer: Any, maps: Sequence[MapLayer], *, group: str, unit: str) -> list[Any]:
     """Add maps on top, in place of those of the same group; the first is seen, with its colour bar, the others hidden.
 
     Maps of one kind have one range of colours.
@@ -83,10 +81,6 @@ def add_maps(
         What they belong to: a later call with the same takes their place, :func:`remove_maps` takes them away.
     unit
         Of intensities.
-    show
-        Whether the first is seen.
-    label
-        Names say what the maps are of: needless where there is one image.
     """
     remove_maps(viewer, group)
     limits = {
@@ -96,17 +90,15 @@ def add_maps(
     added = []
     with selection_kept(viewer):
         for one in reversed(maps):  # the first comes last: on top
-            seen = show and one is maps[0]
             about = {"made_by": MAP, "group": group, "kind_of_map": one.kind, "of": one.of, **one.about}
-            added.append(_add(viewer, one, about, limits.get(one.kind), unit=unit, seen=seen, label=label))
+            added.append(_add(viewer, one, about, limits.get(one.kind), unit=unit, seen=one is maps[0]))
     return added[::-1]
 
 
 def _add(
     viewer: Any, one: MapLayer, about: dict[str, Any], limits: tuple[float, float] | None, *, unit: str, seen: bool,
-    label: bool,
 ) -> Any:  # fmt: skip
-    of = f" · {one.label}" if label else ""
+    of = f" · {one.label}"
     if limits is None:
         about["legend"] = "most of the detail inside the lines is not the reference's"
         layer = viewer.add_labels(
@@ -128,13 +120,12 @@ def _add(
     return layer
 
 
-def remove_maps(viewer: Any, group: str) -> int:
-    """Take the maps of a group away, and return how many there were."""
+def remove_maps(viewer: Any, group: str) -> None:
+    """Take the maps of a group away."""
     old = [x for x in viewer.layers if is_map(x) and x.metadata[METADATA_KEY].get("group") == group]
     with selection_kept(viewer):
         for layer in old:
             viewer.layers.remove(layer)
-    return len(old)
 
 
 def is_map(layer: Any) -> bool:
