@@ -28,7 +28,7 @@ from napari_sr.losses import create_loss
 from napari_sr.losses.adversarial import gradient_penalty
 from napari_sr.networks import create_critic, create_network
 from napari_sr.training import Source, TrainConfig, fit, recipe_config
-from napari_sr.training.fit import usual_workers
+from napari_sr.training.lightning.machine import usual_workers
 from napari_sr.training.progress import TrainProgress
 
 SETTINGS = {"wgan-gp": {"batch_size": 2}, "dfcan": {"batch_size": 1, "lr_patch": 32}}

@@ -123,7 +123,7 @@ def test_patches_are_cuts_of_the_whole_image(text, rng):
     chain = make_degradation(text, 2)
     patches = PatchDataset(
         planes=[Plane2D(hr.astype(np.float32))], degradation=chain, scale=2, intensity=Intensity(), lr_patch=16,
-        length=20, seed=0, augment=False,
+        length=20, seed=0, rotate=False, flip=False,
     )  # fmt: skip
     whole = patches.fitted(0).forward(lr_of(hr.astype(np.float32), chain))
     windows = np.lib.stride_tricks.sliding_window_view(whole, (16, 16))

@@ -15,7 +15,7 @@ from napari_sr.models.model import load
 from napari_sr.training import Source, fit, recipe_config
 from napari_sr.training.lightning import reporting
 from napari_sr.training.lightning.module import SRModule
-from napari_sr.training.lightning.reporting import Reporter
+from napari_sr.training.lightning.telling import Telling
 
 
 def small(images, recipe="wgan-pixel", **changes):
@@ -44,13 +44,13 @@ def broken_at(steps, monkeypatch):
 def test_it_goes_back_with_half_the_rate_and_then_ends_well(images, tmp_path, monkeypatch):
     met = broken_at({7: 1, 10: 1}, monkeypatch)
     events, rates = [], {}
-    original = Reporter.on_train_batch_end
+    original = Telling.on_train_batch_end
 
     def spy(self, trainer, *args, **kwargs):
         rates.setdefault(len(met), {})[trainer.global_step] = trainer.optimizers[0].param_groups[0]["lr"]
         return original(self, trainer, *args, **kwargs)
 
-    monkeypatch.setattr(Reporter, "on_train_batch_end", spy)
+    monkeypatch.setattr(Telling, "on_train_batch_end", spy)
     fit(small(images), tmp_path / "run", device="cpu", on_event=events.append)
     notes = [e.note for e in events if e.note.startswith("Back")]
     assert len(notes) == 2

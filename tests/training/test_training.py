@@ -15,7 +15,7 @@ from napari_sr.models.store import load_model
 from napari_sr.networks import create_network
 from napari_sr.training import Source, TrainConfig, fit
 from napari_sr.training.config import TrainConfig as Config
-from napari_sr.training.fit import usual_workers
+from napari_sr.training.lightning.machine import usual_workers
 from napari_sr.training.runs.card import make_card
 
 SMALL = {

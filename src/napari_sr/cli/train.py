@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from napari_sr.training import Source, TrainConfig
+    from napari_sr.training.progress import TrainProgress
+    from napari_sr.training.session import Installed, Trained
 
 
 def command(
@@ -25,8 +26,8 @@ def command(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="dfcan, wgan-gp, wgan-pixel, rcan, regression, srgan, esrgan (for images). Default: dfcan, or what "
-            "fits the model to fine-tune."
+            help="How to train (for images): adaptive, dfcan, wgan-gp, wgan-pixel, rcan, regression, srgan, esrgan, or "
+            "one of a plug-in. Default: adaptive, or what fits the model to fine-tune."
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model (for images). Default: my-model.")] = None,
@@ -35,7 +36,8 @@ def command(
     degradation: Annotated[
         str | None,
         typer.Option(
-            help="Preset, or steps such as 'gaussian(2) + area', that makes LR from HR (for images). Default: em."
+            help="Preset, or steps such as 'gaussian(2) + area', that makes LR from HR (for images). Default: the "
+            "recipe's, or that of the model to fine-tune."
         ),
     ] = None,
     start_from: Annotated[str | None, typer.Option(help="Model to fine-tune (for images).")] = None,
@@ -73,12 +75,10 @@ def command(
     from dataclasses import replace
 
     from napari_sr.errors import ConfigError
-    from napari_sr.models.store import user_folder
-    from napari_sr.training import Source, TrainConfig, fit
-    from napari_sr.training.fit import usual_workers
-    from napari_sr.training.lightning.reporting import is_main_process
-    from napari_sr.training.progress import TrainProgress
-    from napari_sr.training.runs.install import install as add_to_models
+    from napari_sr.training import TrainConfig, fit
+    from napari_sr.training.lightning.machine import is_main_process, usual_workers
+    from napari_sr.training.request import TrainRequest, make_config
+    from napari_sr.training.session import check_installable, settle
 
     given = {
         "steps": steps, "lr_patch": lr_patch, "batch_size": batch_size,
@@ -94,96 +94,63 @@ def command(
             raise ConfigError(f"{', '.join(useless)}: {source.name} says that already; change it there.")
         config = replace(TrainConfig.read(source), **changes)
     else:
-        changes |= {k: v for k, v in {"scale": scale, "degradation": degradation}.items() if v is not None}
-        if lr is not None:
-            changes["degradation"] = ""
-        images = Source(str(source), lr="" if lr is None else str(lr))
-        config = _config_for(images, name or "my-model", recipe, network, start_from, changes)
-    target = user_folder() / f"{config.name}.safetensors"
-    wanted = install or install_anyway
-    if wanted and target.exists() and not overwrite:  # said before the hours of training, not after them
-        raise ConfigError(
-            f"You have a model called {config.name} already. "
-            "Choose another name, or allow it to be replaced (--overwrite)."
-        )
+        request = TrainRequest(
+            name=name or "my-model", hr=str(source), lr=None if lr is None else str(lr), recipe=recipe or "",
+            start_from=start_from or "", network=network or "", scale=scale, degradation=degradation, changes=changes,
+        )  # fmt: skip
+        config = make_config(request, str(source), "" if lr is None else str(lr))
+    installed: Installed = "all" if install_anyway else "good" if install else "none"
+    if installed != "none":
+        check_installable(config.name, overwrite=overwrite)
     console = Console(soft_wrap=True)
-    trained = output / target.name
+    trained = output / f"{config.name}.safetensors"
     if install_anyway and not (overwrite or resume) and trained.exists() and (output / "report.html").exists():
-        _say_verdict(console, trained)
-        console.print(f"Nothing was trained: {trained} is there already.", highlight=False)
-        add_to_models(trained)
-        console.print(f"Added to your models as {trained.stem}.", highlight=False)
+        console.print(f"Nothing is trained: {trained} is there already.", highlight=False)
+        _say(console, settle(trained, installed="all"), installed)
         return
-
-    def show(event: TrainProgress) -> None:
-        if event.note or event.stage:
-            console.print(event.note or event.stage, style="yellow" if event.note else "", highlight=False)
-        if event.is_message:
-            return
-        line = f"step {event.step}/{config.steps}  {event.seconds:.0f} s  {event.loss_text}".rstrip()
-        if event.val_psnr is not None and event.val_bicubic is not None:
-            line += f"  validation {event.val_psnr:.2f} dB (bicubic {event.val_bicubic:.2f})"
-        line += "".join(f"  {name.replace('_', ' ')} {value:.4g}" for name, value in event.losses.items())
-        console.print(line, highlight=False)
-
     with interruptible() as stopped:
         path = fit(
             config, output, resume=resume, overwrite=overwrite, device=device, devices=devices, num_nodes=num_nodes,
-            workers=usual_workers(device) if workers is None else workers, on_event=show, should_stop=stopped.is_set,
+            workers=usual_workers(device) if workers is None else workers,
+            on_event=lambda event: _show(console, event), should_stop=stopped.is_set,
         )  # fmt: skip
-    if not is_main_process():
+    if is_main_process():
+        _say(console, settle(path, installed=installed, overwrite=overwrite), installed)
+
+
+def _show(console: Console, event: TrainProgress) -> None:
+    """Print one look at the run."""
+    if event.note or event.stage:
+        console.print(event.note or event.stage, style="yellow" if event.note else "", highlight=False)
+    if event.is_message:
         return
-    console.print(f"Model: {path}", highlight=False)
-    bad = _say_verdict(console, path)
-    if wanted and bad and not install_anyway:
-        console.print(
-            f"Not added to your models. To add it anyway, give the same command with --install-anyway in place of "
-            f"--install (and without --overwrite and --resume): nothing is trained again. Its files are in {output}.",
-            highlight=False, markup=False,
-        )  # fmt: skip
-    elif wanted:
-        add_to_models(path, overwrite=overwrite)
-        console.print(f"Added to your models as {path.stem}.", highlight=False)
+    line = f"step {event.step}/{event.steps}  {event.seconds:.0f} s  {event.loss_text}".rstrip()
+    if event.val_psnr is not None and event.val_bicubic is not None:
+        line += f"  validation {event.val_psnr:.2f} dB (bicubic {event.val_bicubic:.2f})"
+    line += "".join(f"  {name.replace('_', ' ')} {value:.4g}" for name, value in event.losses.items())
+    console.print(line, highlight=False)
 
 
-def _say_verdict(console: Console, path: Path) -> bool:
-    """Print the verdict on the model in ``path``, and return True if it is bad."""
-    from napari_sr.training.runs.install import verdict_of
-
-    verdict = verdict_of(path)
+def _say(console: Console, trained: Trained, wanted: Installed) -> None:
+    """Print what came out, the verdict on it, and where it is."""
+    console.print(f"Model: {trained.path}", highlight=False)
+    verdict = trained.verdict
     if verdict is None:
         console.print("It was not measured: compare it before you rely on it.", style="yellow", highlight=False)
-        return False
-    style = {"good": "green", "doubtful": "yellow", "bad": "bold red"}[verdict.level]
-    console.print(verdict.headline, style=style, highlight=False, markup=False)
-    for sentence in (*verdict.reasons, *verdict.advice):
-        console.print(sentence, style=style.removeprefix("bold "), highlight=False, markup=False)
-    return verdict.bad
-
-
-def _config_for(
-    images: Source, name: str, recipe: str | None, network: str | None, start_from: str | None, changes: dict[str, Any]
-) -> TrainConfig:
-    """Return the configuration for images and a few options."""
-    from napari_sr.errors import ConfigError
-    from napari_sr.models.store import load_model
-    from napari_sr.training import recipe_config
-
-    if start_from:  # a model keeps its scale, its degradation, and above all its intensity transform
-        if network is not None:
-            raise ConfigError("--network: a model that is trained further keeps its own.")
-        card = load_model(start_from).card
-        recipe = recipe or ("dfcan" if card.network == "dfcan" else "wgan-pixel")
-        changes = {
-            "scale": card.scale, "degradation": card.degradation or "em", "intensity": dict(card.intensity),
-            "network": card.network, "hyper_parameters": {}, "start_from": start_from, **changes,
-        }  # fmt: skip
-    elif network is not None:
-        if recipe not in (None, "regression"):
-            raise ConfigError(f"--network: the recipe {recipe} has its own; another one goes with --recipe regression.")
-        recipe = "regression"
-        changes = {"network": network, **changes}
-    return recipe_config(recipe or "dfcan", name=name, train=(images,), **changes)
+    else:
+        style = {"good": "green", "doubtful": "yellow", "bad": "bold red"}[verdict.level]
+        console.print(verdict.headline, style=style, highlight=False, markup=False)
+        for sentence in (*verdict.reasons, *verdict.advice):
+            console.print(sentence, style=style.removeprefix("bold "), highlight=False, markup=False)
+    if trained.installed:
+        console.print(f"Added to your models as {trained.name}.", highlight=False)
+    elif wanted != "none":
+        console.print(
+            f"Not added to your models. To add it anyway, give the same command with --install-anyway in place of "
+            f"--install (and without --overwrite and --resume): nothing is trained again. Its files are in "
+            f"{trained.path.parent}.",
+            highlight=False, markup=False,
+        )  # fmt: skip
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from napari_sr.models.formats import load_foreign
 from napari_sr.models.model import Model, ModelCard
 from napari_sr.networks import NETWORKS, create_network
 
-__all__ = ["list_models", "load_model", "shipped_folder", "user_folder"]
+__all__ = ["install", "list_models", "load_model", "shipped_folder", "user_folder"]
 
 SUFFIX = ".safetensors"
 #: environment variable that moves the user's model folder
@@ -35,6 +36,35 @@ def user_folder() -> Path:
     """Return the user's model folder (it may not exist yet); ``NAPARI_SR_MODELS`` moves it."""
     moved = os.environ.get(ENVIRONMENT)
     return Path(moved) if moved else Path(platformdirs.user_data_dir("napari-sr")) / "models"
+
+
+def user_path(name: str) -> Path:
+    """Return where a model of that name lies in the user's folder, if it is there."""
+    return user_folder() / f"{name}{SUFFIX}"
+
+
+def install(path: Path, *, overwrite: bool = False) -> Path:
+    """Copy the model in ``path`` into the user's folder, whole or not at all, and return its place there.
+
+    Raises
+    ------
+    ModelError
+        If there is a model of that name, unless it may be replaced, or the copy cannot be written.
+    """
+    target = user_path(path.stem)
+    if target.exists() and not overwrite:
+        raise ModelError(f"Another model called {path.stem} has come up meanwhile. This one is in {path}.")
+    part = target.with_name(f"{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, part)
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)  # half a model is none
+        raise ModelError(
+            f"The model could not be copied to {target.parent} ({error.strerror}). It is in {path}; open it from there."
+        ) from None
+    return target
 
 
 def interpolation_card(name: str, scale: int) -> ModelCard:

@@ -147,8 +147,13 @@ class TrainConfig:
     patience
         Validations without a better smoothed PSNR after which a run ends early; 0 for never. PSNR does not tell when an
         adversarial training is done.
-    seed, augment
-        Of weights and sampling; 8-fold symmetry.
+    seed
+        Of weights and sampling.
+    rotate, flip
+        Learn from patches in quarter turns, and mirrored left-right and up-down; with both, the square's 8 symmetries.
+    validation_share
+        Share of the images that is kept aside to validate on, if no validation images are given; of a single image
+        at least a fifth.
     card
         Entries of the model card that training cannot know: title, licence, attribution, …
     """
@@ -181,7 +186,9 @@ class TrainConfig:
     validate_every: int = 500
     patience: int = 0
     seed: int = 0
-    augment: bool = True
+    rotate: bool = True
+    flip: bool = True
+    validation_share: float = 0.1
     card: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -198,6 +205,8 @@ class TrainConfig:
         check_rate("learning_rate", self.learning_rate)
         if not 0 <= self.ema < 1:
             raise ConfigError("ema must lie between 0 and 1")
+        if not 0 < self.validation_share <= 0.5:
+            raise ConfigError("validation_share must lie between 0 and 0.5")
         if not 0 <= self.rounded <= 1:
             raise ConfigError("rounded must lie between 0 and 1")
         if self.precision not in PRECISIONS:
@@ -226,6 +235,9 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """Build from plain values; an unknown field raises :class:`ConfigError` that names it."""
+        if "augment" in values:  # what rotate and flip were together, once
+            values = {**dict.fromkeys(("rotate", "flip"), values["augment"]), **values}
+            values = {name: value for name, value in values.items() if name != "augment"}
         unknown = sorted(set(values) - {f.name for f in fields(cls)})
         if unknown:
             raise ConfigError(f"unknown field in the training configuration: {', '.join(unknown)}")

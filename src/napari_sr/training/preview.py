@@ -29,7 +29,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Patches:
     """LR, SR and HR of one patch, in image values."""
 
     place: Place
@@ -61,7 +61,7 @@ class PatchPreview:
         # number, LR, HR, intensity, and what was done to the LR image
         self._known: tuple[int, Plane, Plane | DiskPlane, FittedIntensity, Suffered | None] | None = None
 
-    def __call__(self, network: SRNetwork, place: Place) -> Pictures:
+    def __call__(self, network: SRNetwork, place: Place) -> Patches:
         if self._known is None or self._known[0] != place.plane:
             plane = self._read(place.plane)
             lr, suffered = plane.low_told(self.degradation, seed=place.plane)
@@ -80,4 +80,4 @@ class PatchPreview:
             result = network(tensor, conditions) if network.conditions else network(tensor)
         sr = result[0, 0].float().cpu().numpy()
         target = np.asarray(hr[row * s : (row + height) * s, column * s : (column + width) * s])
-        return Pictures(Place(place.plane, row, column), part, fitted.inverse(sr), target)
+        return Patches(Place(place.plane, row, column), part, fitted.inverse(sr), target)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 #: curves of the critic's side, in the order in which they are shown
-RIVAL_LOSSES = ("adversarial_loss", "critic_loss", "gradient_penalty")
+CRITIC_CURVES = ("adversarial_loss", "critic_loss", "gradient_penalty")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,11 @@ from napari_sr.training.config import Source, TrainConfig
 
 RECIPES: Registry[Mapping[str, Any]] = Registry(kind="recipe")
 
+#: of a training for which nobody has chosen one
+DEFAULT_RECIPE = "adaptive"
+#: for networks that no recipe is made for
+ANY_NETWORK = "regression"
+
 #: room above and below, since tanh cannot reach its limits
 TANH = {"kind": "percentile", "low": 0.5, "high": 99.5, "lower": -0.8, "upper": 0.8}
 
@@ -86,6 +91,12 @@ def length_changes(recipe: str, length: str) -> dict[str, int]:
     """Return the steps of a run of ``length``, a name in :data:`LENGTHS`, with about twenty validations."""
     steps = LENGTHS[length][1] or RECIPES[recipe].get("steps", TrainConfig.steps)
     return {"steps": steps, "validate_every": max(25, steps // 20)}
+
+
+def recipe_for(network: str) -> str:
+    """Return the recipe to train ``network`` further with: the first faithful one that is made for it."""
+    fitting = (n for n in RECIPES if n != ANY_NETWORK and RECIPES[n]["network"] == network)
+    return next((n for n in fitting if "adversarial" not in RECIPES[n]), ANY_NETWORK)
 
 
 def recipe_config(recipe: str, *, name: str, train: tuple[Source, ...], **changes: Any) -> TrainConfig:

@@ -18,8 +18,8 @@ from napari_sr.losses.perceptual import OF_FEATURES, RANDOM
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.lightning.adversarial import AdversarialTraining
 from napari_sr.training.lightning.precision import lightning_precision
+from napari_sr.training.lightning.quiet import quiet_lightning
 from napari_sr.training.lightning.regression import Regression
-from napari_sr.training.lightning.reporting import quiet_lightning
 from napari_sr.training.start import starting_network
 
 #: share of a run that validations, checkpoints and the reading of images add, roughly

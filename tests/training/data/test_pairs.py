@@ -330,7 +330,7 @@ def test_empty_patches_are_passed_over(rng):
     hr[:100, :100] = texture(rng, (100, 100))  # a sixteenth holds something
     arguments = {
         "planes": [Plane2D(hr)], "degradation": make_degradation("area", 2), "scale": 2,
-        "intensity": Intensity(kind="identity"), "lr_patch": 16, "length": 200, "augment": False,
+        "intensity": Intensity(kind="identity"), "lr_patch": 16, "length": 200, "rotate": False, "flip": False,
     }  # fmt: skip
     filled = sum(float(patch[0].std()) > 1 for patch in (PatchDataset(**arguments)[i] for i in range(200)))
     assert filled > 80  # of uniform draws it would be about 200 / 16 + border = 22

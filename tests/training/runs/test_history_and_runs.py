@@ -27,6 +27,7 @@ from napari_sr.training.lightning import reporting
 from napari_sr.training.preview import PatchPreview, Place
 from napari_sr.training.progress import TrainProgress
 from napari_sr.training.recipes import LENGTHS, RECIPES, length_changes
+from napari_sr.training.runs import finish as finishing
 from napari_sr.training.runs.curves import curve, draw_curves, smoothed, thinned
 from napari_sr.training.runs.folders import command_line, runs_folder, unfinished_runs
 from napari_sr.training.runs.history import COLUMNS, History, read_history
@@ -345,14 +346,10 @@ def test_a_run_that_failed_is_offered(images, monkeypatch):
 
 
 def test_a_model_that_cannot_be_measured_is_not_lost(images, tmp_path, monkeypatch):
-    from napari_sr.training import fit as module_of_fit  # noqa: F401 - the function hides the module of its name
-
-    module = sys.modules["napari_sr.training.fit"]
-
     def finish(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "finish", finish)
+    monkeypatch.setattr(finishing, "finish", finish)
     events = []
     path = fit(small(images), tmp_path / "run", device="cpu", on_event=events.append)
     assert load(path).card.training["steps"] == 8

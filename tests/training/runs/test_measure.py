@@ -7,11 +7,11 @@ from small_models import SMALL
 
 from napari_sr.errors import TrainingError
 from napari_sr.models.model import load, read_card, save
-from napari_sr.models.store import user_folder
+from napari_sr.models.store import install, user_folder
 from napari_sr.training import Source, fit, recipe_config
 from napari_sr.training.runs.folders import runs_folder, unfinished_runs
 from napari_sr.training.runs.history import read_history
-from napari_sr.training.runs.install import answer, install, undecided_runs, verdict_of
+from napari_sr.training.runs.undecided import answer, undecided_runs, verdict_of
 from napari_sr.training.runs.verdict import Verdict
 
 

@@ -1,4 +1,4 @@
-"""Training patches: cut, degraded, augmented and scaled when asked for, never all at once."""
+"""Training patches: cut, degraded, turned, mirrored and scaled when asked for, never all at once."""
 
 from __future__ import annotations
 
@@ -77,6 +77,13 @@ def symmetry(image: npt.NDArray[Any], index: int) -> npt.NDArray[Any]:
     return turned[..., ::-1] if index >= 4 else turned
 
 
+def symmetries(*, rotate: bool, flip: bool) -> tuple[int, ...]:
+    """Return which of the eight symmetries quarter turns and flips (along rows, columns, or both) make."""
+    if rotate:
+        return tuple(range(8 if flip else 4))
+    return (0, 2, 4, 6) if flip else (0,)
+
+
 def described(found: Suffered, fitted: FittedIntensity) -> dict[str, float]:
     """Return what an image suffered by the names of :mod:`napari_sr.conditions`."""
     # in a logarithm, noise is no longer affine: densities that were simulated have none
@@ -122,8 +129,10 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
         Side of the LR patches.
     length
         Number of items: steps x batch.
-    seed, augment
-        Of the sampling; 8-fold symmetry.
+    seed
+        Of the sampling.
+    rotate, flip
+        Draw patches in quarter turns, and mirrored along both axes.
     rounded
         Share of the patches whose LR side, if its HR image is of integers, is rounded to integers.
     conditions
@@ -145,7 +154,8 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
         lr_patch: int,
         length: int,
         seed: int = 0,
-        augment: bool = True,
+        rotate: bool = True,
+        flip: bool = True,
         rounded: float = 1.0,
         conditions: Sequence[Condition] = (),
     ) -> None:
@@ -167,7 +177,8 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
         weights = np.array([p.weight * p.hr.size / pixels[p.source] for p in self.planes], dtype=np.float64)
         self.cumulative = np.cumsum(weights / weights.sum())
         self.degradation, self.intensity = degradation, intensity
-        self.lr_patch, self.length, self.seed, self.augment = lr_patch, length, seed, augment
+        self.lr_patch, self.length, self.seed = lr_patch, length, seed
+        self.symmetries = symmetries(rotate=rotate, flip=flip)
         self.rounded = rounded
         self._fitted: dict[int, FittedIntensity] = {}
         self._chains: dict[int, Chain] = {}
@@ -216,7 +227,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
                 lr, hr, suffered = self._pair(index, rng)
                 if float(np.std(lr)) >= EMPTY * self._contrast[index]:
                     break
-        turn = int(rng.integers(8)) if self.augment else 0
+        turn = self.symmetries[int(rng.integers(len(self.symmetries)))] if len(self.symmetries) > 1 else 0
         return (
             torch.from_numpy(np.ascontiguousarray(fitted.forward(symmetry(lr, turn))))[None],
             torch.from_numpy(np.ascontiguousarray(fitted.forward(symmetry(hr, turn))))[None],

@@ -14,29 +14,33 @@ from napari_sr.errors import TrainingError
 from napari_sr.images.lazy_plane import DiskPlane
 from napari_sr.training.data.patches import Plane, Plane2D
 
-#: share of a single plane that is kept for validation
+#: share of the images that is kept for validation, unless another one is wanted
+SHARE = 0.1
+#: and of a single plane at least: a tenth of it shows too little
 KEPT = 0.2
 #: side of the part of an image by whose content it is known
 KNOWN_BY = 64
 
 
-def split_planes(planes: list[Plane2D], *, scale: int, lr_patch: int) -> tuple[list[Plane2D], list[Plane2D]]:
-    """Keep a tenth, and at least one, of the images for validation: whole images, never neighbouring patches.
+def split_planes(
+    planes: list[Plane2D], *, scale: int, lr_patch: int, share: float = SHARE
+) -> tuple[list[Plane2D], list[Plane2D]]:
+    """Keep a ``share``, and at least one, of the images for validation: whole images, never neighbouring patches.
 
-    Each source gives its own. Of several files every tenth is kept. The planes of one stack lie one upon another, so
-    that its last ones are kept, and one in between is left out. A source of a single plane is trained on, if another
+    Each source gives its own. Of several files every tenth is kept, if the share is a tenth. The planes of one stack
+    lie one upon another, so that its last ones are kept, and one in between is left out. A source of a single plane is trained on, if another
     one gives something to validate on; otherwise it is cut in two along its longer side, with the width of a patch in
     between. What is kept is nowhere trained on, whatever name it has there.
     """
     if len(planes) == 1:
-        return split_plane(planes[0], scale=scale, lr_patch=lr_patch)
+        return split_plane(planes[0], scale=scale, lr_patch=lr_patch, share=share)
     by_source: dict[int, list[Plane2D]] = {}
     for plane in planes:
         by_source.setdefault(plane.source, []).append(plane)
     train: list[Plane2D] = []
     kept: list[Plane2D] = []
     for group in by_source.values():
-        trained, validated = _split_source(group)
+        trained, validated = _split_source(group, share)
         train += trained
         kept += validated
     if not kept:  # sources of a single plane each
@@ -44,14 +48,14 @@ def split_planes(planes: list[Plane2D], *, scale: int, lr_patch: int) -> tuple[l
     return without(train, kept), kept
 
 
-def _split_source(planes: list[Plane2D]) -> tuple[list[Plane2D], list[Plane2D]]:
+def _split_source(planes: list[Plane2D], share: float) -> tuple[list[Plane2D], list[Plane2D]]:
     if len(planes) == 1:
         return planes, []
     files = list(dict.fromkeys(p.file or p.name for p in planes))
     if len(files) == 1:
-        trained, kept = stack_split(len(planes))
+        trained, kept = stack_split(len(planes), share)
         return planes[:trained], planes[kept:]
-    names = {files[i] for i in range(len(files) - 1, -1, -10)}
+    names = {files[i] for i in range(len(files) - 1, -1, -max(2, round(1 / share)))}
     return (
         [p for p in planes if (p.file or p.name) not in names],
         [p for p in planes if (p.file or p.name) in names],
@@ -88,24 +92,24 @@ def identity(plane: Plane) -> bytes:
     return blake2b(about + part.tobytes(), digest_size=16).digest()
 
 
-def stack_split(count: int) -> tuple[int, int]:
+def stack_split(count: int, share: float = SHARE) -> tuple[int, int]:
     """Return the end of the planes that are trained on, and the first of those that are kept."""
-    kept = count - max(1, count // 10)
+    kept = count - max(1, int(count * share + 1e-9))
     return kept - (count >= 10), kept
 
 
-def kept_part(shape: tuple[int, ...], *, scale: int, lr_patch: int) -> tuple[int, int, int]:
+def kept_part(shape: tuple[int, ...], *, scale: int, lr_patch: int, share: float = SHARE) -> tuple[int, int, int]:
     """Return how a single plane is split: the axis, the end of what is trained on, the start of what is kept.
 
     In LR pixels along that axis.
     """
     axis = int(np.argmax(shape))
     length = shape[axis] // scale
-    kept = max(lr_patch, round(KEPT * length))
+    kept = max(lr_patch, round(max(KEPT, share) * length))
     return axis, length - kept - lr_patch, length - kept
 
 
-def fitting_patch(shape: tuple[int, ...], count: int, *, scale: int, patch: int) -> int:
+def fitting_patch(shape: tuple[int, ...], count: int, *, scale: int, patch: int, share: float = SHARE) -> int:
     """Return the largest LR patch, ``patch`` at most, with which ``count`` images of ``shape`` can be trained on.
 
     A multiple of 8, and at least 16, whether that fits or not.
@@ -113,15 +117,17 @@ def fitting_patch(shape: tuple[int, ...], count: int, *, scale: int, patch: int)
     for smaller in range(patch, 16, -1):
         if smaller != patch and smaller % 8:
             continue
-        trained = kept_part(shape, scale=scale, lr_patch=smaller)[1] if count == 1 else smaller
+        trained = kept_part(shape, scale=scale, lr_patch=smaller, share=share)[1] if count == 1 else smaller
         if min(trained, min(shape) // scale) >= smaller:
             return smaller
     return min(patch, 16)
 
 
-def split_plane(plane: Plane2D, *, scale: int, lr_patch: int) -> tuple[list[Plane2D], list[Plane2D]]:
+def split_plane(
+    plane: Plane2D, *, scale: int, lr_patch: int, share: float = SHARE
+) -> tuple[list[Plane2D], list[Plane2D]]:
     """Return the larger part of one plane to train on and the rest to validate on, one patch apart."""
-    axis, trained, start = kept_part(plane.hr.shape, scale=scale, lr_patch=lr_patch)
+    axis, trained, start = kept_part(plane.hr.shape, scale=scale, lr_patch=lr_patch, share=share)
     length = plane.hr.shape[axis] // scale
     if trained < lr_patch:
         raise TrainingError(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import zlib
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
+from zipfile import BadZipFile
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
+
+from napari_sr.errors import TrainingError
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -52,3 +58,25 @@ class Keeper(ModelCheckpoint):
         }
         best = {here(path): score for path, score in state_dict.get("best_k_models", {}).items()}
         super().load_state_dict({**state_dict, **moved, "best_k_models": best, "dirpath": self.dirpath})
+
+
+def saved(checkpoint: Path, *, mapped: bool = False) -> dict[str, Any]:
+    """Return what a checkpoint of ours holds; raises :class:`TrainingError` if it is not whole.
+
+    ``mapped``: tensors stay in the file until they are looked at.
+    """
+    try:
+        content: dict[str, Any] = torch.load(checkpoint, weights_only=False, map_location="cpu", mmap=mapped)
+    except (EOFError, RuntimeError, ValueError, KeyError, OSError, UnpicklingError, zlib.error, BadZipFile) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a seek beyond the end of half a file
+            raise
+        raise TrainingError(
+            f"{checkpoint.name} in {checkpoint.parent} is damaged, or not whole ({type(error).__name__}). The run "
+            "cannot go on from it; the model that it wrote last may be there, to start another run from."
+        ) from error
+    return content
+
+
+def checkpoint_step(checkpoint: Path) -> int:
+    """Return the step that a run goes on from; raises :class:`TrainingError` if the file is not whole."""
+    return int(saved(checkpoint, mapped=True)["global_step"])

@@ -3,65 +3,44 @@
 from __future__ import annotations
 
 import copy
-import errno
-import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
-from zipfile import BadZipFile
 
 import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
 from napari_sr.errors import TrainingError
-from napari_sr.models.model import ModelCard
-from napari_sr.networks import SRNetwork
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.loading import FromItem, ResumableLoader
-from napari_sr.training.data.patches import PatchDataset
-from napari_sr.training.data.validation import WholeImages
 from napari_sr.training.lightning.adversarial import AdversarialTraining
-from napari_sr.training.lightning.checkpoints import Keeper, WholeFiles
+from napari_sr.training.lightning.checkpoints import Keeper, WholeFiles, saved
+from napari_sr.training.lightning.machine import Machine
 from napari_sr.training.lightning.module import NonFiniteLoss, SRModule
 from napari_sr.training.lightning.precision import lightning_precision
+from napari_sr.training.lightning.quiet import quiet_lightning
 from napari_sr.training.lightning.regression import Regression
-from napari_sr.training.lightning.reporting import Reporter, StoppedInValidation, quiet_lightning
+from napari_sr.training.lightning.stopping import StoppedInValidation, Stopping
+from napari_sr.training.lightning.telling import Telling
+from napari_sr.training.lightning.watchdog import Watchdog
+from napari_sr.training.task import Task
 
 #: how often a run goes back to its last checkpoint when the loss stops being a number
 ROLLBACKS = 2
 
 
-def saved(checkpoint: Path) -> dict[str, Any]:
-    """Return what a checkpoint of ours holds; raises :class:`TrainingError` if it is not whole."""
-    try:
-        content: dict[str, Any] = torch.load(checkpoint, weights_only=False, map_location="cpu")
-    except (EOFError, RuntimeError, ValueError, KeyError, OSError, UnpicklingError, zlib.error, BadZipFile) as error:
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a seek beyond the end of half a file
-            raise
-        raise TrainingError(
-            f"{checkpoint.name} in {checkpoint.parent} is damaged, or not whole ({type(error).__name__}). The run "
-            "cannot go on from it; the model that it wrote last may be there, to start another run from."
-        ) from error
-    return content
-
-
 @dataclass(frozen=True)
-class Task:
-    """What a run works on."""
+class Callbacks:
+    """What follows a run: tells of it, stops it, and notices when it goes wrong."""
 
-    network: SRNetwork
-    start: ModelCard | None
-    patches: PatchDataset
-    whole: WholeImages
-    #: processes that prepare patches beside the one that trains
-    workers: int = 0
+    telling: Telling
+    stopping: Stopping
+    watchdog: Watchdog
 
 
 def train_safely(
-    task: Task, config: TrainConfig, folder: Path, reporter: Reporter, machine: Mapping[str, Any], *, resume: bool
+    task: Task, config: TrainConfig, folder: Path, callbacks: Callbacks, machine: Machine, *, resume: bool
 ) -> tuple[L.Trainer | None, SRModule]:
     """Train; go back with a lower rate when the loss stops being a number, and say what happens to the files."""
     checkpoint = folder / "last.ckpt"
@@ -71,7 +50,7 @@ def train_safely(
     factor = None
     for attempt in range(ROLLBACKS + 1):
         try:
-            return train(task, config, folder, reporter, machine, resume=resume, rate_factor=factor)
+            return train(task, config, folder, callbacks, machine, resume=resume, rate_factor=factor)
         except NonFiniteLoss as error:
             factor = base * 0.5 ** (attempt + 1)
             rate = config.learning_rate * factor
@@ -81,11 +60,11 @@ def train_safely(
                     f"Start with less than {rate:.1g}.{_what_stands(checkpoint)}"
                 ) from None
             resume = checkpoint.exists()
-            if reporter.history is not None:
-                reporter.history.rewind(saved(checkpoint)["global_step"] if resume else 0)
+            if callbacks.telling.history is not None:
+                callbacks.telling.history.rewind(saved(checkpoint)["global_step"] if resume else 0)
             task.network.load_state_dict(start)
             back = "the last checkpoint" if resume else "the start"
-            reporter.say(error.step, f"Back to {back} with the learning rate {rate:.1g}, since {error}.")
+            callbacks.telling.say(error.step, f"Back to {back} with the learning rate {rate:.1g}, since {error}.")
         except OSError as error:
             what = error.filename or "a file"
             raise TrainingError(
@@ -105,20 +84,20 @@ def train(
     task: Task,
     config: TrainConfig,
     folder: Path,
-    reporter: Reporter,
-    machine: Mapping[str, Any],
+    callbacks: Callbacks,
+    machine: Machine,
     *,
     resume: bool,
     rate_factor: float | None,
 ) -> tuple[L.Trainer | None, SRModule]:
-    """Train until the end, or until the reporter stops it; no trainer is returned if it has saved the state itself."""
+    """Train until the end, or until it is stopped; no trainer is returned if it has saved the state itself."""
     L.seed_everything(config.seed, verbose=False)
     kind = Regression if config.adversarial is None else AdversarialTraining
     module = kind(network=task.network, config=config).to(memory_format=torch.channels_last)
     module.rate_factor = rate_factor
     checkpoint = folder / "last.ckpt"
     done = saved(checkpoint)["global_step"] if resume else 0
-    world = machine["devices"] * machine["num_nodes"]
+    world = machine.world_size
     # each adversarial step leaves one of the two networks alone
     shared = "ddp" if config.adversarial is None else "ddp_find_unused_parameters_true"
     # two of them: "save_last" would leave last.ckpt as it is when validation did not get better
@@ -128,10 +107,12 @@ def train(
     sampler = FromItem(start=done * config.batch_size, length=len(task.patches), batch_size=config.batch_size)
     with quiet_lightning():
         trainer = L.Trainer(
-            **machine, strategy=shared if world > 1 else "auto", use_distributed_sampler=False,
-            precision=lightning_precision(config.precision, machine["accelerator"]), logger=False,
+            accelerator=machine.accelerator, devices=machine.devices, num_nodes=machine.num_nodes,
+            strategy=shared if world > 1 else "auto", use_distributed_sampler=False,
+            precision=lightning_precision(config.precision, machine.accelerator), logger=False,
             max_steps=config.steps,
-            callbacks=[best, last, reporter], plugins=[WholeFiles()], enable_progress_bar=False,
+            callbacks=[best, last, callbacks.watchdog, callbacks.telling, callbacks.stopping],
+            plugins=[WholeFiles()], enable_progress_bar=False,
             enable_model_summary=False,
             val_check_interval=min(config.validate_every, config.steps), check_val_every_n_epoch=None,
             num_sanity_val_steps=0, default_root_dir=folder,
@@ -143,7 +124,7 @@ def train(
                 ResumableLoader(
                     task.patches,
                     batch_size=config.batch_size // world,
-                    num_workers=task.workers,
+                    num_workers=machine.workers,
                     sampler=sampler,
                     pin_memory=torch.cuda.is_available(),
                 ),

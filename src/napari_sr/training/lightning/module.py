@@ -57,7 +57,7 @@ class SRModule(L.LightningModule):
             self.ema.requires_grad_(False)  # several devices would wait for its gradients
 
     def forward(self, lr: Tensor, conditions: Tensor) -> Tensor:
-        return self.run(self.judged, lr, conditions)
+        return self.run(self.kept, lr, conditions)
 
     def run(self, network: SRNetwork, lr: Tensor, conditions: Tensor) -> Tensor:
         """Super-resolve a batch with a network, telling it what it can be told."""
@@ -65,7 +65,7 @@ class SRModule(L.LightningModule):
         return sr
 
     @property
-    def judged(self) -> SRNetwork:
+    def kept(self) -> SRNetwork:
         """The network that is validated and kept."""
         if self.ema is None:
             return self.network
@@ -109,7 +109,7 @@ class SRModule(L.LightningModule):
 
     def validation_step(self, batch: Whole, batch_index: int) -> None:
         lr, hr, bicubic, data_range, zero, conditions = batch
-        sr = self.run(self.judged, lr, conditions).float()
+        sr = self.run(self.kept, lr, conditions).float()
         self.log("val_psnr", _psnr(sr, hr, data_range), on_epoch=True, batch_size=1, sync_dist=True)
         self.log("val_bicubic", _psnr(bicubic, hr, data_range), on_epoch=True, batch_size=1, sync_dist=True)
         self.log("val_loss", self.loss(sr, hr), on_epoch=True, batch_size=1, sync_dist=True)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from napari_sr.training.progress import RIVAL_LOSSES, TrainProgress
+from napari_sr.training.progress import CRITIC_CURVES, TrainProgress
 
 #: weight of the past in smoothed curves
 SMOOTHING = 0.9
@@ -60,7 +60,7 @@ def draw_curves(figure: Figure, history: Sequence[TrainProgress], *, log: bool =
         Of text and axes.
     """
     figure.clear()
-    rivals = [name for name in RIVAL_LOSSES if any(name in p.losses for p in history)]
+    rivals = [name for name in CRITIC_CURVES if any(name in p.losses for p in history)]
     axes: Sequence[Axes] = list(figure.subplots(2 if rivals else 1, 2).flat)
     steps, losses = thinned(curve(history, lambda p: p.train_loss))
     axes[0].plot(steps, losses, color="tab:blue", alpha=0.3, linewidth=0.8)

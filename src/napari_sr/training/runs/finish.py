@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,37 +10,75 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from napari_sr.errors import Cancelled
 from napari_sr.evaluation.table import Table
+from napari_sr.inference.device import device_title
 from napari_sr.models.model import Model, load, save
 from napari_sr.models.store import load_model
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.validation import WholeImages
-from napari_sr.training.lightning.reporting import Reporter
+from napari_sr.training.lightning.checkpoints import saved
+from napari_sr.training.lightning.engine import Callbacks
+from napari_sr.training.lightning.module import SRModule
+from napari_sr.training.runs.card import make_card
 from napari_sr.training.runs.history import read_history
 from napari_sr.training.runs.measure import Centre, measure
 from napari_sr.training.runs.report import Example, write_report
 from napari_sr.training.runs.verdict import Outcome, judge
 from napari_sr.training.start import starting_network
+from napari_sr.training.task import Task
 
 Plane = npt.NDArray[Any]
+logger = logging.getLogger(__name__)
 #: side of the patches shown in the report, HR pixels
 PATCH = 192
 EXAMPLES = 3
 
 
-def finish(path: Path, whole: WholeImages, reporter: Reporter) -> None:
+def report(module: SRModule, task: Task, folder: Path, callbacks: Callbacks) -> Path:
+    """Write the model with its best and its last weights, measure it, and return its path.
+
+    Raises nothing for a model that cannot be measured: it is there, and must not be lost.
+    """
+    config = module.config
+    path = folder / f"{config.name}.safetensors"
+    if module.trainer.is_global_zero:
+        write_model(module, task, path.with_name(f"{path.stem}-last{path.suffix}"), callbacks)
+    if config.adversarial is None:
+        # by its name: after the folder was moved, Lightning still knows the old place
+        best = folder / "best.ckpt"
+        module.load_state_dict(saved(best if best.exists() else folder / "last.ckpt")["state_dict"])
+    if module.trainer.is_global_zero:
+        write_model(module, task, path, callbacks)
+        try:
+            finish(path, config, task.whole, callbacks)
+        except Exception as error:
+            logger.exception("%s could not be measured", path)
+            callbacks.telling.say(config.steps, f"The model is ready, but it could not be measured: {error}")
+    return path
+
+
+def write_model(module: SRModule, task: Task, path: Path, callbacks: Callbacks) -> None:
+    """Write the model with what its card can say before anything is measured."""
+    network = module.kept
+    card = make_card(
+        module.config, network, planes=len(task.patches.planes), steps=callbacks.telling.done,
+        minutes=callbacks.telling.clock.total() / 60, start=task.start, device=device_title(str(module.device)),
+        lr_images=task.patches.measured_ranges(),
+    )  # fmt: skip
+    save(Model(network=network.eval(), card=card), path)
+
+
+def finish(path: Path, config: TrainConfig, whole: WholeImages, callbacks: Callbacks) -> None:
     """Measure and judge the model in ``path``, complete its card, and write ``report.html``.
 
     If the run is stopped meanwhile, the model stands as it is.
     """
-    config = reporter.config
-    reporter.say(config.steps, stage="Measuring the model on the validation images …")
+    callbacks.telling.say(config.steps, stage="Measuring the model on the validation images …")
     model = load(path)
     try:
-        table, centres = measure([model, *starts(config)], whole, should_stop=reporter.stop_asked)
+        table, centres = measure([model, *starts(config)], whole, should_stop=callbacks.stopping.asked)
     except Cancelled:
         return
     history = read_history(path.parent, steps=config.steps)
@@ -84,8 +123,7 @@ def rate_factor(checkpoint: Path) -> float:
     """Return by how much the learning rate was lowered during the run; 1 if that is not known."""
     if not checkpoint.exists():
         return 1.0
-    kept = torch.load(checkpoint, weights_only=False, map_location="cpu", mmap=True)
-    return float(kept.get("rate_factor", 1.0))
+    return float(saved(checkpoint, mapped=True).get("rate_factor", 1.0))
 
 
 def spread(centres: Sequence[Centre], count: int) -> Sequence[Centre]:

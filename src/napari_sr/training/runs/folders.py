@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shlex
+import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 from filelock import FileLock, Timeout
 
-from napari_sr.errors import SRError
-from napari_sr.models.store import user_folder
+from napari_sr.errors import SRError, TrainingError
+from napari_sr.models.store import user_path
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.runs.history import read_history
+from napari_sr.training.lightning.checkpoints import checkpoint_step
 
 #: environment variable that moves the folder of the runs
 ENVIRONMENT = "NAPARI_SR_RUNS"
@@ -24,7 +26,7 @@ LOCK = ".at-work"
 
 
 @dataclass(frozen=True)
-class Run:
+class EarlierRun:
     """A run that can be resumed.
 
     Attributes
@@ -34,7 +36,7 @@ class Run:
     config
         Its settings.
     step
-        That it reported last.
+        At which it is resumed: that of its checkpoint.
     """
 
     folder: Path
@@ -50,12 +52,62 @@ def runs_folder() -> Path:
 
 def is_finished(folder: Path, name: str) -> bool:
     """Return True if the run in ``folder`` came to its end: its model was measured, or is in the user's list."""
-    return (folder / "report.html").exists() or (user_folder() / f"{name}.safetensors").exists()
+    return (folder / "report.html").exists() or user_path(name).exists()
 
 
 def at_work(folder: Path) -> FileLock:
     """Return what a process holds while it trains in ``folder``; the system takes it back when the process ends."""
     return FileLock(folder / LOCK)
+
+
+@contextmanager
+def working_in(folder: Path) -> Iterator[None]:
+    """Make the folder of a run and keep other processes out of it; one that has come to nothing is taken away.
+
+    Raises
+    ------
+    TrainingError
+        If another process trains there, or the folder cannot be written.
+    """
+    lock, fresh = at_work(folder), not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise TrainingError(f"Another training is at work in {folder}. Wait for it, or choose another one.") from None
+    except OSError as error:
+        raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+        if fresh and {path.name for path in folder.iterdir()} <= {LOCK}:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_folder(config: TrainConfig, folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """Raise :class:`TrainingError` if the run cannot go on, or would replace another one."""
+    checkpoint, model = folder / "last.ckpt", folder / f"{config.name}.safetensors"
+    if resume and not checkpoint.exists():
+        raise TrainingError(f"There is nothing to resume in {folder}: last.ckpt is missing.")
+    if resume and (folder / "config.yaml").exists():
+        planned = TrainConfig.read(folder / "config.yaml").steps
+        if planned != config.steps:
+            raise TrainingError(
+                f"steps: this run was planned for {planned} steps, and its learning rate follows from that. Resume it "
+                f"with {planned}, or start another run from its model (start_from)."
+            )
+    if resume or overwrite:
+        return
+    if checkpoint.exists():
+        raise TrainingError(
+            f"{folder} holds an earlier run. Go on with it (--resume), choose another folder, "
+            "or allow it to be replaced (--overwrite)."
+        )
+    if model.exists():
+        raise TrainingError(
+            f"{folder} holds {model.name} already. Choose another folder, or allow it to be replaced (--overwrite)."
+        )
 
 
 def is_running(folder: Path) -> bool:
@@ -67,19 +119,19 @@ def is_running(folder: Path) -> bool:
         return True
 
 
-def unfinished_runs() -> list[Run]:
+def unfinished_runs() -> list[EarlierRun]:
     """Return the runs that were stopped or killed, the latest first; folders that hold none are passed over."""
     found = []
     for checkpoint in runs_folder().glob("*/last.ckpt"):
         folder = checkpoint.parent
         try:
             config = TrainConfig.read(folder / "config.yaml")
-            history = read_history(folder, steps=config.steps)
+            step = checkpoint_step(checkpoint)
             running = is_running(folder)
-        except (SRError, OSError, ValueError, csv.Error):
+        except (SRError, OSError, ValueError):
             continue
         if not running and not is_finished(folder, config.name):
-            found.append((checkpoint.stat().st_mtime, Run(folder, config, history[-1].step if history else 0)))
+            found.append((checkpoint.stat().st_mtime, EarlierRun(folder, config, step)))
     return [run for _, run in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
 

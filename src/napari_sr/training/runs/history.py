@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from napari_sr.errors import TrainingError
-from napari_sr.training.progress import RIVAL_LOSSES, TrainProgress
+from napari_sr.training.progress import CRITIC_CURVES, TrainProgress
 
 FILE = "history.csv"
 FIGURES = ("seconds", "train_loss", "val_loss", "val_psnr", "val_bicubic", "val_ssim", "val_bicubic_ssim")
-COLUMNS = ("step", *FIGURES, *RIVAL_LOSSES)
+COLUMNS = ("step", *FIGURES, *CRITIC_CURVES)
 
 
 class History:
@@ -51,7 +51,7 @@ class History:
 
 def _row(progress: TrainProgress) -> list[str]:
     figures: list[float | None] = [getattr(progress, name) for name in FIGURES]
-    figures += [progress.losses.get(name) for name in RIVAL_LOSSES]
+    figures += [progress.losses.get(name) for name in CRITIC_CURVES]
     return [str(progress.step), *("" if value is None else f"{value:.7g}" for value in figures)]
 
 
@@ -75,11 +75,11 @@ def read_history(folder: Path, *, steps: int) -> Sequence[TrainProgress]:
             if None in row.values():  # fewer columns than there are
                 continue
             try:
-                values: dict[str, Any] = {n: float(row[n]) if row[n] else None for n in (*FIGURES, *RIVAL_LOSSES)}
+                values: dict[str, Any] = {n: float(row[n]) if row[n] else None for n in (*FIGURES, *CRITIC_CURVES)}
                 step = int(row["step"])
             except (TypeError, ValueError):  # the process was killed, or lost its power, while it wrote this line
                 continue
-            rivals = {name: value for name in RIVAL_LOSSES if (value := values.pop(name)) is not None}
+            rivals = {name: value for name in CRITIC_CURVES if (value := values.pop(name)) is not None}
             seconds, loss = values.pop("seconds") or 0.0, values.pop("train_loss")
             found.append(
                 TrainProgress(step, steps, seconds, float("nan") if loss is None else loss, losses=rivals, **values)

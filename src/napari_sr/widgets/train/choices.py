@@ -15,14 +15,14 @@ from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.layers.snapshot import METADATA_KEY, NANOMETRES, snapshot
 from napari_sr.widgets.train.form import TrainForm
-from napari_sr.widgets.train.job import Request, make_config
 from napari_sr.widgets.train.length import RunLength
 
 if TYPE_CHECKING:
     from napari_sr.models.model import ModelCard
     from napari_sr.training import TrainConfig
-    from napari_sr.training.runs.folders import Run
-    from napari_sr.training.runs.install import Undecided
+    from napari_sr.training.request import TrainRequest
+    from napari_sr.training.runs.folders import EarlierRun
+    from napari_sr.training.runs.undecided import Undecided
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Found:
     """What there is to choose from."""
 
     cards: tuple[ModelCard, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[EarlierRun, ...]
     undecided: tuple[Undecided, ...]
     names: tuple[str, ...]
 
@@ -40,7 +40,7 @@ def find() -> Found:
     from napari_sr.models.store import list_models, model_paths
     from napari_sr.networks import NETWORKS
     from napari_sr.training.runs.folders import unfinished_runs
-    from napari_sr.training.runs.install import undecided_runs
+    from napari_sr.training.runs.undecided import undecided_runs
 
     cards = tuple(c for c in list_models(interpolations=False) if not NETWORKS[c.network].linear)
     return Found(cards, tuple(unfinished_runs()), tuple(undecided_runs()), tuple(model_paths()))
@@ -82,6 +82,7 @@ class TrainChoices(Dock):
         def look() -> Generator[Found, None, None]:
             import matplotlib.backends.backend_agg  # noqa: F401 - imported here, where nobody waits for it
 
+            import napari_sr.training.session
             import napari_sr.training.timing  # noqa: F401
 
             yield find()
@@ -144,7 +145,7 @@ class TrainChoices(Dock):
         path = runs_folder() / name / f"{name}-last.safetensors"
         return path if path.exists() else None
 
-    def _list_runs(self, runs: tuple[Run, ...], undecided: tuple[Undecided, ...]) -> None:
+    def _list_runs(self, runs: tuple[EarlierRun, ...], undecided: tuple[Undecided, ...]) -> None:
         self.form.resume_box.clear()
         for run in runs:
             self.form.resume_box.addItem(f"{run.config.name}, stopped at step {run.step} of {run.config.steps}", run)
@@ -305,13 +306,17 @@ class TrainChoices(Dock):
         """Return the settings as they are, with any image; None while nothing may be measured."""
         if not self._ready or self._job is not None:
             return None
-        return make_config(self._request(Path("unused"), "image", None), "image", "")
+        from napari_sr.training.request import make_config
 
-    def _request(self, folder: Path, hr: Stack | str, lr: Stack | str | None) -> Request:
+        return make_config(self._request("image", None), "image", "")
+
+    def _request(self, hr: Stack | str, lr: Stack | str | None) -> TrainRequest:
+        from napari_sr.training.request import TrainRequest
+
         start = self.form.start_box.currentData()
         card = self._start_card()
-        return Request(
-            folder=folder, recipe=str(self.form.recipe_box.currentData()), name=self.form.name_edit.text().strip(),
+        return TrainRequest(
+            recipe=str(self.form.recipe_box.currentData()), name=self.form.name_edit.text().strip(),
             start_from="" if card is None else str(start[1]) if isinstance(start, tuple) else card.name,
             scale=self.form.scale_box.value(), degradation="" if lr is not None else self.form.preset_box.text(),
             hr=hr, lr=lr, changes={**self._changes(), "card": self._card_entries(card)},

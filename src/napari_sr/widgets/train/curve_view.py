@@ -13,7 +13,6 @@ from qtpy.QtGui import QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_sr.widgets.base.latest import Latest
-from napari_sr.widgets.train.job import in_words
 
 if TYPE_CHECKING:
     from napari_sr.training.progress import TrainProgress
@@ -66,6 +65,8 @@ class CurveView(QWidget):
         self.history.append(progress)
         if progress.val_psnr is not None and progress.val_bicubic is not None:
             figures = (progress.val_psnr, progress.val_bicubic, progress.val_ssim, progress.val_bicubic_ssim)
+            from napari_sr.training.session import in_words
+
             self.figures.setText(f"Validation: {in_words(*figures)}")
         if not self._timer.isActive():
             self._timer.start(max(0, int(1000 * (self._drawn + DRAW_SECONDS - time.monotonic()))))

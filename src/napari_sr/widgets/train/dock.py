@@ -20,15 +20,15 @@ from napari_sr.widgets.base.duration import duration
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.train.choices import TrainChoices
-from napari_sr.widgets.train.job import Started, Trained, iter_run, iter_training
 from napari_sr.widgets.train.state import Choices, resolve
 
 if TYPE_CHECKING:
     import napari
 
     from napari_sr.training.progress import TrainProgress
-    from napari_sr.training.runs.folders import Run
-    from napari_sr.training.runs.install import Undecided
+    from napari_sr.training.runs.folders import EarlierRun
+    from napari_sr.training.runs.undecided import Undecided
+    from napari_sr.training.session import Started, Trained, Watching
     from napari_sr.widgets.train.watch import Watch
 
 
@@ -73,8 +73,6 @@ class Train(TrainChoices):
 
     def refresh(self, event: Any = None) -> None:
         """Show what follows from what was chosen."""
-        from napari_sr.widgets.train.job import is_undecided
-
         choices = Choices(
             ready=self._ready,
             on_layers=self._on_layers,
@@ -87,9 +85,16 @@ class Train(TrainChoices):
             started=self._started is not None,
             reported=self._report is not None,
             earlier=self.form.resume_box.count() > 0,
-            undecided=is_undecided(self.form.resume_box.currentData()),
+            undecided=self._is_undecided(),
         )
         self.form.show_state(resolve(choices))
+
+    def _is_undecided(self) -> bool:
+        if not self._ready:
+            return False
+        from napari_sr.training.runs.undecided import Undecided
+
+        return isinstance(self.form.resume_box.currentData(), Undecided)
 
     # -- a run ------------------------------------------------------------------------------------
 
@@ -99,6 +104,7 @@ class Train(TrainChoices):
             return
         from napari_sr.training.config import check_name
         from napari_sr.training.runs.folders import runs_folder
+        from napari_sr.training.session import iter_training
 
         name = self.form.name_edit.text().strip()
         try:
@@ -108,31 +114,25 @@ class Train(TrainChoices):
                     f"You have a model called {name} already. Choose another name, e.g. {self._free_name(name)}."
                 )
             hr, lr = self._sources()
-            request = self._request(runs_folder() / name, hr, lr)
+            request = self._request(hr, lr)
         except SRError as error:
             self.say(str(error), ERROR)
             return
-        self._begin(
-            lambda: iter_training(request, should_stop=self._should_stop, place=self._place, patch=self._patch_side())
-        )
+        self._begin(lambda: iter_training(request, runs_folder() / name, self._watching()))
 
     def resume(self) -> None:
         """Go on with the chosen run; of a finished one, ask again whether its model is kept."""
-        chosen: Run | Undecided | None = self.form.resume_box.currentData()
+        chosen: EarlierRun | Undecided | None = self.form.resume_box.currentData()
         if self._job is not None or chosen is None:
             return
-        from napari_sr.training.runs.install import Undecided
+        from napari_sr.training.runs.undecided import Undecided
+        from napari_sr.training.session import iter_run
 
         if isinstance(chosen, Undecided):
             self._ask_again(chosen)
             return
         run = chosen
-        self._begin(
-            lambda: iter_run(
-                run.config, run.folder, resume=True, should_stop=self._should_stop, place=self._place,
-                patch=self._patch_side(), layers=False,
-            )
-        )  # fmt: skip
+        self._begin(lambda: iter_run(run.config, run.folder, self._watching(), resume=True, layers=False))
 
     def _begin(self, make: Any) -> None:
         self._paused.clear()
@@ -151,17 +151,20 @@ class Train(TrainChoices):
         def run() -> Generator[Any, None, None]:
             while self.run_length.busy and not self.stopping():  # it ends at its next step
                 time.sleep(0.05)
+            from napari_sr.training.progress import TrainProgress
+
             for event in make():
-                self._done = getattr(event, "step", self._done)  # also of events that are not shown
+                if isinstance(event, TrainProgress):
+                    self._done = event.step  # also of events that are not shown
                 yield event
 
         self.start_job(run, self._show, self._end, keep=self._must_show, patient=True)
 
-    @staticmethod
-    def _patch_side() -> int:
+    def _watching(self) -> Watching:
+        from napari_sr.training.session import Watching
         from napari_sr.widgets.train.stage import SIDE
 
-        return SIDE
+        return Watching(should_stop=self._should_stop, place=self._place, side=SIDE)
 
     @staticmethod
     def _must_show(event: Any) -> bool:
@@ -186,11 +189,14 @@ class Train(TrainChoices):
         return watch.stage.place() if watch is not None else Place(0, 0, 0)
 
     def _show(self, event: Any) -> None:
+        from napari_sr.training.preview import Patches
+        from napari_sr.training.session import Started, Trained
+
         if isinstance(event, Started):
             self._on_started(event)
         elif isinstance(event, Trained):
             self._on_trained(event)
-        elif hasattr(event, "sr"):
+        elif isinstance(event, Patches):
             if self._watch is not None:
                 self._watch.stage.show(event)
         else:
@@ -300,7 +306,8 @@ class Train(TrainChoices):
         """Add a model to the user's list though its verdict is bad."""
 
         def copy() -> Generator[str, None, None]:
-            from napari_sr.training.runs.install import answer, install
+            from napari_sr.models.store import install
+            from napari_sr.training.runs.undecided import answer
 
             install(path)
             with suppress(OSError):  # it is in the list, so it is not asked for again anyhow
@@ -318,7 +325,7 @@ class Train(TrainChoices):
         """Leave a model out of the user's list, for good."""
 
         def note() -> Generator[Path, None, None]:
-            from napari_sr.training.runs.install import answer
+            from napari_sr.training.runs.undecided import answer
 
             answer(path.parent)
             yield path.parent

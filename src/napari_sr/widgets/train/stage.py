@@ -11,7 +11,7 @@ from napari.layers import Image, Shapes
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 
 if TYPE_CHECKING:
-    from napari_sr.training.preview import Pictures, Place
+    from napari_sr.training.preview import Patches, Place
 
 #: side of the patch in LR pixels
 SIDE = 32
@@ -110,7 +110,7 @@ class TrainStage:
             self._plane = int(np.ravel_multi_index(tuple(index), shape))
         self.on_move()
 
-    def show(self, pictures: Pictures) -> None:
+    def show(self, patches: Patches) -> None:
         """Show the pictures in a column to the right of the image, LR above SR above HR."""
         first = not any(x.name in NAMES.values() for x in self.viewer.layers)
         active = self.viewer.layers.selection.active
@@ -118,10 +118,10 @@ class TrainStage:
         origin = np.asarray(self.layer.translate[-2:], float) - scale / 2
         height = self.rows * scale[0]
         gap = GAP * height
-        pixel = (height - 2 * gap) / 3 / pictures.hr.shape[0]
+        pixel = (height - 2 * gap) / 3 / patches.hr.shape[0]
         for number, name in enumerate(("lr", "sr", "hr")):
-            image = np.asarray(getattr(pictures, name))
-            size = pixel * pictures.hr.shape[0] / image.shape[0]
+            image = np.asarray(getattr(patches, name))
+            size = pixel * patches.hr.shape[0] / image.shape[0]
             top = origin[0] + number * (height + gap) / 3
             left = origin[1] + self.columns * scale[1] + gap
             where = {"scale": (size, size), "translate": (top + size / 2, left + size / 2)}

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
-from napari_sr.widgets.train.job import Started
 from napari_sr.widgets.train.stage import SIDE, TrainStage, show_plane
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_sr.training.preview import Place
+    from napari_sr.training.session import Started
 
 KEPT = "The pictures are of the box, a part that is kept aside: the model is not trained on it."
 TRAINED_ON = "The pictures are of the box. The model is trained on this part: elsewhere it may do worse."
@@ -58,7 +58,11 @@ def open_watch(viewer: Any, started: Started, layer: Image | None, *, on_move: C
     corner = [n // 2 - SIDE // 2 for n in lengths]
     count = int(np.prod(shape[:-2])) if len(shape) > 2 else 1
     # a single image is split; of several, whole ones are kept
-    split = kept_part(shape[-2:], scale=config.scale, lr_patch=config.lr_patch) if _is_single(started, count) else None
+    split = (
+        kept_part(shape[-2:], scale=config.scale, lr_patch=config.lr_patch, share=config.validation_share)
+        if _is_single(started, count)
+        else None
+    )
     if split is not None:
         axis, _, begin = split
         corner[axis] = (begin + lengths[axis]) // 2 - SIDE // 2
@@ -69,7 +73,7 @@ def open_watch(viewer: Any, started: Started, layer: Image | None, *, on_move: C
         if split is not None:
             axis, trained, _ = split
             return (place.row, place.column)[axis] >= trained
-        return started.plane is not None or place.plane >= stack_split(count)[0]
+        return started.plane is not None or place.plane >= stack_split(count, config.validation_share)[0]
 
     corner = [max(0, min(n, length - SIDE)) for n, length in zip(corner, lengths, strict=True)]
     return Watch(TrainStage(viewer, layer, scale=config.scale, start=(corner[0], corner[1]), on_move=on_move), kept)

@@ -1,14 +1,13 @@
-"""From the folder of a run into the user's list of models; and the runs whose bad verdict nobody has answered."""
+"""The finished runs whose bad verdict nobody has answered: their models are in no list yet."""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_sr.errors import SRError, TrainingError
+from napari_sr.errors import SRError
 from napari_sr.models.model import read_card
-from napari_sr.models.store import user_folder
+from napari_sr.models.store import user_path
 from napari_sr.training.runs.folders import is_running, runs_folder
 from napari_sr.training.runs.verdict import Verdict
 
@@ -23,30 +22,6 @@ class Undecided:
     folder: Path
     path: Path
     verdict: Verdict
-
-
-def install(path: Path, *, overwrite: bool = False) -> Path:
-    """Copy the model in ``path`` into the user's folder, whole or not at all, and return its place there.
-
-    Raises
-    ------
-    TrainingError
-        If there is a model of that name, unless it may be replaced, or the copy cannot be written.
-    """
-    target = user_folder() / path.name
-    if target.exists() and not overwrite:  # it was not there when the run began
-        raise TrainingError(f"Another model called {path.stem} has come up meanwhile. This one is in {path}.")
-    part = target.with_name(f"{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, part)
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)  # half a model is none
-        raise TrainingError(
-            f"The model could not be copied to {target.parent} ({error.strerror}). It is in {path}; open it from there."
-        ) from None
-    return target
 
 
 def answer(folder: Path) -> None:
@@ -67,7 +42,7 @@ def undecided_runs() -> list[Undecided]:
         path = folder / f"{folder.name}.safetensors"  # the viewer names folders as models
         try:
             verdict = verdict_of(path)
-            open_still = not (folder / ANSWERED).exists() and not (user_folder() / path.name).exists()
+            open_still = not (folder / ANSWERED).exists() and not user_path(path.stem).exists()
             if verdict is not None and verdict.bad and open_still and not is_running(folder):
                 found.append((path.stat().st_mtime, Undecided(folder, path, verdict)))
         except (SRError, OSError):
