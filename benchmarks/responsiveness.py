@@ -67,24 +67,24 @@ def train(viewer: napari.Viewer, recipe: str, seconds: float) -> None:
         os.environ["NAPARI_SR_RUNS"] = folder
         viewer.open_sample("napari-sr", "em-phantom")
         _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Train")
-        wait(lambda: widget._ready and widget._job is None, 60)
+        wait(lambda: widget.ready and widget.job is None, 60)
         widget.form.recipe_box.setCurrentIndex(widget.form.recipe_box.findData(recipe))
-        widget.settings["validate_every"].value = 25
+        widget.recipe.advanced["validate_every"].value = 25
         wait(lambda: "on this computer" in widget.form.estimate.text(), 120)
         gaps = Gaps()
         wait(lambda: False, 10)
         idle = gaps.report("idle")
         widget.form.train_button.click()
-        wait(lambda: widget._step >= 2, 120)
-        if widget._step < 2:
+        wait(lambda: widget.run.step >= 2, 120)
+        if widget.run.step < 2:
             raise SystemExit(f"The training did not start: {widget.form.status.text()}")
         gaps.reset()
         wait(lambda: False, seconds)
-        busy = gaps.report(f"training with {recipe}, step {widget._step}")
+        busy = gaps.report(f"training with {recipe}, step {widget.run.step}")
         print(f"above idle: {busy - idle:.0f} ms")
         widget.form.stop_button.click()
         asked = time.perf_counter()
-        wait(lambda: widget._job is None, 120)
+        wait(lambda: widget.job is None, 120)
         print(f"Stop took {time.perf_counter() - asked:.1f} s")
 
 
@@ -141,7 +141,7 @@ def main() -> None:
     lr = load_sample("em-phantom").hr
     viewer.add_image(np.tile(lr, (3, 3)), name="image")
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-    wait(lambda: widget._job is None and widget.form.model_box.card() is not None, 60)
+    wait(lambda: widget.job is None and widget.form.model_box.card() is not None, 60)
     widget.choose_model(arguments.model)
     wait(lambda: not widget.busy, 60)
     gaps = Gaps()
@@ -150,16 +150,16 @@ def main() -> None:
     widget.form.run_button.click()
     wait(lambda: False, 1)
     gaps.reset()
-    wait(lambda: widget._job is None, arguments.seconds)
+    wait(lambda: widget.job is None, arguments.seconds)
     busy = gaps.report("running")
     print(f"above idle: {busy - idle:.0f} ms")
     widget.cancel()
-    wait(lambda: widget._job is None, 60)
+    wait(lambda: widget.job is None, 60)
     viewer.layers.clear()
     viewer.add_image(lr[:320, :320], name="small")
     gaps.reset()
     widget.form.run_button.click()
-    wait(lambda: widget._job is None, 300)
+    wait(lambda: widget.job is None, 300)
     gaps.report("a whole run of 320 x 320 pixels, adding the layer included")
     viewer.close()
 

@@ -27,13 +27,13 @@ from napari_sr.images.samples import load_sample
 
 def super_resolve(viewer: napari.Viewer, name: str, models: tuple[str, ...]) -> None:
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-    wait(lambda: widget._job is None and widget.form.model_box.card() is not None)
+    wait(lambda: widget.job is None and widget.form.model_box.card() is not None)
     for model in models:
         widget.form.reference_box.setCurrentIndex(0)  # Compare does the comparing
         widget.form.layer_box.select_name(name)
         assert widget.form.model_box.select(model), f"{model} is not in the list"
         click(widget.form.run_button)
-        wait(lambda: widget._job is None, 300)
+        wait(lambda: widget.job is None, 300)
     viewer.window.remove_dock_widget("all")
 
 
@@ -46,7 +46,7 @@ def tour(viewer: napari.Viewer, sample: str, prefix: str, models: tuple[str, ...
     dock.form.hallucination_box.setChecked(True)
     dock.form.niqe_box.setCurrentIndex(dock.form.niqe_box.findData("EM" if prefix.endswith("em") else "N-body"))
     click(dock.form.compare_button)
-    wait(lambda: dock._job is None)
+    wait(lambda: dock.job is None)
     print(dock.form.status.text())
     print(dock.form.table.text(), dock.form.warning.text(), dock.form.conditions.text(), sep="\n", flush=True)
     newest = f"{lr.name} [{models[0]}]"
@@ -90,13 +90,13 @@ def tour(viewer: napari.Viewer, sample: str, prefix: str, models: tuple[str, ...
     dock.trust.layer_box.select_name(newest)
     wait(seconds=0.3)
     click(dock.trust.consistency_button)
-    wait(lambda: dock._job is None)
+    wait(lambda: dock.job is None)
     print(dock.form.status.text(), flush=True)
     shoot(viewer, f"{prefix}-consistency")
     viewer.layers[-1].visible = False
     dock.trust.view_box.setChecked(False)
     click(dock.trust.uncertainty_button)
-    wait(lambda: dock._job is None, 300)
+    wait(lambda: dock.job is None, 300)
     print(dock.form.status.text(), flush=True)
     shoot(viewer, f"{prefix}-uncertainty")
     assert np.isfinite(viewer.layers[-1].data).all()
@@ -112,7 +112,7 @@ def rank(dock: Any, prefix: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         dock.ranking.count_box.setValue(3)
         dock.ranking.create_in(Path(folder))
-        wait(lambda: dock._job is None)
+        wait(lambda: dock.job is None)
         window = dock.ranking.window_
         window.name_edit.setText("Ada")
         click(window.start_button)
@@ -160,12 +160,12 @@ def folders(viewer: napari.Viewer) -> None:
             tifffile.imwrite(f"truth/cell {number + 1}.tif", part)
             tifffile.imwrite(f"measured/cell {number + 1}.tif", lr.astype(np.uint8))
         _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-        wait(lambda: widget._job is None and widget.form.model_box.card() is not None)
+        wait(lambda: widget.job is None and widget.form.model_box.card() is not None)
         widget.form.model_box.select("em-dfcan-x4")
         widget.form.folder_part.expand(animate=False)
         widget.folder.source.set_path(Path("measured"))
         click(widget.folder.run_button)
-        wait(lambda: widget._job is None)
+        wait(lambda: widget.job is None)
         widget.folder._show(widget.folder.results.item(1))
         shoot(viewer, "folders-super-resolve")
         viewer.window.remove_dock_widget("all")
@@ -179,9 +179,9 @@ def folders(viewer: napari.Viewer) -> None:
         dock.quality.hr_path.set_path(Path("truth"))
         dock.quality.model_box.select("em-dfcan-x4")
         click(dock.quality.check_button)
-        wait(lambda: dock._job is None)
+        wait(lambda: dock.job is None)
         dock.quality._show(dock.quality.pairs.item(0))
-        wait(lambda: dock._job is None)
+        wait(lambda: dock.job is None)
         viewer.layers["SSIM map · SR"].visible = True
         viewer.reset_view()
         shoot(viewer, "folders-compare")

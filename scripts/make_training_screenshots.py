@@ -51,23 +51,23 @@ def train(viewer: napari.Viewer, widget: object, recipe: str, start: str, steps:
     widget.form.recipe_box.setCurrentIndex(widget.form.recipe_box.findData(recipe))
     widget.form.name_edit.setText(name)
     for field, value in {"steps": steps, "batch_size": 1, "validate_every": max(1, steps // 8)}.items():
-        widget.settings[field].value = value
+        widget.recipe.advanced[field].value = value
     if recipe == "wgan-gp":
-        widget.settings["adversarial.n_critic"].value = 1
+        widget.recipe.advanced["adversarial.n_critic"].value = 1
     wait(lambda: "on this computer" in widget.form.estimate.text(), 120)
     print(recipe, widget.form.estimate.text(), flush=True)
     shoot(viewer, f"train-{recipe}-settings")
     click(widget.form.train_button)
-    wait(lambda: widget._step >= 2, 300)
+    wait(lambda: widget.run.step >= 2, 300)
     if recipe == "wgan-gp":
-        before = widget._watch.stage.place()
+        before = widget.run.watch.stage.place()
         middle = np.asarray(viewer.layers[BOX].data[0]).mean(axis=0) * np.asarray(viewer.layers[BOX].scale)
         drag(viewer, middle, middle * [0.95, 0.5])
-        print("the box went from", before, "to", widget._watch.stage.place(), flush=True)
+        print("the box went from", before, "to", widget.run.watch.stage.place(), flush=True)
         shoot(viewer, "train-moved")
-    wait(lambda: widget._step >= 0.6 * steps, 3000)
+    wait(lambda: widget.run.step >= 0.6 * steps, 3000)
     shoot(viewer, f"train-{recipe}-running")
-    wait(lambda: widget._job is None, 3000)
+    wait(lambda: widget.job is None, 3000)
     print(widget.form.status.text(), widget.form.warning.text(), flush=True)
     shoot(viewer, f"train-{recipe}-done")
     if widget.form.verdict_box.keep_button.isVisible():  # no better than the model that it started from
@@ -83,7 +83,7 @@ def main() -> None:
         viewer.window._qt_window.resize(1400, 900)
         viewer.open_sample("napari-sr", "em-phantom")
         _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Train")
-        wait(lambda: widget._ready and widget._job is None)
+        wait(lambda: widget.ready and widget.job is None)
         train(viewer, widget, "wgan-gp", "em-wgan-pixel-x4", steps, "my-gan")
         train(viewer, widget, "dfcan", "em-dfcan-x4", steps, "my-dfcan")
 
@@ -91,14 +91,14 @@ def main() -> None:
         viewer.layers.clear()
         viewer.open_sample("napari-sr", "em-phantom")
         _, other = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-        wait(lambda: other._job is None and other.model_box.card() is not None)
+        wait(lambda: other.job is None and other.model_box.card() is not None)
         lr = viewer.layers["EM phantom (simulated) LR"]
         images = {}
         for model in ("em-wgan-pixel-x4", "my-gan", "em-dfcan-x4", "my-dfcan"):
             other.layer_box.select_name(lr.name)
             assert other.model_box.select(model), f"{model} is not in the list"
             click(other.run_button)
-            wait(lambda: other._job is None, 300)
+            wait(lambda: other.job is None, 300)
             images[model] = np.asarray(viewer.layers[f"{lr.name} [{model}]"].data, float)
             print(model, other.status.text().replace("\n", " "), flush=True)
         for before, after in (("em-wgan-pixel-x4", "my-gan"), ("em-dfcan-x4", "my-dfcan")):

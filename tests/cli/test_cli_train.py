@@ -65,7 +65,7 @@ def test_any_network_can_be_trained_with_a_pixel_loss(run, images, tmp_path):
     assert (model.card.network, model.card.training["recipe"]) == ("rrdb", "regression")
     code, _, out = run("train", images, "-o", tmp_path / "no", "--network", "rrdb", "--recipe", "dfcan")
     assert code == 1
-    assert "--recipe regression" in " ".join(out.split())
+    assert "the recipe regression" in " ".join(out.split())
 
 
 def test_a_configuration_is_not_overruled_silently(run, images, tmp_path):
@@ -100,7 +100,7 @@ def test_a_bad_model_is_not_installed_unless_that_is_asked_for(run, smooth, tmp_
     code, out, err = run(*command, "--install-anyway")
     assert code == 0, err
     said = " ".join(out.split())
-    assert "Nothing was trained" in said
+    assert "Nothing is trained" in said
     assert "worse than bicubic" in said
     assert "Added to your models as mine" in said
     assert (tmp_path / "run" / "mine.safetensors").stat().st_mtime_ns == before

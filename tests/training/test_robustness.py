@@ -15,7 +15,7 @@ from napari_sr.losses import perceptual
 from napari_sr.models.model import load, save
 from napari_sr.training import Source, TrainConfig, fit, recipe_config
 from napari_sr.training.data.validation import WholeImages
-from napari_sr.training.lightning import checkpoints, reporting
+from napari_sr.training.lightning import checkpoints, stopping
 from napari_sr.training.lightning.checkpoints import WholeFiles
 from napari_sr.training.lightning.module import SRModule
 from napari_sr.training.timing import seconds_per_step
@@ -76,7 +76,7 @@ def test_a_run_writes_its_checkpoints_beside_the_old_ones(images, tmp_path, monk
 def test_a_run_is_saved_between_validations_and_goes_on_bit_for_bit(ema, images, tmp_path, monkeypatch):
     config = small(images, validate_every=12, ema=ema)
     fit(config, tmp_path / "whole", device="cpu")
-    monkeypatch.setattr(reporting, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(stopping, "SAVE_SECONDS", 0.0)
 
     class PowerCut(BaseException):
         pass

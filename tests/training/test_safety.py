@@ -13,7 +13,7 @@ from stopping import StopAt
 from napari_sr.errors import Cancelled, TrainingError
 from napari_sr.models.model import load
 from napari_sr.training import Source, fit, recipe_config
-from napari_sr.training.lightning import reporting
+from napari_sr.training.lightning import watchdog
 from napari_sr.training.lightning.module import SRModule
 from napari_sr.training.lightning.telling import Telling
 
@@ -116,7 +116,7 @@ def test_the_third_time_it_stops_and_the_checkpoint_stands(images, tmp_path, mon
 def test_a_network_that_paints_one_colour_is_noticed(images, tmp_path, monkeypatch):
     from napari_sr.networks.wgan import WGANGenerator
 
-    monkeypatch.setattr(reporting, "WARM_UP_STEPS", 0)
+    monkeypatch.setattr(watchdog, "WARM_UP_STEPS", 0)
     original = WGANGenerator.forward
     monkeypatch.setattr(WGANGenerator, "forward", lambda self, lr: original(self, lr) * 0 - 0.5)
     with pytest.raises(TrainingError, match=r"one colour.*lower learning rate"):
@@ -124,7 +124,7 @@ def test_a_network_that_paints_one_colour_is_noticed(images, tmp_path, monkeypat
 
 
 def test_a_network_worse_than_bicubic_is_said_once(images, tmp_path, monkeypatch):
-    monkeypatch.setattr(reporting, "WARM_UP_STEPS", 0)
+    monkeypatch.setattr(watchdog, "WARM_UP_STEPS", 0)
     events = []
     fit(small(images, learning_rate=1e-6), tmp_path / "run", device="cpu", on_event=events.append)
     assert ["worse than bicubic" in e.note for e in events if e.note] == [True]

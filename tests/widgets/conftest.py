@@ -28,11 +28,11 @@ def widget(viewer, qtbot, own_folders):
     save(make_model(), user_folder() / "small-wgan-x4.safetensors")
     # as the menu does it: napari then hands the widget a proxy of the viewer
     _, built = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-    qtbot.waitUntil(lambda: built._job is None and built.form.model_box.card() is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: built.job is None and built.form.model_box.card() is not None, timeout=60_000)
     assert built.choose_model("small-wgan-x4")
     yield built
     built.cancel()
-    qtbot.waitUntil(lambda: built._job is None, timeout=60_000)
+    qtbot.waitUntil(lambda: built.job is None, timeout=60_000)
     gc.collect()
 
 

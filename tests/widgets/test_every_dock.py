@@ -25,7 +25,7 @@ CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLine
 
 def opened(viewer, qtbot, title):
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", title)
-    qtbot.waitUntil(lambda: widget._job is None and not widget._side_jobs, timeout=60_000)
+    qtbot.waitUntil(lambda: widget.job is None and not widget.side_jobs, timeout=60_000)
     return widget
 
 

@@ -50,12 +50,12 @@ def test_the_first_click_on_a_sample_shows_something_true(viewer, qtbot):
     viewer.open_sample("napari-sr", "em-phantom")
     widget = SuperResolve(viewer)
     qtbot.addWidget(widget)
-    qtbot.waitUntil(lambda: widget._job is None and widget.form.model_box.card() is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: widget.job is None and widget.form.model_box.card() is not None, timeout=60_000)
     assert widget.form.layer_box.currentText().endswith("LR")
     assert widget.form.reference_box.currentText().endswith("HR")
     widget.form.model_box.select("bicubic-x4")
     widget.form.run_button.click()
-    qtbot.waitUntil(lambda: widget._job is None, timeout=60_000)
+    qtbot.waitUntil(lambda: widget.job is None, timeout=60_000)
     np.testing.assert_allclose(viewer.layers[-1].extent.world, viewer.layers[0].extent.world, atol=1e-6)
     assert "PSNR" in widget.form.status.text()
 
@@ -64,7 +64,7 @@ def test_the_first_click_on_a_sample_shows_something_true(viewer, qtbot):
 def test_a_sample_opened_beside_an_open_widget_is_chosen(title, viewer, qtbot):
     # napari hands plugins a proxy of the viewer, whose layers are never the same object twice
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", title)
-    qtbot.waitUntil(lambda: widget._job is None, timeout=60_000)
+    qtbot.waitUntil(lambda: widget.job is None, timeout=60_000)
     for name in ("em-phantom", "nbody"):
         viewer.layers.clear()
         viewer.open_sample("napari-sr", name)
@@ -143,7 +143,7 @@ def test_simulated_low_resolution_lies_under_its_original(shape, viewer, qtbot, 
     widget.preset_box.setCurrentIndex(widget.preset_box.findData("area"))
     widget.run_button.click()
     assert not widget.run_button.isEnabled()
-    qtbot.waitUntil(lambda: widget._job is None, timeout=20_000)
+    qtbot.waitUntil(lambda: widget.job is None, timeout=20_000)
     lr = viewer.layers[-1]
     assert lr.name == "mine [LR ÷4]"
     first = hr[..., 0] if rgb else hr.reshape(-1, 64, 60)[0]
@@ -177,7 +177,7 @@ def test_simulating_can_be_cancelled(viewer, qtbot, monkeypatch):
     qtbot.mouseClick(widget.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "%" in widget.status.text(), timeout=5_000)
     qtbot.mouseClick(widget.cancel_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: widget._job is None, timeout=5_000)
+    qtbot.waitUntil(lambda: widget.job is None, timeout=5_000)
     assert "Nothing was added" in widget.status.text()
     assert len(viewer.layers) == 1
     assert widget.run_button.isEnabled()
@@ -197,7 +197,7 @@ def test_taking_the_widget_out_of_the_window_stops_simulating(viewer, qtbot, mon
     viewer.add_image(np.zeros((64, 64), np.uint8))
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Simulate low resolution")
     widget.run()
-    job = widget._job
+    job = widget.job
     viewer.window.remove_dock_widget(widget)
     assert job.cancelled
     qtbot.waitUntil(lambda: not job.running, timeout=5_000)
@@ -209,7 +209,7 @@ def test_simulating_an_image_that_is_too_small_is_explained(viewer, qtbot):
     widget = SimulateLowResolution(viewer)
     qtbot.addWidget(widget)
     widget.run_button.click()
-    qtbot.waitUntil(lambda: widget._job is None, timeout=20_000)
+    qtbot.waitUntil(lambda: widget.job is None, timeout=20_000)
     assert "too small" in widget.status.text()
 
 
@@ -219,6 +219,6 @@ def test_simulating_twice_keeps_to_its_original(viewer, qtbot, rng):
     for _ in range(2):
         assert widget.layer_box.layer() is hr
         widget.run_button.click()
-        qtbot.waitUntil(lambda: widget._job is None, timeout=20_000)
+        qtbot.waitUntil(lambda: widget.job is None, timeout=20_000)
     assert [x.data.shape for x in viewer.layers] == [(64, 64), (16, 16), (16, 16)]
     assert viewer.layers.selection.active is viewer.layers[-1]  # Super-resolve takes it

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from napari_sr.degradations import DENSITIES
+from napari_sr.networks import NETWORKS
 from napari_sr.registry import Registry
 from napari_sr.training.config import Source, TrainConfig
 
@@ -79,17 +81,40 @@ RECIPES.register("esrgan", title="ESRGAN: sharp, may invent (needs VGG19)", refe
 DENSITY = {"kind": "log", "low": -1.699, "high": 2.602, "offset": 0.02}
 
 
-#: lengths of a run: title, steps (None for the recipe's own)
+#: minutes that a run of the length "fitting" may take
+MINUTES = 15
+#: share of a run that validations, checkpoints and the reading of images add, roughly
+OVERHEAD = 1.15
+#: lengths of a run: title, steps (None for what fits, or the recipe's own)
 LENGTHS: Mapping[str, tuple[str, int | None]] = {
+    "fitting": (f"About {MINUTES} minutes here", None),
     "quick": ("Quick look (500 steps)", 500),
     "good": ("Good (5000 steps)", 5000),
     "thorough": ("Thorough (as published)", None),
 }
 
 
-def length_changes(recipe: str, length: str) -> dict[str, int]:
-    """Return the steps of a run of ``length``, a name in :data:`LENGTHS`, with about twenty validations."""
-    steps = LENGTHS[length][1] or RECIPES[recipe].get("steps", TrainConfig.steps)
+def length_changes(recipe: str, length: str, *, per_step: float | None = None) -> dict[str, int]:
+    """Return the steps of a run of ``length``, a name in :data:`LENGTHS`, with about twenty validations.
+
+    Parameters
+    ----------
+    recipe
+        A name in :data:`RECIPES`.
+    length
+        ``fitting`` is as long as published, or as many steps, to two digits, as fit into a quarter of an hour.
+    per_step
+        Seconds that a step takes on this computer; while that is not known, ``fitting`` is ``good``.
+    """
+    published = int(RECIPES[recipe].get("steps", TrainConfig.steps))
+    steps = LENGTHS[length][1] or published
+    if length == "fitting":
+        steps = LENGTHS["good"][1] or published
+        if per_step is not None:
+            fit = 60 * MINUTES / (OVERHEAD * per_step)
+            digits = 10 ** max(0, len(str(int(fit))) - 2)
+            steps = int(fit) // digits * digits
+        steps = max(50, min(published, steps))
     return {"steps": steps, "validate_every": max(25, steps // 20)}
 
 
@@ -112,15 +137,22 @@ def recipe_config(recipe: str, *, name: str, train: tuple[Source, ...], **change
         Fields of :class:`TrainConfig` that replace the recipe's; those of ``adversarial`` and
         ``hyper_parameters`` one by one. The degradation of densities brings their logarithm with it.
     """
-    settings = {**RECIPES[recipe], **changes}
+    defaults = dict(RECIPES[recipe])
+    if "network" in changes:  # another one may not take what the recipe sets
+        taken = inspect.signature(NETWORKS[changes["network"]]).parameters
+        own = defaults.get("hyper_parameters", {})
+        defaults["hyper_parameters"] = {name: value for name, value in own.items() if name in taken}
+    settings = {**defaults, **changes}
     for nested in ("adversarial", "hyper_parameters"):
-        if nested in changes and RECIPES[recipe].get(nested) is not None:
-            settings[nested] = {**RECIPES[recipe][nested], **changes[nested]}
-    rival = settings.get("adversarial")
-    if "steps" in changes and rival and "pixel_steps" not in changes.get("adversarial", {}):
+        if nested in changes and changes[nested] is not None and defaults.get(nested) is not None:
+            settings[nested] = {**defaults[nested], **changes[nested]}
+    adversarial = settings.get("adversarial")
+    if "steps" in changes and adversarial and "pixel_steps" not in changes.get("adversarial", {}):
         # a shorter run keeps the shares of its phases
-        shorter = rival.get("pixel_steps", 0) * changes["steps"] // RECIPES[recipe].get("steps", TrainConfig.steps)
-        settings["adversarial"] = {**rival, "pixel_steps": shorter}
+        shorter = (
+            adversarial.get("pixel_steps", 0) * changes["steps"] // RECIPES[recipe].get("steps", TrainConfig.steps)
+        )
+        settings["adversarial"] = {**adversarial, "pixel_steps": shorter}
     if settings.get("degradation") in DENSITIES and "intensity" not in changes:
         limits = {k: v for k, v in settings.get("intensity", {}).items() if k in ("lower", "upper")}
         settings["intensity"] = {**DENSITY, **limits}

@@ -20,10 +20,11 @@ from napari_sr.training.lightning.adversarial import AdversarialTraining
 from napari_sr.training.lightning.precision import lightning_precision
 from napari_sr.training.lightning.quiet import quiet_lightning
 from napari_sr.training.lightning.regression import Regression
+from napari_sr.training.recipes import OVERHEAD
 from napari_sr.training.start import starting_network
 
-#: share of a run that validations, checkpoints and the reading of images add, roughly
-OVERHEAD = 1.15
+#: seconds of steps after which a first estimate is given
+FIRST = 1.0
 
 
 class _Noise(Dataset[tuple[Tensor, Tensor, Tensor]]):
@@ -45,14 +46,20 @@ class _Noise(Dataset[tuple[Tensor, Tensor, Tensor]]):
 class _Clock(Callback):
     """Stops the run when enough of its steps were seen."""
 
-    def __init__(self, *, cycle: int, seconds: float, should_stop: Callable[[], bool]) -> None:
-        self.cycle, self.seconds, self.should_stop = cycle, seconds, should_stop
+    def __init__(
+        self, *, cycle: int, seconds: float, should_stop: Callable[[], bool], on_estimate: Callable[[float], None]
+    ) -> None:
+        self.cycle, self.seconds, self.should_stop, self.on_estimate = cycle, seconds, should_stop, on_estimate
+        self.estimated = False
         self.ends: list[float] = []
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any, **kwargs: Any) -> None:
         self.ends.append(time.monotonic())
         done = len(self.ends) - 1  # the first step pays for what is built once
         lasted = self.ends[-1] - self.ends[0]
+        if not self.estimated and done >= 1 and (done >= self.cycle or lasted > FIRST) and not self.should_stop():
+            self.estimated = True
+            self.on_estimate(lasted / done)
         enough = done >= self.cycle and done % self.cycle == 0 and lasted > self.seconds / 3
         if enough or (done >= 1 and lasted > self.seconds) or self.should_stop():
             trainer.should_stop = True
@@ -67,7 +74,12 @@ class _Clock(Callback):
 
 
 def seconds_per_step(
-    config: TrainConfig, *, seconds: float = 6.0, device: str = "auto", should_stop: Callable[[], bool] = lambda: False
+    config: TrainConfig,
+    *,
+    seconds: float = 6.0,
+    device: str = "auto",
+    should_stop: Callable[[], bool] = lambda: False,
+    on_estimate: Callable[[float], None] = lambda per_step: None,
 ) -> float | None:
     """Return the seconds a step of ``config`` takes on this computer, by doing some on noise.
 
@@ -79,6 +91,8 @@ def seconds_per_step(
         At most about so long is measured.
     device, should_stop
         As for :func:`napari_sr.training.fit`.
+    on_estimate
+        Called with a first figure as soon as there is one.
 
     Returns
     -------
@@ -87,13 +101,13 @@ def seconds_per_step(
     """
     config = _without_downloads(config)
     config = replace(config, schedule="constant")  # others end with the run, and measuring may take more steps
-    rival = config.adversarial
-    if rival is not None:  # what takes long is the phase with the critic
-        config = replace(config, adversarial=replace(rival, pixel_steps=0), steps=max(config.steps, 2))
-    cycle = 1 if rival is None else rival.n_critic + 1
-    clock = _Clock(cycle=cycle, seconds=seconds, should_stop=should_stop)
+    adversarial = config.adversarial
+    if adversarial is not None:  # what takes long is the phase with the critic
+        config = replace(config, adversarial=replace(adversarial, pixel_steps=0), steps=max(config.steps, 2))
+    cycle = 1 if adversarial is None else adversarial.n_critic + 1
+    clock = _Clock(cycle=cycle, seconds=seconds, should_stop=should_stop, on_estimate=on_estimate)
     network = starting_network(config).network
-    kind = Regression if rival is None else AdversarialTraining
+    kind = Regression if adversarial is None else AdversarialTraining
     module = kind(network=network, config=config).to(memory_format=torch.channels_last)
     noise = _Noise(
         lr_patch=config.lr_patch, scale=config.scale, length=config.batch_size * 10_000,

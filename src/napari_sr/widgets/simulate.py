@@ -88,13 +88,13 @@ class SimulateLowResolution(Dock):
 
     def refresh(self) -> None:
         """Enable what can be pressed now."""
-        self.cancel_button.setEnabled(self._job is not None)
-        self.run_button.setEnabled(self.layer_box.layer() is not None and self._job is None)
+        self.cancel_button.setEnabled(self.job is not None)
+        self.run_button.setEnabled(self.layer_box.layer() is not None and self.job is None)
 
     def run(self) -> None:
         """Degrade every plane of the chosen layer and add the LR layer."""
         layer = self.layer_box.layer()
-        if layer is None or self._job is not None:
+        if layer is None or self.job is not None:
             return
         from napari_sr.widgets.layers.snapshot import METADATA_KEY, resampled_arguments, snapshot
 

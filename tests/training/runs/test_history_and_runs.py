@@ -23,7 +23,7 @@ from napari_sr.models.model import load
 from napari_sr.training import Source, TrainConfig, fit, recipe_config
 from napari_sr.training.data.patches import PatchDataset, Plane2D
 from napari_sr.training.data.split import kept_part, split_planes, stack_split
-from napari_sr.training.lightning import reporting
+from napari_sr.training.lightning import clock, telling
 from napari_sr.training.preview import PatchPreview, Place
 from napari_sr.training.progress import TrainProgress
 from napari_sr.training.recipes import LENGTHS, RECIPES, length_changes
@@ -180,7 +180,8 @@ def test_stopping_acts_before_the_first_step_too(images, tmp_path):
 
 def test_a_pause_is_not_counted(images, tmp_path, monkeypatch):
     now, events = [0.0], []
-    monkeypatch.setattr(reporting, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    for module in (clock, telling):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def pause():
         if events and events[-1].step == 4:

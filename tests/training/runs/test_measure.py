@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from small_models import SMALL
 
-from napari_sr.errors import TrainingError
+from napari_sr.errors import ModelError
 from napari_sr.models.model import load, read_card, save
 from napari_sr.models.store import install, user_folder
 from napari_sr.training import Source, fit, recipe_config
@@ -109,11 +109,11 @@ def test_a_model_is_copied_whole_or_not_at_all(images, tmp_path, monkeypatch):
 
     with monkeypatch.context() as disk:
         disk.setattr(shutil, "copy2", half)
-        with pytest.raises(TrainingError, match="No space left on device"):
+        with pytest.raises(ModelError, match="No space left on device"):
             install(path)
     assert list(user_folder().iterdir()) == []
     assert install(path).read_bytes() == path.read_bytes()
-    with pytest.raises(TrainingError, match="Another model called small"):
+    with pytest.raises(ModelError, match="Another model called small"):
         install(path)
     assert install(path, overwrite=True).exists()
 

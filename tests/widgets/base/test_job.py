@@ -110,7 +110,7 @@ def test_a_failure_that_no_widget_shows_is_logged(viewer, qtbot, caplog):
     widget.start_side_job(break_down, print)
     ended = []
     widget.start_side_job(refuse, print, ended.append)  # shown by the widget
-    qtbot.waitUntil(lambda: not widget._side_jobs, timeout=20_000)
+    qtbot.waitUntil(lambda: not widget.side_jobs, timeout=20_000)
     assert caplog.text.count("no such image") == 1
     assert "RuntimeError: a fault in the code" in caplog.text
     assert ended == [Failed("no such image")]

@@ -61,7 +61,7 @@ def click(qtbot, button):
 
 def compare(dock, qtbot):
     click(qtbot, dock.form.compare_button)
-    qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.job is None, timeout=MINUTE)
 
 
 def column(dock, title):
@@ -273,7 +273,7 @@ def test_a_layer_that_is_off_is_told_and_moved_with_one_click(viewer, dock, qtbo
     assert (float(rows), float(columns)) == pytest.approx((-2, 3), abs=0.15)
     before = column(dock, "PSNR")
     click(qtbot, dock.form.register_button)
-    qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.job is None, timeout=MINUTE)
     np.testing.assert_allclose(layer.translate, (-8, 12), atol=0.5)
     assert float(column(dock, "PSNR")["cells off"]) > float(before["cells off"]) + 10
     assert dock.form.register_button.isHidden()
@@ -308,7 +308,7 @@ def test_layers_in_other_units_are_brought_together(viewer, dock, qtbot, hr, sr)
     figures = column(dock, "PSNR")
     assert figures["in um"] == figures["cells LR [x]"]
     click(qtbot, dock.form.register_button)
-    qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.job is None, timeout=MINUTE)
     np.testing.assert_allclose(layer.translate, (-0.008, 0.012), atol=0.0005)
     np.testing.assert_array_equal(same.translate, (0, 0))
 
@@ -370,7 +370,7 @@ def test_units_are_written_as_people_do(viewer):
 
 def test_closing_the_dock_in_the_middle(viewer, dock, qtbot):
     click(qtbot, dock.form.compare_button)
-    job = dock._job
+    job = dock.job
     viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: not job.running, timeout=MINUTE)
     viewer.add_image(np.zeros((8, 8)))  # nothing listens any more

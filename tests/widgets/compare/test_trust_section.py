@@ -41,7 +41,7 @@ def run(viewer, widget, qtbot, layer, model):
     for _ in range(2):  # a model that does not suit the image runs when it is asked twice
         qtbot.waitUntil(lambda: not widget.busy and widget.form.run_button.isEnabled(), timeout=MINUTE)
         qtbot.mouseClick(widget.form.run_button, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: widget._job is None, timeout=MINUTE)
+        qtbot.waitUntil(lambda: widget.job is None, timeout=MINUTE)
         if name in viewer.layers:
             break
     return viewer.layers[name]
@@ -74,7 +74,7 @@ def last(events):
 
 def press(dock, qtbot, button):
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.job is None, timeout=MINUTE)
 
 
 def said(dock, *lights):
@@ -219,7 +219,7 @@ def test_a_mixed_model_is_asked_as_it_was_mixed(automatic, viewer, widget, qtbot
     row.slider.setValue(12)
     qtbot.waitUntil(lambda: not widget.busy, timeout=MINUTE)
     qtbot.mouseClick(widget.form.run_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: widget._job is None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: widget.job is None, timeout=MINUTE)
     made = viewer.layers["cells [em-wgan-pixel-x4 + 60% em-wgan-x4]"]
     _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
     dock.trust.layer_box.select_name(made.name)
@@ -246,6 +246,6 @@ def test_cancel(viewer, dock, qtbot, picture):
     count = len(viewer.layers)
     qtbot.mouseClick(dock.trust.uncertainty_button, Qt.MouseButton.LeftButton)
     qtbot.mouseClick(dock.form.cancel_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.job is None, timeout=MINUTE)
     assert len(viewer.layers) == count
     assert "Cancelled" in dock.form.status.text()

@@ -194,7 +194,7 @@ def test_from_layers_to_a_ranking_and_back_again(make_napari_viewer, qtbot, tmp_
     section.count_box.setValue(3)
     section.side_box.setValue(64)
     section.create_in(tmp_path)
-    qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.job is None, timeout=MINUTE)
     assert section.window_ is not None
     session = section.window_.session
     assert session.folder == tmp_path / "ranking"
@@ -208,7 +208,7 @@ def test_from_layers_to_a_ranking_and_back_again(make_napari_viewer, qtbot, tmp_
     assert "no Shapes layer" in dock.form.status.text()
     viewer.add_shapes([np.array([[20, 20], [20, 60], [60, 60], [60, 20]]) * 4.0], shape_type="rectangle")
     section.create_in(tmp_path)
-    qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.job is None, timeout=MINUTE)
     assert section.window_.session.folder == tmp_path / "ranking-2"
     assert len(section.window_.session.questions) == 1
     section.open(tmp_path / "ranking")
@@ -217,7 +217,7 @@ def test_from_layers_to_a_ranking_and_back_again(make_napari_viewer, qtbot, tmp_
     assert "holds no blind ranking" in dock.form.status.text()
     section.side_box.setValue(1024)
     section.create_in(tmp_path)
-    qtbot.waitUntil(lambda: dock._job is None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.job is None, timeout=MINUTE)
     assert "too small for patches of 1024" in dock.form.status.text() or "shape" in dock.form.status.text()
     dock.form.candidates.tick(viewer.layers["truth LR"], False)
     section.create_in(tmp_path)

@@ -37,7 +37,7 @@ def click(qtbot, button):
 
 
 def done(qtbot, widget):
-    qtbot.waitUntil(lambda: widget._job is None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: widget.job is None, timeout=MINUTE)
 
 
 def click_item(qtbot, box, row):

@@ -232,7 +232,7 @@ def test_cancel_stops_within_a_tile_and_adds_nothing(widget, viewer, qtbot, rng,
     qtbot.waitUntil(lambda: widget.form.bar.value() > 0, timeout=20_000)
     assert "left" in widget.form.status.text()
     click(qtbot, widget.form.cancel_button)
-    qtbot.waitUntil(lambda: widget._job is None, timeout=1_000)
+    qtbot.waitUntil(lambda: widget.job is None, timeout=1_000)
     assert "Cancelled" in widget.form.status.text()
     assert len(viewer.layers) == 1
     assert widget.form.bar.value() == 0
@@ -253,7 +253,7 @@ def test_closing_the_viewer_stops_the_run(viewer, qtbot, rng, widget, monkeypatc
     viewer.add_image(rng.normal(size=(200, 20, 20)).astype(np.float32))
     click(qtbot, widget.form.run_button)
     qtbot.wait(200)
-    job = widget._job
+    job = widget.job
     viewer.window.remove_dock_widget(widget)  # what the x of the dock does
     qtbot.waitUntil(lambda: not job.running, timeout=5_000)
     assert len(viewer.layers) == 1
@@ -265,7 +265,7 @@ def test_axes_that_do_not_fit_the_layer_are_refused_before_the_work(widget, view
     viewer.add_image(rng.integers(0, 9999, (20, 24, 3)).astype(np.uint16), rgb=False, name="three")
     widget.form.axes_edit.setText("YXS")
     click(qtbot, widget.form.run_button)
-    assert widget._job is None
+    assert widget.job is None
     assert "not shown as a colour layer" in widget.form.status.text()
     viewer.add_image(rng.integers(0, 255, (20, 24, 3)).astype(np.uint8), rgb=True, name="colour")
     widget.form.axes_edit.setText("YXC")

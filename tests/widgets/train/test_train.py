@@ -22,6 +22,7 @@ from napari_sr.training.runs.folders import runs_folder, unfinished_runs
 from napari_sr.training.runs.history import read_history
 from napari_sr.training.runs.verdict import Verdict
 from napari_sr.widgets.base.colours import ON_DARK
+from napari_sr.widgets.train.curve_view import ROW_HEIGHT
 from napari_sr.widgets.train.stage import BOX, CAPTIONS, NAMES, SIDE
 from napari_sr.widgets.train.verdict_box import VerdictBox
 
@@ -48,7 +49,7 @@ def dock(viewer, qtbot):
 
 def open_dock(viewer, qtbot):
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Train")
-    qtbot.waitUntil(lambda: widget._ready and widget._job is None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: widget.ready and widget.job is None, timeout=MINUTE)
     return widget
 
 
@@ -59,7 +60,7 @@ def shorten(widget, **changes):
     widget.form.scale_box.setValue(2)
     widget.form.preset_box.setCurrentIndex(widget.form.preset_box.findData("area"))
     for name, value in {"steps": 6, "batch_size": 1, "lr_patch": 16, "validate_every": 3, **changes}.items():
-        widget.settings[name].value = value
+        widget.recipe.advanced[name].value = value
 
 
 def click(qtbot, button):
@@ -68,7 +69,7 @@ def click(qtbot, button):
 
 
 def finish(widget, qtbot):
-    qtbot.waitUntil(lambda: widget._job is None, timeout=2 * MINUTE)
+    qtbot.waitUntil(lambda: widget.job is None, timeout=2 * MINUTE)
 
 
 def keep(widget, qtbot, name):
@@ -82,7 +83,7 @@ def keep(widget, qtbot, name):
 @pytest.mark.xdist_group("clipboard")  # workers share a screen, and it has one
 def test_a_model_is_trained_and_is_in_the_list_of_super_resolve(viewer, dock, qtbot, images):
     _, other = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-    qtbot.waitUntil(lambda: len(other.form.model_box.cards()) > 0 and other._job is None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: len(other.form.model_box.cards()) > 0 and other.job is None, timeout=MINUTE)
     shorten(dock)
     dock.form.name_edit.setText("mine")
     click(qtbot, dock.form.train_button)
@@ -90,6 +91,9 @@ def test_a_model_is_trained_and_is_in_the_list_of_super_resolve(viewer, dock, qt
     assert not dock.form.train_button.isEnabled()
     assert viewer.dims.current_step[0] == 2  # the plane that is kept for validation
     assert "kept aside" in dock.form.patch_label.text()
+    # LR, SR and HR of the box, once the network was seen
+    qtbot.waitUntil(lambda: NAMES["hr"] in viewer.layers or not dock.running, timeout=MINUTE)
+    shown = {key: viewer.layers[name].data for key, name in NAMES.items() if name in viewer.layers}
     finish(dock, qtbot)
     # six steps: worse than bicubic, said in red with the reason, and in no list before that is answered
     box = dock.form.verdict_box
@@ -113,27 +117,26 @@ def test_a_model_is_trained_and_is_in_the_list_of_super_resolve(viewer, dock, qt
     assert card.training["steps"] == 6
     assert (card.kind, card.pixel_size, card.pixel_unit) == ("own", (8.0,), "nm")
     assert card.metrics[0]["bicubic"]["psnr"] > 0
-    # LR, SR and HR of the box, and no box any more
-    assert BOX not in viewer.layers
-    shown = {key: viewer.layers[name].data for key, name in NAMES.items()}
+    # of what the run showed, nothing is left
+    assert not [layer.name for layer in viewer.layers if layer.name.startswith("training: ")]
     assert shown["lr"].shape == (SIDE, SIDE)
     assert shown["sr"].shape == shown["hr"].shape == (2 * SIDE, 2 * SIDE)
     row, column = (200 // 2 - SIDE) // 2, (160 // 2 - SIDE) // 2
     np.testing.assert_array_equal(shown["hr"], images[2, 2 * row : 2 * (row + SIDE), 2 * column : 2 * (column + SIDE)])
     # the curves
-    assert [p.step for p in dock._curves.history if p.val_psnr is not None] == [3, 6]
+    assert [p.step for p in dock.run.curves.history if p.val_psnr is not None] == [3, 6]
     figures = card.metrics[0]
     shown = f"{figures['model']['psnr']:.2f} dB (bicubic {figures['bicubic']['psnr']:.2f})"
-    assert shown in dock._curves.figures.text()  # of the finished model, and no other one
-    assert "too little to read its curves" in dock._curves.hint.text()  # two validations
-    qtbot.waitUntil(lambda: not dock._curves._latest.busy, timeout=MINUTE)
-    drawn = dock._curves.picture.pixmap().toImage()
-    assert (drawn.width(), drawn.height()) == (dock._curves.width(), 190)
-    dock._curves.log_box.click()
-    qtbot.waitUntil(lambda: dock._curves.picture.pixmap().toImage() != drawn, timeout=MINUTE)
+    assert shown in dock.run.curves.figures.text()  # of the finished model, and no other one
+    assert "too little to read its curves" in dock.run.curves.hint.text()  # two validations
+    qtbot.waitUntil(lambda: not dock.run.curves._latest.busy, timeout=MINUTE)
+    drawn = dock.run.curves.picture.pixmap().toImage()
+    assert (drawn.width(), drawn.height()) == (dock.run.curves.width(), ROW_HEIGHT)
+    dock.run.curves.log_box.click()
+    qtbot.waitUntil(lambda: dock.run.curves.picture.pixmap().toImage() != drawn, timeout=MINUTE)
     # the report, and the way to repeat the run
     folder = runs_folder() / "mine"
-    assert dock._report == folder / "report.html"
+    assert dock.run.report == folder / "report.html"
     click(qtbot, dock.form.command_button)
     assert QApplication.clipboard().text() == f"napari-sr train {folder / 'config.yaml'} -o mine-again"
     # the next run has another name
@@ -167,17 +170,17 @@ def test_pause_stop_and_resume_after_a_restart(viewer, dock, qtbot, make_napari_
     shorten(dock, steps=60, validate_every=60)
     dock.form.name_edit.setText("mine")
     click(qtbot, dock.form.train_button)
-    qtbot.waitUntil(lambda: dock._step >= 1, timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.run.step >= 1, timeout=MINUTE)
     click(qtbot, dock.form.pause_button)
     # the step that was going on is done first
     qtbot.waitUntil(lambda: dock.form.status.text().startswith("Paused after step"), timeout=MINUTE)
-    paused = dock._step
+    paused = dock.run.step
     assert dock.form.status.text() == f"Paused after step {paused}."
     assert dock.form.pause_button.text() == "Go on"
     qtbot.wait(1500)
-    assert dock._step == paused
+    assert dock.run.step == paused
     click(qtbot, dock.form.pause_button)
-    qtbot.waitUntil(lambda: dock._step > paused, timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.run.step > paused, timeout=MINUTE)
     click(qtbot, dock.form.stop_button)
     assert dock.form.status.text() == "Stopping …"
     finish(dock, qtbot)
@@ -190,7 +193,7 @@ def test_pause_stop_and_resume_after_a_restart(viewer, dock, qtbot, make_napari_
     assert not widget.form.resume_row.isHidden()
     assert "mine, stopped at step" in widget.form.resume_box.currentText()
     click(qtbot, widget.form.resume_button)
-    qtbot.waitUntil(lambda: widget._step > run.step, timeout=MINUTE)
+    qtbot.waitUntil(lambda: widget.run.step > run.step, timeout=MINUTE)
     assert "mine: validation image" in restarted.layers
     finish(widget, qtbot)
     keep(widget, qtbot, "mine")
@@ -206,7 +209,7 @@ def test_fine_tuning_takes_everything_from_the_model(viewer, dock, qtbot):
     assert dock.form.preset_box.currentData() == "em"
     assert dock.form.name_edit.text() == "my-em-wgan-pixel-x4"
     for name, value in {"steps": 2, "batch_size": 1, "lr_patch": 10, "validate_every": 2}.items():
-        dock.settings[name].value = value
+        dock.recipe.advanced[name].value = value
     click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
     assert "em-wgan-pixel-x4, which it started from" in dock.form.verdict_box.headline.text()
@@ -243,10 +246,8 @@ def test_a_bad_model_waits_for_an_answer_also_in_another_window(viewer, dock, qt
 
 def test_the_critic_learns_first_and_a_model_that_cannot_be_copied_is_asked_for_again(dock, qtbot, monkeypatch):
     said = []
-    original = type(dock).say
-    monkeypatch.setattr(
-        type(dock), "say", lambda self, text, style="": (said.append(text), original(self, text, style))
-    )
+    status, original = dock.form.status, dock.form.status.say
+    monkeypatch.setattr(status, "say", lambda text, tone=None: (said.append(text), original(text, tone)))
     dock.form.recipe_box.setCurrentIndex(dock.form.recipe_box.findData("wgan-gp"))
     shorten(dock, steps=7, validate_every=7)
     dock.form.name_edit.setText("gan")
@@ -275,8 +276,8 @@ def test_a_good_model_is_in_the_list_without_a_question(dock, qtbot):
     dock.form.recipe_box.setCurrentIndex(dock.form.recipe_box.findData("dfcan"))
     shorten(dock, steps=2, validate_every=2, learning_rate=1e-5)
     dock.form.preset_box.setCurrentIndex(dock.form.preset_box.findData("em"))
-    hyper = "{num_groups: 1, num_blocks: 2, num_features: 8, reduction: 4, head: linear, skip: filter}"
-    dock.settings["hyper_parameters"].value = hyper
+    for name, value in {"num_groups": 1, "num_blocks": 2, "num_features": 8, "reduction": 4}.items():
+        dock.recipe.advanced[f"hyper_parameters.{name}"].value = value
     dock.form.name_edit.setText("filter")
     click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
@@ -364,7 +365,7 @@ def test_training_while_the_length_is_measured_and_closing_at_once(viewer, dock,
     qtbot.waitUntil(lambda: dock.run_length.busy, timeout=MINUTE)
     dock.form.name_edit.setText("mine")
     click(qtbot, dock.form.train_button)
-    job = dock._job
+    job = dock.job
     viewer.window.remove_dock_widget(dock)
     end = time.monotonic() + 60
     while job.running and time.monotonic() < end:
@@ -381,8 +382,8 @@ def test_sliders_of_other_units_and_steps(make_napari_viewer, qtbot, images):
     shorten(widget, steps=2, validate_every=2)
     widget.form.name_edit.setText("units")
     click(qtbot, widget.form.train_button)
-    qtbot.waitUntil(lambda: widget._watch is not None, timeout=MINUTE)
-    assert widget._watch.stage.place().plane == 2
+    qtbot.waitUntil(lambda: widget.run.watch is not None, timeout=MINUTE)
+    assert widget.run.watch.stage.place().plane == 2
     finish(widget, qtbot)
     keep(widget, qtbot, "units")
 
@@ -395,12 +396,12 @@ def test_a_store_of_pairs_gives_both_images(dock, tmp_path, images):
         create_zarr(store / name, stack.shape, stack.dtype, "ZYX", OutputInfo("ZYX"))[...] = stack
     dock.form.where_box.setCurrentIndex(1)
     dock.form.hr_path.edit.setText(str(store))
-    assert dock._sources() == (str(store / "hr"), str(store / "lr"))
+    assert dock.images.sources() == (str(store / "hr"), str(store / "lr"))
     assert not dock.form.preset_box.isEnabled()  # there is nothing to simulate
 
 
 def test_patches_fit_a_small_image_unless_their_size_was_chosen(viewer, dock, rng):
-    form = lambda: dock.settings["lr_patch"]  # noqa: E731 - each recipe has a form of its own
+    form = lambda: dock.recipe.advanced["lr_patch"]  # noqa: E731 - each recipe has a form of its own
     dock.form.recipe_box.setCurrentIndex(dock.form.recipe_box.findData("dfcan"))
     dock.form.scale_box.setValue(4)
     single = viewer.add_image(rng.normal(size=(640, 640)).astype(np.float32), name="single")
@@ -443,10 +444,10 @@ def test_the_box_is_moved_and_the_pictures_follow(viewer, dock, qtbot, images):
     # as a drag by the mouse does: the vertices, then the event
     box._data_view.shift(0, np.array([-1000.0, 3.2]))
     box.events.data(value=box.data, action="changed", data_indices=(0,), vertex_indices=((),))
-    assert dock._watch.stage.place().row == 0  # not out of the image
+    assert dock.run.watch.stage.place().row == 0  # not out of the image
     corners = np.asarray(box.data[0])
     assert (np.abs(corners.min(axis=0) % 2 - 1.5) < 1e-6).all()  # on the grid of LR pixels
-    column = dock._watch.stage.place().column
+    column = dock.run.watch.stage.place().column
 
     def follows():
         wanted = images[2, : 2 * SIDE, 2 * column : 2 * (column + SIDE)]
@@ -463,8 +464,9 @@ def test_the_box_is_moved_and_the_pictures_follow(viewer, dock, qtbot, images):
     )
     assert len(viewer.layers) == layers  # used again, never more
     click(qtbot, dock.form.stop_button)
-    finish(dock, qtbot)
     assert CAPTIONS in viewer.layers
+    finish(dock, qtbot)
+    assert [layer.name for layer in viewer.layers] == ["cells"]
 
 
 def test_the_layer_may_be_removed_while_it_is_trained_on(viewer, dock, qtbot):
@@ -475,8 +477,8 @@ def test_the_layer_may_be_removed_while_it_is_trained_on(viewer, dock, qtbot):
     viewer.layers.remove("cells")
     assert "cells" not in [dock.form.hr_box.itemText(i) for i in range(dock.form.hr_box.count())]
     viewer.layers.clear()
-    step = dock._step
-    qtbot.waitUntil(lambda: dock._step > step + 1, timeout=MINUTE)
+    step = dock.run.step
+    qtbot.waitUntil(lambda: dock.run.step > step + 1, timeout=MINUTE)
     click(qtbot, dock.form.stop_button)
     finish(dock, qtbot)
     assert "You can resume it" in dock.form.status.text()
@@ -489,8 +491,8 @@ def test_the_box_begins_where_nothing_is_trained_on(shape, viewer, qtbot, rng):
     shorten(dock, steps=4000, validate_every=2000)
     dock.form.name_edit.setText("mine")
     click(qtbot, dock.form.train_button)
-    qtbot.waitUntil(lambda: dock._watch is not None, timeout=MINUTE)
-    place = dock._watch.stage.place()
+    qtbot.waitUntil(lambda: dock.run.watch is not None, timeout=MINUTE)
+    place = dock.run.watch.stage.place()
     axis, trained, _ = kept_part(shape, scale=2, lr_patch=16)
     assert (place.row, place.column)[axis] >= trained
     assert place.row + SIDE <= shape[0] // 2
@@ -501,23 +503,29 @@ def test_the_box_begins_where_nothing_is_trained_on(shape, viewer, qtbot, rng):
 
 
 def test_what_was_set_under_advanced_stays(dock):
-    dock.settings["learning_rate"].value = 1e-5
-    dock.settings["batch_size"].value = 1
-    dock.settings["steps"].value = 77
+    dock.recipe.advanced["learning_rate"].value = 1e-5
+    dock.recipe.advanced["batch_size"].value = 1
+    dock.recipe.advanced["steps"].value = 77
     dock.form.recipe_box.setCurrentIndex(dock.form.recipe_box.findData("dfcan"))
-    assert [dock.settings[name].value for name in ("learning_rate", "batch_size", "steps")] == [1e-5, 1, 77]
+    assert [dock.recipe.advanced[name].value for name in ("learning_rate", "batch_size", "steps")] == [1e-5, 1, 77]
     dock.form.length_box.setCurrentIndex(dock.form.length_box.findData("good"))  # a length says how many steps
-    assert [dock.settings[name].value for name in ("learning_rate", "batch_size", "steps")] == [1e-5, 1, 5000]
-    assert dock._changes()["learning_rate"] == 1e-5
+    assert [dock.recipe.advanced[name].value for name in ("learning_rate", "batch_size", "steps")] == [1e-5, 1, 5000]
+    assert dock.recipe.changes()["learning_rate"] == 1e-5
 
 
 def test_every_field_of_a_configuration_can_be_set(viewer, dock, qtbot):
     dock.form.recipe_box.setCurrentIndex(dock.form.recipe_box.findData("regression"))
     shorten(dock, steps=2, validate_every=2)
-    dock.settings["network"].value = "rcan"
-    dock.settings["hyper_parameters"].value = "{num_groups: 1, num_blocks: 1, num_features: 4, reduction: 2}"
-    dock.settings["extra_losses"].value = "{gradient: 0.1}"
-    dock.settings["betas"].value = "[0.8, 0.99]"
+    advanced = dock.recipe.advanced
+    assert "hyper_parameters.num_groups" not in advanced
+    advanced["network"].value = "rcan"  # which brings its own fields
+    for name, value in {"num_groups": 1, "num_blocks": 1, "num_features": 4, "reduction": 2}.items():
+        advanced[f"hyper_parameters.{name}"].value = value
+    advanced["further"].value = "gradient"
+    advanced["further_weight"].value = 0.1
+    advanced["betas.0"].value = 0.8
+    advanced["betas.1"].value = 0.99
+    assert advanced["steps"].value == 2  # what was set before the network stays
     dock.form.name_edit.setText("own")
     click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
@@ -526,10 +534,49 @@ def test_every_field_of_a_configuration_can_be_set(viewer, dock, qtbot):
     assert (card.network, card.hyper_parameters["num_features"]) == ("rcan", 4)
     assert "gradient" in card.training["loss"]
     assert "(0.8, 0.99)" in card.training["optimizer"]
-    dock.settings["betas"].value = "fast"
+    advanced["intensity.kind"].value = "fixed"
+    advanced["intensity.low"].value = 300.0  # above its upper end
     dock.form.name_edit.setText("wrong")
     click(qtbot, dock.form.train_button)
-    assert "moments of the optimiser (betas): write it as [0.9, 0.999]" in dock.form.status.text()
+    finish(dock, qtbot)
+    assert "low" in dock.form.status.text()
+    assert "high" in dock.form.status.text()
+
+
+def test_epochs_and_steps_are_one_length(viewer, dock, qtbot):
+    advanced = dock.recipe.advanced
+    advanced["batch_size"].value = 4
+    advanced["steps"].value = 300
+    assert advanced["epochs"].value == 4.0  # 300 × 4 patches of 3 images with 100 patches each
+    advanced["patches"].value = 50
+    assert advanced["steps"].value == 150  # epochs stay
+    advanced["epochs"].value = 2.0
+    assert advanced["steps"].value == 75
+    viewer.layers.clear()
+    viewer.add_image(np.zeros((200, 160), np.uint8), name="single")
+    dock.form.hr_box.select_name("single")
+    assert advanced["epochs"].value == 6.0  # the same steps, a third of the images
+    advanced["flip"].value = False
+    advanced["validation_share"].value = 0.3
+    changes = dock.recipe.changes()
+    assert (changes["steps"], changes["flip"], changes["validation_share"]) == (75, False, 0.3)
+    assert not {"epochs", "patches"} & set(changes)  # ways to say it, not settings
+
+
+def test_the_first_length_fits_into_a_quarter_of_an_hour(dock, qtbot):
+    dock.form.recipe_box.setCurrentIndex(dock.form.recipe_box.findData("wgan-pixel"))
+    assert dock.form.length_box.currentData() == "fitting"
+    qtbot.waitUntil(lambda: "on this computer" in dock.form.estimate.text(), timeout=MINUTE)
+    steps = dock.recipe.advanced["steps"].value
+    assert f"{steps} steps, about" in dock.form.estimate.text()
+    assert dock.config_now().steps == steps
+    dock.recipe.fit_length(9.0)  # as on a slow computer
+    assert dock.recipe.advanced["steps"].value == 86  # 900 s / (1.15 × 9 s), to two digits
+    dock.recipe.fit_length(1e-6)
+    assert dock.recipe.advanced["steps"].value == 10_000  # never longer than published
+    dock.recipe.advanced["steps"].value = 77
+    dock.recipe.fit_length(9.0)
+    assert dock.recipe.advanced["steps"].value == 77  # what was set stays
 
 
 def test_the_degradation_of_files_is_shown_too(dock, qtbot, tmp_path, images):
@@ -546,7 +593,7 @@ def test_the_length_is_measured_and_said(viewer, dock, qtbot):
     shorten(dock, steps=100)
     qtbot.waitUntil(lambda: "on this computer" in dock.form.estimate.text(), timeout=2 * MINUTE)
     first = dock.form.estimate.text()
-    dock.settings["steps"].value = 1_000_000  # the same steps, many of them: known at once
+    dock.recipe.advanced["steps"].value = 1_000_000  # the same steps, many of them: known at once
     assert dock.form.estimate.text() == ""  # the old figure is gone at once
     qtbot.waitUntil(lambda: "on this computer" in dock.form.estimate.text(), timeout=MINUTE)
     assert dock.form.estimate.text() != first
@@ -579,21 +626,21 @@ def test_closing_the_window_asks_and_a_stopped_run_can_be_resumed(viewer, dock, 
     shorten(dock, steps=500, validate_every=500)
     dock.form.name_edit.setText("mine")
     click(qtbot, dock.form.train_button)
-    qtbot.waitUntil(lambda: dock._step >= 2, timeout=MINUTE)
+    qtbot.waitUntil(lambda: dock.run.step >= 2, timeout=MINUTE)
     asked = []
     monkeypatch.setattr(QMessageBox, "question", lambda *a: asked.append(a[1]) or QMessageBox.StandardButton.No)
     window = viewer.window._qt_window
-    job = dock._job
+    job = dock.job
     assert not window.close()
     assert asked == ["A training is running"]
     assert job.running
     monkeypatch.setattr(QMessageBox, "question", lambda *a: QMessageBox.StandardButton.Yes)
     # napari asks too: as long as the window is there, nothing is stopped
     monkeypatch.setattr(type(window), "isVisible", lambda self: True)
-    assert not dock._guard.eventFilter(window, _close_event())
+    assert not dock.guard.eventFilter(window, _close_event())
     assert not job.cancelled
-    assert dock._guard is not None
-    dock._guard.eventFilter(window, QHideEvent())
+    assert dock.guard is not None
+    dock.guard.eventFilter(window, QHideEvent())
     assert job.cancelled
     qtbot.waitUntil(lambda: not job.running, timeout=MINUTE)
     (run,) = unfinished_runs()
@@ -609,8 +656,8 @@ def test_nothing_is_left_running_when_the_dock_is_closed(viewer, dock, qtbot):
     shorten(dock, steps=500, validate_every=500)
     dock.form.name_edit.setText("mine")
     click(qtbot, dock.form.train_button)
-    qtbot.waitUntil(lambda: dock._step >= 1, timeout=MINUTE)
-    job = dock._job
+    qtbot.waitUntil(lambda: dock.run.step >= 1, timeout=MINUTE)
+    job = dock.job
     viewer.window.remove_dock_widget(dock)
     end = time.monotonic() + 60
     while job.running and time.monotonic() < end:

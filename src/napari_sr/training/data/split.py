@@ -28,9 +28,9 @@ def split_planes(
     """Keep a ``share``, and at least one, of the images for validation: whole images, never neighbouring patches.
 
     Each source gives its own. Of several files every tenth is kept, if the share is a tenth. The planes of one stack
-    lie one upon another, so that its last ones are kept, and one in between is left out. A source of a single plane is trained on, if another
-    one gives something to validate on; otherwise it is cut in two along its longer side, with the width of a patch in
-    between. What is kept is nowhere trained on, whatever name it has there.
+    lie one upon another, so that its last ones are kept, and one in between is left out. A source of a single plane is
+    trained on, if another one gives something to validate on; otherwise it is cut in two along its longer side, with
+    the width of a patch in between. What is kept is nowhere trained on, whatever name it has there.
     """
     if len(planes) == 1:
         return split_plane(planes[0], scale=scale, lr_patch=lr_patch, share=share)

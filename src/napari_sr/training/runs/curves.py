@@ -60,12 +60,15 @@ def draw_curves(figure: Figure, history: Sequence[TrainProgress], *, log: bool =
         Of text and axes.
     """
     figure.clear()
-    rivals = [name for name in CRITIC_CURVES if any(name in p.losses for p in history)]
-    axes: Sequence[Axes] = list(figure.subplots(2 if rivals else 1, 2).flat)
+    critics = [name for name in CRITIC_CURVES if any(name in p.losses for p in history)]
+    axes: Sequence[Axes] = list(figure.subplots(2 if critics else 1, 2).flat)
     steps, losses = thinned(curve(history, lambda p: p.train_loss))
-    axes[0].plot(steps, losses, color="tab:blue", alpha=0.3, linewidth=0.8)
-    axes[0].plot(steps, smoothed(losses), color="tab:blue", label="training")
-    axes[0].plot(*curve(history, lambda p: p.val_loss), "o-", color="tab:orange", markersize=3, label="validation")
+    validated = curve(history, lambda p: p.val_loss)
+    if losses:
+        axes[0].plot(steps, losses, color="tab:blue", alpha=0.3, linewidth=0.8)
+        axes[0].plot(steps, smoothed(losses), color="tab:blue", label="training")
+    if validated[0]:
+        axes[0].plot(*validated, "o-", color="tab:orange", markersize=3, label="validation")
     if log and losses and min(losses) > 0:
         axes[0].set_yscale("log")
         # plain numbers, few enough to stand beside each other
@@ -75,8 +78,9 @@ def draw_curves(figure: Figure, history: Sequence[TrainProgress], *, log: bool =
         axes[0].yaxis.set_major_formatter(FormatStrFormatter("%.3g"))
         axes[0].yaxis.set_minor_formatter(NullFormatter())
     axes[0].set_title("loss")
-    axes[1].plot(*curve(history, lambda p: p.val_psnr), "o-", color="tab:green", markersize=3, label="model")
-    axes[1].plot(*curve(history, lambda p: p.val_bicubic), "--", color="tab:gray", label="bicubic")
+    if any(p.val_psnr is not None for p in history):
+        axes[1].plot(*curve(history, lambda p: p.val_psnr), "o-", color="tab:green", markersize=3, label="model")
+        axes[1].plot(*curve(history, lambda p: p.val_bicubic), "--", color="tab:gray", label="bicubic")
     axes[1].set_title("validation PSNR [dB]")
     similar = curve(history, lambda p: p.val_ssim)
     if similar[0]:
@@ -88,24 +92,29 @@ def draw_curves(figure: Figure, history: Sequence[TrainProgress], *, log: bool =
         right.spines[["top", "left", "bottom"]].set_visible(False)
         right.spines["right"].set_color(RIGHT)
         axes[1].plot([], [], ":", color=RIGHT, label="SSIM (right)")
-    for name in rivals:
+    for name in critics:
         steps, values = thinned(curve(history, lambda p, name=name: p.losses.get(name)))  # type: ignore[misc]
         axes[3 if name == "gradient_penalty" else 2].plot(steps, smoothed(values), label=TITLES[name])
-    if rivals:
+    if critics:
         axes[2].set_title("generator against critic")
         axes[3].set_title("gradient penalty")
-        axes[3].set_visible("gradient_penalty" in rivals)
     for axis in axes:
         _style(axis, colour)
 
 
 def _style(axis: Axes, colour: str) -> None:
     axis.set_xlabel("step", color=colour, fontsize=8)
+    axis.set_title(axis.get_title(), pad=16)
     axis.title.set_color(colour)
     axis.title.set_fontsize(9)
+    axis.set_visible(bool(axis.lines))  # empty axes say nothing
     axis.tick_params(colors=colour, labelsize=7, which="both")
     axis.set_facecolor("none")
     axis.spines[["top", "right"]].set_visible(False)
     axis.spines[["left", "bottom"]].set_color(colour)
     if axis.get_legend_handles_labels()[0]:
-        axis.legend(fontsize=7, frameon=False, labelcolor=colour)
+        # between title and curves: in the axes, it would hide a part of them
+        axis.legend(
+            fontsize=7, frameon=False, labelcolor=colour, loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=3,
+            borderpad=0.1, columnspacing=0.8, handlelength=1.2, handletextpad=0.4,
+        )  # fmt: skip

@@ -63,8 +63,8 @@ class Dock(QWidget):
         super().__init__()
         self.viewer = real_viewer(napari_viewer)
         self.title, self.help_page = title, help_page
-        self._job: Job | None = None
-        self._side_jobs: list[Job] = []
+        self.job: Job | None = None
+        self.side_jobs: list[Job] = []
         self._placed = False
 
     def lay_out(self, content: QWidget, *below: QWidget) -> None:
@@ -83,7 +83,7 @@ class Dock(QWidget):
     @property
     def running(self) -> bool:
         """True while the job is under way."""
-        return self._job is not None
+        return self.job is not None
 
     def refresh(self) -> None:
         """Enable what can be pressed now; called when a job starts and ends."""
@@ -99,12 +99,12 @@ class Dock(QWidget):
         patient: bool = False,
     ) -> None:
         """Run one job; a second one cannot start before it has ended."""
-        if self._job is not None:
+        if self.job is not None:
             return
         started = time.monotonic()
 
         def end(how: Failed | Stopped | Ended) -> None:
-            self._job = None
+            self.job = None
             _log(how)
             if not job.abandoned and isalive(self):  # else the controls are gone
                 on_end(how)
@@ -112,9 +112,9 @@ class Dock(QWidget):
                 if time.monotonic() - started > LONG and not isinstance(how, Stopped):
                     show_info(f"{self.title}: {how.message if isinstance(how, Failed) else self.outcome()}")
 
-        self._job = job = Job(make, on_event=self._while_alive(on_event), on_end=end, keep=keep, patient=patient)
+        self.job = job = Job(make, on_event=self._while_alive(on_event), on_end=end, keep=keep, patient=patient)
         self.refresh()
-        self._job.start()
+        self.job.start()
 
     def outcome(self) -> str:
         """Return what is told of a job that has ended, to those who look elsewhere."""
@@ -129,13 +129,13 @@ class Dock(QWidget):
         """Run something small beside the job, such as reading the list of models again."""
 
         def end(how: Failed | Stopped | Ended) -> None:
-            self._side_jobs.remove(job)
+            self.side_jobs.remove(job)
             _log(how, unseen=on_end is None)
             if on_end is not None and not job.abandoned and isalive(self):
                 on_end(how)
 
         job = Job(make, on_event=self._while_alive(on_event), on_end=end, keep=lambda event: True)
-        self._side_jobs.append(job)
+        self.side_jobs.append(job)
         job.start()
         return job
 
@@ -145,13 +145,13 @@ class Dock(QWidget):
 
     def stopping(self) -> bool:
         """Return True once the job was asked to stop; may be called from any thread."""
-        job = self._job
+        job = self.job
         return job is not None and job.cancelled
 
     def cancel(self) -> None:
         """Ask the job to stop; it does at its next step."""
-        if self._job is not None:
-            self._job.cancel()
+        if self.job is not None:
+            self.job.cancel()
 
     # -- the window -------------------------------------------------------------------------------
 
@@ -194,7 +194,7 @@ class Dock(QWidget):
     def shut_down(self) -> None:
         """Cancel what is running and stop listening to the viewer and to what ran: the controls will be gone."""
         self.cancel()
-        for job in (self._job, *self._side_jobs):
+        for job in (self.job, *self.side_jobs):
             if job is not None:
                 job.abandon()
         for box in self.findChildren(LayerBox):

@@ -24,25 +24,25 @@ class Latest:
 
     def __init__(self, owner: QObject, on_result: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
         self._owner, self._on_result, self._on_failure = owner, on_result, on_failure
-        self._job: Job | None = None
+        self.job: Job | None = None
         self._wanted: Callable[[], Any] | None = None
 
     @property
     def busy(self) -> bool:
         """True while something is computed."""
-        return self._job is not None
+        return self.job is not None
 
     def ask(self, compute: Callable[[], Any]) -> None:
         """Ask for ``compute()``, which is called in another thread."""
         self._wanted = compute
-        if self._job is None:
+        if self.job is None:
             self._next()
 
     def forget(self) -> None:
         """Want nothing any more; what is computed just now is thrown away."""
         self._wanted = None
-        if self._job is not None:
-            self._job.abandon()
+        if self.job is not None:
+            self.job.abandon()
 
     def _next(self) -> None:
         compute, self._wanted = self._wanted, None
@@ -53,7 +53,7 @@ class Latest:
             yield compute()
 
         def end(how: Any) -> None:
-            self._job = None
+            self.job = None
             if not isalive(self._owner):
                 return
             if isinstance(how, Failed) and not job.abandoned:
@@ -64,5 +64,5 @@ class Latest:
             if isalive(self._owner):
                 self._on_result(result)
 
-        self._job = job = Job(make, on_event=show, on_end=end, keep=lambda event: True)
-        self._job.start()
+        self.job = job = Job(make, on_event=show, on_end=end, keep=lambda event: True)
+        self.job.start()

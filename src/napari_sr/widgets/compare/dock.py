@@ -184,7 +184,7 @@ class Compare(Dock):
     def compare(self) -> None:
         """Measure the ticked layers in the background, then add the maps and fill the table."""
         reference = self.form.reference_box.layer()
-        if reference is None or self._job is not None:
+        if reference is None or self.job is not None:
             return
         try:
             asked = self._request(reference)

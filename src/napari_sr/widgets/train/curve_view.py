@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_sr.widgets.base.colours import text_colour
 from napari_sr.widgets.base.latest import Latest
 
 if TYPE_CHECKING:
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 #: seconds between drawings: beside a training, one takes half a second
 DRAW_SECONDS = 2.0
 #: pixels of one row of curves
-ROW_HEIGHT = 190
-COLOUR = "#c8c8c8"
+ROW_HEIGHT = 200
 
 
 class CurveView(QWidget):
@@ -58,6 +59,8 @@ class CurveView(QWidget):
         """Begin a run, an adversarial one if there is a critic, or go on with one that has a history."""
         self.history, self._critic = list(history), critic
         self.figures.setText("")
+        self.picture.clear()
+        self.show()
         self.draw()
 
     def add(self, progress: TrainProgress) -> None:
@@ -80,12 +83,18 @@ class CurveView(QWidget):
         """Draw all curves, and say what they say."""
         from napari_sr.training.runs.reading import reading
 
+        drawable = any(math.isfinite(p.train_loss) or p.losses for p in self.history)
+        for part in (self.picture, self.log_box, self.hint):  # empty axes say nothing
+            part.setVisible(drawable)
+        if not drawable:
+            return
         rows = 2 if any(p.losses for p in self.history) else 1
         self.hint.setText(reading(self.history, critic=self._critic))
         self.picture.setFixedHeight(ROW_HEIGHT * rows)
         history, log = tuple(self.history), self.log_box.isChecked()
+        colour = text_colour()
         size, ratio = (max(self.width(), 200), ROW_HEIGHT * rows), self.devicePixelRatioF()
-        self._latest.ask(lambda: (_drawn(history, log=log, size=size, ratio=ratio), ratio))
+        self._latest.ask(lambda: (_drawn(history, log=log, size=size, ratio=ratio, colour=colour), ratio))
         self._drawn = time.monotonic()
 
     def shut_down(self) -> None:
@@ -99,6 +108,12 @@ class CurveView(QWidget):
         if self.history:
             self._timer.start(50)
 
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Draw anew in the colours of another theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.StyleChange and self.history:
+            self._timer.start(50)
+
     def _show(self, drawn: tuple[npt.NDArray[np.uint8], float]) -> None:
         pixels, ratio = drawn
         height, width = pixels.shape[:2]
@@ -109,7 +124,7 @@ class CurveView(QWidget):
 
 
 def _drawn(
-    history: Sequence[TrainProgress], *, log: bool, size: tuple[int, int], ratio: float
+    history: Sequence[TrainProgress], *, log: bool, size: tuple[int, int], ratio: float, colour: str
 ) -> npt.NDArray[np.uint8]:
     """Return the curves as RGBA pixels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -119,8 +134,8 @@ def _drawn(
 
     figure = Figure(figsize=(size[0] / 100, size[1] / 100), dpi=100 * ratio, facecolor="none")
     canvas = FigureCanvasAgg(figure)
-    draw_curves(figure, history, log=log, colour=COLOUR)
+    draw_curves(figure, history, log=log, colour=colour)
     rows = round(size[1] / ROW_HEIGHT)
-    figure.subplots_adjust(left=0.12, right=0.9, top=1 - 0.1 / rows, bottom=0.26 / rows, wspace=0.36, hspace=0.6)
+    figure.subplots_adjust(left=0.12, right=0.9, top=1 - 0.18 / rows, bottom=0.24 / rows, wspace=0.36, hspace=0.9)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba()).copy()

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer, QUrl, Signal
+from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.base.close_guard import CloseGuard
-from napari_sr.widgets.base.duration import duration
+from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.messages import ERROR
-from napari_sr.widgets.train.choices import TrainChoices
+from napari_sr.widgets.train.answers import Answers
+from napari_sr.widgets.train.form import TrainForm
+from napari_sr.widgets.train.found import Found, find
+from napari_sr.widgets.train.images import ImageChoice
+from napari_sr.widgets.train.length import RunLength
+from napari_sr.widgets.train.recipe import RecipeChoice
+from napari_sr.widgets.train.run import TrainingRun
 from napari_sr.widgets.train.state import Choices, resolve
 
 if TYPE_CHECKING:
     import napari
 
-    from napari_sr.training.progress import TrainProgress
+    from napari_sr.training import TrainConfig
     from napari_sr.training.runs.folders import EarlierRun
     from napari_sr.training.runs.undecided import Undecided
-    from napari_sr.training.session import Started, Trained, Watching
-    from napari_sr.widgets.train.watch import Watch
 
 
-class Train(TrainChoices):
+class Train(Dock):
     """Train a model on the user's own images, and watch it learn.
 
     Parameters
@@ -41,306 +44,200 @@ class Train(TrainChoices):
         The viewer whose layers are offered.
     """
 
-    #: emitted in the training's thread once it is held, after its present step
-    _held = Signal()
-
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        self._paused = threading.Event()
-        self._started: Started | None = None
-        self._report: Path | None = None
-        self._step = self._done = 0
-        self._watch: Watch | None = None
-        super().__init__(napari_viewer)
-        self.form.train_button.clicked.connect(self.train)
-        self.form.help_button.clicked.connect(self.open_handbook)
-        # what it reports of that step comes first
-        self._held.connect(lambda: QTimer.singleShot(100, self._on_held))
-        self.form.pause_button.clicked.connect(self.pause)
-        self.form.stop_button.clicked.connect(self.stop)
-        self.form.resume_button.clicked.connect(self.resume)
-        self.form.command_button.clicked.connect(self.copy_command)
-        self.form.export_button.clicked.connect(self._export)
-        self.form.report_button.clicked.connect(self._open_report)
-        self.form.verdict_box.kept.connect(self._keep)
-        self.form.verdict_box.discarded.connect(self._discard)
-        self._guard: CloseGuard | None = None
+        super().__init__(napari_viewer, title="Train", help_page="docs/training.md")
+        self.form = form = TrainForm(self.viewer)
+        self.lay_out(form)
+        self.ready = False
+        self.images = ImageChoice(form)
+        self.recipe = RecipeChoice(form, self.images)
+        self.run = TrainingRun(form, self.viewer, stopping=self.stopping, running=lambda: self.running)
+        self.run_length = RunLength(
+            form.estimate, config=self.config_now, start_job=self.start_side_job, on_measured=self.recipe.fit_length
+        )
+        self.answers = Answers(form, start_job=self.start_side_job, relist=self.relist)
+        self._connect()
         window = getattr(getattr(self.viewer, "window", None), "_qt_window", None)
+        self.guard: CloseGuard | None = None
         if window is not None:
-            self._guard = CloseGuard(window, busy=self._is_training, agreed=self._agreed, closing=self.shut_down)
+            self.guard = CloseGuard(window, busy=self._is_training, agreed=self._agreed, closing=self.shut_down)
         catalogue().changed.connect(self._on_new_model)
         self.refresh()
         self._load()
 
+    def _connect(self) -> None:
+        form = self.form
+        self.images.changed.connect(self._on_images)
+        self.recipe.changed.connect(self._on_choice)
+        self.run.changed.connect(self.refresh)
+        self.run.installed.connect(catalogue().changed)
+        form.name_edit.textChanged.connect(self.refresh)
+        form.resume_box.currentIndexChanged.connect(self.refresh)
+        buttons = {
+            form.train_button: self.train, form.pause_button: self.run.pause, form.stop_button: self.stop,
+            form.resume_button: self.resume, form.command_button: self.copy_command, form.export_button: self._export,
+            form.report_button: self._open_report, form.help_button: self.open_handbook,
+        }  # fmt: skip
+        for button, act in buttons.items():
+            button.clicked.connect(lambda checked=False, act=act: act())
+
+    # -- lists ------------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        """Find models, recipes and stopped runs in the background: importing Lightning takes seconds."""
+
+        def look() -> Generator[Found, None, None]:
+            import matplotlib.backends.backend_agg  # noqa: F401 - imported here, where nobody waits for it
+
+            import napari_sr.training.session
+            import napari_sr.training.timing
+            import napari_sr.widgets.train.advanced  # noqa: F401
+
+            yield find()
+
+        def found(what: Found) -> None:
+            self.recipe.fill()
+            self.ready = True
+            self._show(what)
+            self.images.look()
+
+        def end(how: Failed | Stopped | Ended) -> None:
+            if isinstance(how, Failed):
+                self.say(how.message, ERROR)
+
+        self.start_job(look, found, end)
+
+    def relist(self) -> None:
+        """Look again which models and stopped runs there are."""
+
+        def look() -> Generator[Found, None, None]:
+            yield find()
+
+        self.start_side_job(look, self._show)
+
+    def _show(self, found: Found) -> None:
+        self.recipe.take(found)
+        box = self.form.resume_box
+        box.clear()
+        for run in found.runs:
+            box.addItem(f"{run.config.name}, stopped at step {run.step} of {run.config.steps}", run)
+        for finished in found.undecided:
+            box.addItem(f"{finished.path.stem}, finished: keep or discard?", finished)
+        self.refresh()
+
+    def _on_new_model(self, name: str) -> None:
+        if not self.running:
+            self.relist()
+
+    # -- what the controls show -------------------------------------------------------------------
+
     def refresh(self, event: Any = None) -> None:
         """Show what follows from what was chosen."""
         choices = Choices(
-            ready=self._ready,
-            on_layers=self._on_layers,
-            has_images=self.images_chosen(),
-            has_lr=self._has_lr(),
+            ready=self.ready,
+            on_layers=self.images.on_layers,
+            has_images=self.images.chosen(),
+            has_lr=self.images.has_lr(),
             name=self.form.name_edit.text(),
-            running=self.running and self._ready,
+            running=self.running and self.ready,
             stopping=self.stopping(),
-            paused=self._paused.is_set(),
-            started=self._started is not None,
-            reported=self._report is not None,
+            paused=self.run.paused,
+            started=self.run.started is not None,
+            reported=self.run.report is not None,
             earlier=self.form.resume_box.count() > 0,
-            undecided=self._is_undecided(),
+            undecided=self.ready and self._undecided() is not None,
         )
         self.form.show_state(resolve(choices))
 
-    def _is_undecided(self) -> bool:
-        if not self._ready:
-            return False
+    def _undecided(self) -> Undecided | None:
         from napari_sr.training.runs.undecided import Undecided
 
-        return isinstance(self.form.resume_box.currentData(), Undecided)
+        chosen = self.form.resume_box.currentData()
+        return chosen if isinstance(chosen, Undecided) else None
+
+    def _on_images(self) -> None:
+        if self.ready:
+            self.images.show_patch()
+            self.recipe.fit_patch()
+            self._on_choice()
+
+    def _on_choice(self) -> None:
+        self.refresh()
+        self.run_length.ask()
+
+    def say(self, text: str, tone: str = "") -> None:
+        """Say what came out, or how far it is."""
+        self.form.status.say(text, tone)
+
+    def config_now(self) -> TrainConfig | None:
+        """Return the settings as they are, with any image; None while nothing may be measured."""
+        if not self.ready or self.running:
+            return None
+        from napari_sr.training.request import make_config
+
+        return make_config(self.recipe.request("image", None), "image", "")
 
     # -- a run ------------------------------------------------------------------------------------
 
     def train(self) -> None:
         """Start a new run."""
-        if self._job is not None or not self._ready:
+        if self.running or not self.ready:
             return
         from napari_sr.training.config import check_name
         from napari_sr.training.runs.folders import runs_folder
         from napari_sr.training.session import iter_training
 
+        found = self.recipe.found
         name = self.form.name_edit.text().strip()
         try:
             check_name(name)
-            if name.casefold() in {n.casefold() for n in self._names}:
+            if name.casefold() in {n.casefold() for n in found.names}:
                 raise SRError(
-                    f"You have a model called {name} already. Choose another name, e.g. {self._free_name(name)}."
+                    f"You have a model called {name} already. Choose another name, e.g. {found.free_name(name)}."
                 )
-            hr, lr = self._sources()
-            request = self._request(hr, lr)
+            request = self.recipe.request(*self.images.sources())
         except SRError as error:
             self.say(str(error), ERROR)
             return
-        self._begin(lambda: iter_training(request, runs_folder() / name, self._watching()))
+        self._begin(iter_training(request, runs_folder() / name, self.run.watching()), self.images.layer)
 
     def resume(self) -> None:
         """Go on with the chosen run; of a finished one, ask again whether its model is kept."""
         chosen: EarlierRun | Undecided | None = self.form.resume_box.currentData()
-        if self._job is not None or chosen is None:
+        if self.running or chosen is None:
             return
         from napari_sr.training.runs.undecided import Undecided
         from napari_sr.training.session import iter_run
 
         if isinstance(chosen, Undecided):
-            self._ask_again(chosen)
-            return
-        run = chosen
-        self._begin(lambda: iter_run(run.config, run.folder, self._watching(), resume=True, layers=False))
+            self.run.show_report(chosen.folder / "report.html")
+            self.answers.ask_again(chosen)
+        else:
+            events = iter_run(chosen.config, chosen.folder, self.run.watching(), resume=True, layers=False)
+            self._begin(events, None)
 
-    def _begin(self, make: Any) -> None:
-        self._paused.clear()
-        self._report = None
-        self._started = None
-        self._step = self._done = 0
-        self.form.warn("")
-        self.form.verdict_box.clear()
-        self.form.patch_label.setText("")
-        self.say("Starting …")
+    def _begin(self, events: Generator[Any, None, None], layer: Any) -> None:
+        self.run.begin(layer)
         self.run_length.stop()
-        self._layer = self.form.hr_box.layer() if self._on_layers else None
-        self.form.data_section.collapse(animate=False)
-        self.form.recipe_section.collapse(animate=False)
 
         def run() -> Generator[Any, None, None]:
             while self.run_length.busy and not self.stopping():  # it ends at its next step
                 time.sleep(0.05)
-            from napari_sr.training.progress import TrainProgress
+            yield from self.run.counted(events)
 
-            for event in make():
-                if isinstance(event, TrainProgress):
-                    self._done = event.step  # also of events that are not shown
-                yield event
-
-        self.start_job(run, self._show, self._end, keep=self._must_show, patient=True)
-
-    def _watching(self) -> Watching:
-        from napari_sr.training.session import Watching
-        from napari_sr.widgets.train.stage import SIDE
-
-        return Watching(should_stop=self._should_stop, place=self._place, side=SIDE)
-
-    @staticmethod
-    def _must_show(event: Any) -> bool:
-        from napari_sr.training.progress import TrainProgress
-
-        return not isinstance(event, TrainProgress) or event.val_psnr is not None or bool(event.note or event.stage)
-
-    def _should_stop(self) -> bool:
-        """Asked by the training after every step, in its thread; it is paused as long as this does not return."""
-        told = False
-        while self._paused.is_set() and not self.stopping():
-            if not told:
-                told = True
-                self._held.emit()
-            time.sleep(0.05)
-        return self.stopping()
-
-    def _place(self) -> Any:
-        from napari_sr.training.preview import Place
-
-        watch = self._watch  # this is not the GUI thread: it may be gone in the next line
-        return watch.stage.place() if watch is not None else Place(0, 0, 0)
-
-    def _show(self, event: Any) -> None:
-        from napari_sr.training.preview import Patches
-        from napari_sr.training.session import Started, Trained
-
-        if isinstance(event, Started):
-            self._on_started(event)
-        elif isinstance(event, Trained):
-            self._on_trained(event)
-        elif isinstance(event, Patches):
-            if self._watch is not None:
-                self._watch.stage.show(event)
-        else:
-            self._advance(event)
-
-    def _on_started(self, event: Started) -> None:
-        """Show the box on the image, and the curves."""
-        from napari_sr.widgets.train.watch import open_watch
-
-        self._started = event
-        self._close_stage()
-        self._watch = open_watch(self.viewer, event, self._layer, on_move=self._on_move)
-        self._curves.show()
-        self._curves.start(event.history, critic=event.config.adversarial is not None)
-        self.refresh()
-        self._on_move()
-
-    def _on_move(self) -> None:
-        if self._watch is not None:  # it says where it is while it is made, too
-            self.form.patch_label.setText(self._watch.sentence())
-
-    def _advance(self, event: TrainProgress) -> None:
-        if event.note:
-            self.form.warn(event.note)
-        if event.stage:
-            self.say(event.stage)
-        if event.is_message:
-            return
-        self._step = event.step
-        self.form.bar.setValue(round(1000 * event.step / max(1, event.steps)))
-        self._curves.add(event)
-        if self._job is not None and not self._job.cancelled and not self._paused.is_set():
-            left = "" if event.remaining is None else f"{duration(event.remaining)} left"
-            parts = (f"Step {event.step} of {event.steps}", event.loss_text, left)
-            self.say(", ".join(part for part in parts if part))
-
-    def pause(self) -> None:
-        """Pause the run, or let it go on."""
-        if self._job is None:
-            return
-        if self._paused.is_set():
-            self._paused.clear()
-            self.say("Going on …")
-        else:
-            self._paused.set()
-            self.say("Pausing after this step …")
-        self.refresh()
-
-    def _on_held(self) -> None:
-        """The present step is done: say which one it was."""
-        if self._paused.is_set() and self.running:
-            self._step = max(self._step, self._done)
-            self.say(f"Paused after step {self._step}.")
+        self.start_job(run, self.run.show, self._end, keep=self.run.must_show, patient=True)
 
     def stop(self) -> None:
         """Stop after the present step; the run can be resumed."""
-        if self._job is not None:
+        if self.running:
             self.cancel()
             self.say("Stopping …")
             self.refresh()
 
     def _end(self, how: Failed | Stopped | Ended) -> None:
-        self.form.bar.setValue(0)
-        self._close_stage()
-        if not self._step:  # something has to be changed
-            self.form.data_section.expand(animate=False)
-            self.form.recipe_section.expand(animate=False)
+        self.run.end(failed=how.message if isinstance(how, Failed) else "", stopped=isinstance(how, Stopped))
         self.run_length.ask()
-        if isinstance(how, Failed):
-            self.say(how.message, ERROR)
-        elif isinstance(how, Stopped):
-            self.say(
-                f"Stopped at step {self._step}. You can resume it whenever you like."
-                if self._step
-                else "Stopped before the first step."
-            )
-        self._relist()
-
-    def _close_stage(self) -> None:
-        if self._watch is not None:
-            self._watch.stage.close()
-            self._watch = None
-
-    # -- the verdict ------------------------------------------------------------------------------
-
-    def _on_trained(self, event: Trained) -> None:
-        """Say what came out; a bad model goes nowhere before the user has said so."""
-        self._report = event.report if event.report.exists() else None
-        self._curves.settle(event.figures)
-        if event.verdict is not None:
-            self.form.verdict_box.show_verdict(event.verdict, None if event.installed else event.path)
-        if event.installed:
-            unmeasured = "" if event.verdict is not None else " It was not measured: compare it before you rely on it."
-            self.say(f"{event.name} is in your list of models now.{unmeasured}")
-            catalogue().changed.emit(event.name)
-        else:
-            self.say(f"{event.name} is trained, but not in your list of models.", ERROR)
-
-    def _ask_again(self, run: Undecided) -> None:
-        report = run.folder / "report.html"
-        self._report = report if report.exists() else None
-        self.say(f"{run.path.stem} is trained, but not in your list of models.", ERROR)
-        self.form.verdict_box.show_verdict(run.verdict, run.path)
-        self.refresh()
-
-    def _keep(self, path: Path) -> None:
-        """Add a model to the user's list though its verdict is bad."""
-
-        def copy() -> Generator[str, None, None]:
-            from napari_sr.models.store import install
-            from napari_sr.training.runs.undecided import answer
-
-            install(path)
-            with suppress(OSError):  # it is in the list, so it is not asked for again anyhow
-                answer(path.parent)
-            yield path.stem
-
-        def copied(name: str) -> None:
-            self.form.verdict_box.close_question()
-            self.say(f"{name} is in your list of models now.")
-            catalogue().changed.emit(name)
-
-        self.start_side_job(copy, copied, self._on_answer)
-
-    def _discard(self, path: Path) -> None:
-        """Leave a model out of the user's list, for good."""
-
-        def note() -> Generator[Path, None, None]:
-            from napari_sr.training.runs.undecided import answer
-
-            answer(path.parent)
-            yield path.parent
-
-        def noted(folder: Path) -> None:
-            self.form.verdict_box.close_question()
-            self.say(f"{path.stem} is not in your list of models. Its files are still in {folder}.")
-            self._relist()
-
-        self.start_side_job(note, noted, self._on_answer)
-
-    def _on_answer(self, how: Failed | Stopped | Ended) -> None:
-        if isinstance(how, Failed):
-            self.say(how.message, ERROR)
-            self.form.verdict_box.enable_answers(True)
+        self.relist()
 
     # -- afterwards -------------------------------------------------------------------------------
 
@@ -348,40 +245,40 @@ class Train(TrainChoices):
         """Put the shell command that repeats the run on the clipboard."""
         from napari_sr.training.runs.folders import command_line
 
-        if self._started is not None:
-            command = command_line(self._started.folder, f"{self._started.config.name}-again")
+        started = self.run.started
+        if started is not None:
+            command = command_line(started.folder, f"{started.config.name}-again")
             clipboard = QApplication.clipboard()
             assert clipboard is not None
             clipboard.setText(command)
             self.say(f"Copied: {command}")
 
     def _export(self) -> None:
-        assert self._started is not None
-        suggested = f"{self._started.config.name}.yaml"
+        assert self.run.started is not None
+        suggested = f"{self.run.started.config.name}.yaml"
         path, _ = QFileDialog.getSaveFileName(self, "Export settings", suggested, "Settings (*.yaml)")
         if path:
             self.export(Path(path))
 
     def export(self, path: Path) -> None:
         """Write the settings of the run as a file for ``napari-sr train``."""
-        if self._started is None:
+        if self.run.started is None:
             return
         try:
-            self._started.config.write(path)
+            self.run.started.config.write(path)
         except OSError as error:
             self.say(f"{path} could not be written ({error.strerror}).", ERROR)
             return
         self.say(f"Settings saved. Repeat the run with: napari-sr train {path} -o FOLDER")
 
     def _open_report(self) -> None:
-        if self._report is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._report)))
+        if self.run.report is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.run.report)))
 
     # -- the end ----------------------------------------------------------------------------------
 
     def _is_training(self) -> bool:
-        job = self._job
-        return self._ready and job is not None and job.running and not job.cancelled
+        return self.ready and self.running and not self.stopping()
 
     def _agreed(self) -> bool:
         """Ask whether a run may be stopped because the window closes."""
@@ -395,14 +292,11 @@ class Train(TrainChoices):
         """Stop everything; a run can be resumed."""
         self.run_length.abandon()
         self.form.before_after.shut_down()
-        if self._curves is not None:
-            self._curves.shut_down()
-        if self._guard is not None:
+        if self.guard is not None:
             with suppress(RuntimeError):  # the window may be gone already
-                self.viewer.window._qt_window.removeEventFilter(self._guard)
-            self._guard = None
+                self.viewer.window._qt_window.removeEventFilter(self.guard)
+            self.guard = None
         super().shut_down()
-        with suppress(RuntimeError):  # the window's canvas may be gone already
-            self._close_stage()
+        self.run.shut_down()
         with suppress(RuntimeError, TypeError):  # it was done before
             catalogue().changed.disconnect(self._on_new_model)

@@ -25,7 +25,7 @@ TITLES = ("LR", "SR now", "HR, the truth")
 
 
 class TrainStage:
-    """The layers of one run; those of the run before are used again.
+    """The layers of one run, which end with it.
 
     Parameters
     ----------
@@ -49,8 +49,7 @@ class TrainStage:
         self._corner = start
         self._plane = 0
         self._captioned = False
-        for old in [x for x in viewer.layers if x.name in (BOX, CAPTIONS)]:
-            viewer.layers.remove(old)
+        self._remove_old()
         self.box = Shapes(
             [self._rectangle()], shape_type="rectangle", name=BOX, edge_color=COLOUR,
             edge_width=max(1, self.rows / 250), face_color="#00000000",
@@ -161,11 +160,14 @@ class TrainStage:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Take the box away; the last pictures stay."""
+        """Take the box and its pictures away."""
         self.viewer.dims.events.current_step.disconnect(self._stepped)
         self.box.events.data.disconnect(self._moved)
-        if self.box in self.viewer.layers:
-            self.viewer.layers.remove(self.box)
+        self._remove_old()
+
+    def _remove_old(self) -> None:
+        for old in [x for x in self.viewer.layers if x.name in (BOX, CAPTIONS, *NAMES.values())]:
+            self.viewer.layers.remove(old)
 
 
 def unit_factors(viewer: Any, layer: Image) -> np.ndarray:
