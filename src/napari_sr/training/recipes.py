@@ -34,13 +34,13 @@ RECIPES.register("wgan-gp", title="WGAN-GP: sharp, may invent", reference="thesi
         "lr_patch": 32, "batch_size": 8, "steps": 108_000, "adversarial": {},
     }
 )  # fmt: skip
-RECIPES.register("adaptive", title="Any microscope: told blur and noise, fast and faithful")(
+RECIPES.register("adaptive", title="Any microscope: fast, faithful")(
     {
         "network": "adaptive", "loss": "l1", "degradation": "microscope", "learning_rate": 1e-3, "betas": (0.9, 0.99),
         "ema": 0.999, "lr_patch": 48, "batch_size": 8, "steps": 10_000,
     }
 )  # fmt: skip
-RECIPES.register("wgan-pixel", title="WGAN generator, pixel loss only: fast and faithful")(
+RECIPES.register("wgan-pixel", title="WGAN generator, pixel loss: faithful")(
     {"network": "wgan", "loss": "l1", "intensity": TANH, "learning_rate": 5e-4, "lr_patch": 32, "batch_size": 8}
 )
 RECIPES.register("rcan", title="RCAN: faithful, deep and narrow", reference="Zhang et al. 2018, arXiv:1807.02758")(
@@ -53,7 +53,7 @@ RECIPES.register("rcan", title="RCAN: faithful, deep and narrow", reference="Zha
 RECIPES.register("regression", title="any network, pixel loss only")(
     {"network": "srresnet", "hyper_parameters": {"head": "linear"}, "loss": "charbonnier", "learning_rate": 2e-4}
 )
-RECIPES.register("srgan", title="SRGAN: sharp, may invent (needs VGG19)", reference="arXiv:1609.04802")(
+RECIPES.register("srgan", title="SRGAN: sharp, may invent", reference="arXiv:1609.04802")(
     {
         "network": "srresnet", "loss": "mse", "intensity": TANH, "learning_rate": 1e-4, "schedule": "multi-step",
         "lr_patch": 24, "batch_size": 16, "steps": 200_000,
@@ -64,7 +64,7 @@ RECIPES.register("srgan", title="SRGAN: sharp, may invent (needs VGG19)", refere
         },
     }
 )  # fmt: skip
-RECIPES.register("esrgan", title="ESRGAN: sharp, may invent (needs VGG19)", reference="arXiv:1809.00219")(
+RECIPES.register("esrgan", title="ESRGAN: sharp, may invent", reference="arXiv:1809.00219")(
     {
         "network": "rrdb", "loss": "l1", "learning_rate": 1e-4, "optimizer": "amsgrad", "betas": (0.9, 0.99),
         "schedule": "halving", "lr_patch": 64, "batch_size": 4, "steps": 100_000,

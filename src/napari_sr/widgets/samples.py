@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sr.widgets.base.job import Ended, Failed, Job, Stopped
+from napari_sr.widgets.layers.removal import remove_layer
 
 if TYPE_CHECKING:
     from napari_sr.images.samples import Sample
@@ -82,7 +83,7 @@ def _waiting_name(name: str) -> str:
 
 def _remove_waiting(viewer: Any, name: str) -> None:
     for layer in [x for x in viewer.layers if x.name == _waiting_name(name)]:
-        viewer.layers.remove(layer)
+        remove_layer(viewer, layer)
 
 
 def start_download(name: str) -> Job:

@@ -91,7 +91,7 @@ def draw_curves(figure: Figure, history: Sequence[TrainProgress], *, log: bool =
         right.yaxis.set_major_locator(MaxNLocator(4))
         right.spines[["top", "left", "bottom"]].set_visible(False)
         right.spines["right"].set_color(RIGHT)
-        axes[1].plot([], [], ":", color=RIGHT, label="SSIM (right)")
+        axes[1].plot([], [], ":", color=RIGHT, label="SSIM")
     for name in critics:
         steps, values = thinned(curve(history, lambda p, name=name: p.losses.get(name)))  # type: ignore[misc]
         axes[3 if name == "gradient_penalty" else 2].plot(steps, smoothed(values), label=TITLES[name])

@@ -15,6 +15,7 @@ from napari_sr.widgets.controls.figure_table import FigureTable
 from napari_sr.widgets.controls.model_box import ModelBox
 from napari_sr.widgets.controls.path_edit import PathEdit
 from napari_sr.widgets.layers.maps import add_maps, geometry_of, legend_of, map_layers, remove_maps
+from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def show_layers(viewer: Any, shown: ComparedPair) -> str:
     """Add LR, HR and SR and their maps in place of those of another pair; returns what the map that is seen means."""
     remove_maps(viewer, QUALITY)
     for old in [x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == QUALITY]:
-        viewer.layers.remove(old)
+        remove_layer(viewer, old)
     values = shown.hr[np.isfinite(shown.hr)]
     limits = [float(v) for v in np.percentile(values, (0.1, 99.9))]
     limits[1] = limits[1] if limits[1] > limits[0] else limits[0] + 1

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from napari_sr.evaluation.table import short_names
 from napari_sr.widgets.layers.pictures import Picture, finer, picture
 from napari_sr.widgets.layers.places import GEOMETRY, grid_of, pixels
+from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 from napari_sr.widgets.super_resolve.preview_layer import camera
 
@@ -100,7 +101,7 @@ class Swipe:
             self.viewer.mouse_drag_callbacks.remove(self._drag)
         self.viewer.dims.events.current_step.disconnect(self._on_slice)
         if self.layer in self.viewer.layers:
-            self.viewer.layers.remove(self.layer)
+            remove_layer(self.viewer, self.layer)
         if self._active in self.viewer.layers:
             self.viewer.layers.selection.active = self._active
         camera(self.viewer).mouse_pan = self._pan  # selecting may have changed it

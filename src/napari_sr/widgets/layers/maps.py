@@ -14,6 +14,7 @@ from napari.utils.colormaps import ensure_colormap
 from napari_sr.evaluation.map_kinds import FLAGGED, HALLUCINATED, MAP_KINDS, common_limits
 from napari_sr.evaluation.table import short_names
 from napari_sr.widgets.layers.places import GEOMETRY
+from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.selection import selection_kept
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 
@@ -125,7 +126,7 @@ def remove_maps(viewer: Any, group: str) -> None:
     old = [x for x in viewer.layers if is_map(x) and x.metadata[METADATA_KEY].get("group") == group]
     with selection_kept(viewer):
         for layer in old:
-            viewer.layers.remove(layer)
+            remove_layer(viewer, layer)
 
 
 def is_map(layer: Any) -> bool:

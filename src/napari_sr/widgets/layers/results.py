@@ -8,6 +8,7 @@ from napari.layers import Image
 
 from napari_sr.evaluation.map_kinds import unit_of
 from napari_sr.widgets.layers.maps import MapLayer, add_maps, geometry_of, remove_maps
+from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.selection import selection_kept
 from napari_sr.widgets.layers.snapshot import METADATA_KEY, Snapshot, first_pixel, provenance, resampled_arguments
 
@@ -39,7 +40,7 @@ def add_result(
         with selection_kept(viewer):
             for old in earlier_results(viewer, layer, card.name):
                 remove_maps(viewer, _group(old))
-                viewer.layers.remove(old)
+                remove_layer(viewer, old)
     metadata = provenance(result.finished.report, card, source)
     metadata[METADATA_KEY]["source_id"] = str(layer.unique_id)  # stays when the layer is renamed
     if result.comparison is not None:

@@ -14,6 +14,7 @@ from napari_sr.errors import SRError
 from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.base.sections import form_of
 from napari_sr.widgets.controls.path_edit import PathEdit
+from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.snapshot import METADATA_KEY, resampled_arguments
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def show_pair(viewer: Any, source: Path, target: Path) -> None:
 
     below, above = (shown_like(read_image(file, lazy=True)) for file in (source, target))
     for old in [x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == BROWSED]:
-        viewer.layers.remove(old)
+        remove_layer(viewer, old)
     spatial = [a for a in below.axes if a != "S"]
     unit = below.geometry.units
     layer = viewer.add_image(

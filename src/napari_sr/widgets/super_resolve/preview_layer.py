@@ -11,6 +11,7 @@ from napari.layers import Image
 
 from napari_sr.errors import ImageError
 from napari_sr.widgets.layers.alignment import resampled_transform
+from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.selection import selection_kept
 from napari_sr.widgets.layers.snapshot import METADATA_KEY, resampled_arguments
 
@@ -121,7 +122,7 @@ def remove_preview(viewer: Any) -> None:
     """Take the preview away."""
     with selection_kept(viewer):
         for old in [x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == "preview"]:
-            viewer.layers.remove(old)
+            remove_layer(viewer, old)
 
 
 def _show(
@@ -129,10 +130,10 @@ def _show(
 ) -> Image:
     existing = next((x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == "preview"), None)
     if existing is not None and tuple(existing.units) != tuple(layer.units):
-        viewer.layers.remove(existing)
+        remove_layer(viewer, existing)
         existing = None
     if existing is not None and (existing.rgb != layer.rgb or existing.ndim != data.ndim - samples):
-        viewer.layers.remove(existing)
+        remove_layer(viewer, existing)
         existing = None
     if existing is None:
         arguments = resampled_arguments(layer, axes, scale) | transform

@@ -16,6 +16,7 @@ from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.layers.maps import legend_of
 from napari_sr.widgets.layers.parentage import no_truth
 from napari_sr.widgets.layers.places import shape_regions, view_region
+from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.results import add_result, earlier_results, result_maps
 from napari_sr.widgets.layers.selection import selection_kept
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
@@ -188,6 +189,6 @@ def take_back(viewer: Any, last: LastRun) -> None:
     with selection_kept(viewer):
         for layer in (last.result, *result_maps(viewer, last.result)):
             if layer in viewer.layers:
-                viewer.layers.remove(layer)
+                remove_layer(viewer, layer)
         for number, layer in last.replaced:
             viewer.layers.insert(min(number, len(viewer.layers)), layer)

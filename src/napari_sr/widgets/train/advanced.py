@@ -8,7 +8,7 @@ from typing import Any
 
 from magicgui.widgets import create_widget
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.recipes import DENSITY, recipe_config
@@ -124,17 +124,15 @@ class Advanced(QWidget):
         self._content, self._widgets = QWidget(), {}
         inside = QVBoxLayout(self._content)
         inside.setContentsMargins(0, 0, 0, 0)
-        form = QFormLayout()
+        form = QFormLayout()  # a single one, so that all fields begin in one column
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        inside.addLayout(form)
         group = ""
         for field in self._fields:
             if field.group != group:
                 group = field.group
-                heading = QLabel(f"<b>{group}</b>")
-                form = QFormLayout()
-                form.setContentsMargins(8, 0, 0, 4)
-                form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-                inside.addWidget(heading)
-                inside.addLayout(form)
+                form.addRow(QLabel(f"<b>{group}</b>"))
             widget = _widget(field)
             self._widgets[field.path] = widget
             title = QLabel(field.title)
@@ -193,7 +191,10 @@ def _widget(field: Field) -> Any:
     options["tooltip"] = field.tip
     widget = create_widget(value=field.value, annotation=type(field.value), name=field.path, label="", options=options)
     native = widget.native
-    if isinstance(native, QComboBox):  # a long title must not widen the whole window
+    if isinstance(native, QCheckBox):
+        native.setText("")
+    elif isinstance(native, QComboBox):  # a long title must not widen the whole window
+        native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         native.setMinimumContentsLength(10)
     elif isinstance(native, QLineEdit):

@@ -28,7 +28,7 @@ from napari_sr.widgets.controls.path_edit import PathEdit
 from napari_sr.widgets.train.state import State
 from napari_sr.widgets.train.verdict_box import VerdictBox
 
-MADE = "made from the high-resolution image"
+MADE = "simulated, as chosen below"
 
 
 class TrainForm(QWidget):
@@ -104,10 +104,8 @@ class TrainForm(QWidget):
         form = _form()
         form.addRow("Train on", self.where_box)
         below = _form()
-        row = QHBoxLayout()
-        row.addWidget(self.preset_box, 1)
-        row.addWidget(self.scale_box)
-        below.addRow("As from", row)
+        below.addRow("As from", self.preset_box)
+        below.addRow("Upscale", self.scale_box)
         layout = QVBoxLayout()
         layout.addLayout(form)
         layout.addWidget(self.pages)

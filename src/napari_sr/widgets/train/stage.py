@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Shapes
 
+from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class TrainStage:
             where = {"scale": (size, size), "translate": (top + size / 2, left + size / 2)}
             existing = next((x for x in self.viewer.layers if x.name == NAMES[name]), None)
             if existing is not None and tuple(existing.units) != tuple(self.layer.units[-2:]):
-                self.viewer.layers.remove(existing)
+                remove_layer(self.viewer, existing)
                 existing = None
             if existing is None:
                 existing = self.viewer.add_image(
@@ -167,7 +168,7 @@ class TrainStage:
 
     def _remove_old(self) -> None:
         for old in [x for x in self.viewer.layers if x.name in (BOX, CAPTIONS, *NAMES.values())]:
-            self.viewer.layers.remove(old)
+            remove_layer(self.viewer, old)
 
 
 def unit_factors(viewer: Any, layer: Image) -> np.ndarray:

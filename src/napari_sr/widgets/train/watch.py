@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 from napari_sr.widgets.train.stage import SIDE, TrainStage, show_plane
 
@@ -82,7 +83,7 @@ def open_watch(viewer: Any, started: Started, layer: Image | None, *, on_move: C
 def _validation_layer(viewer: Any, name: str, plane: Any) -> Image:
     title = f"{name}: validation image"
     for old in [x for x in viewer.layers if x.name == title and x.metadata.get(METADATA_KEY)]:
-        viewer.layers.remove(old)
+        remove_layer(viewer, old)
     added: Image = viewer.add_image(plane, name=title, metadata={METADATA_KEY: {"made_by": "training"}})
     return added
 
