@@ -9,7 +9,6 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
@@ -29,6 +28,7 @@ from napari_sr.metrics.maps import KINDS
 from napari_sr.widgets.base.messages import WARNING, help_button, message_label
 from napari_sr.widgets.base.sections import form_of, section
 from napari_sr.widgets.compare.state import State
+from napari_sr.widgets.controls.combo import Combo
 from napari_sr.widgets.controls.figure_table import FigureTable
 from napari_sr.widgets.controls.layer_box import LayerBox
 from napari_sr.widgets.controls.reference_box import ReferenceBox
@@ -126,21 +126,21 @@ class CompareForm(QWidget):
         )
         self.candidates = CandidateList(viewer)
         self.candidates.setToolTip("What is measured against it: low-resolution and super-resolved images.")
-        self.where_box = QComboBox()
+        self.where_box = Combo()
         self.where_box.addItems([WHOLE, VIEW, SHAPES])
         self.where_box.setToolTip("Where the figures are taken. Maps are always of the whole image.")
         self.ssim_box = QCheckBox("SSIM map")
         self.ssim_box.setChecked(True)
         self.error_box = QCheckBox("error map")
         self.error_box.setChecked(True)
-        self.kind_box = QComboBox()
+        self.kind_box = Combo()
         for name, meaning in KINDS.items():
             self.kind_box.addItem(name, name)
             self.kind_box.setItemData(self.kind_box.count() - 1, meaning, Qt.ItemDataRole.ToolTipRole)
         self.kind_box.setCurrentIndex(self.kind_box.findData("absolute"))
         self.hallucination_box = QCheckBox("made-up detail")
         self.hallucination_box.setToolTip(MAP_KINDS[HALLUCINATED].meaning)
-        self.niqe_box = QComboBox()
+        self.niqe_box = Combo()
         self.niqe_box.addItem("not measured", None)
         for name in ("EM", "N-body"):
             self.niqe_box.addItem(f"as {name} images look", name)
@@ -213,7 +213,6 @@ class CompareForm(QWidget):
             button.setCheckable(True)
         self.keys = message_label()
         for box in (self.where_box, self.niqe_box, self.kind_box):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(9)
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for button in (self.copy_button, self.save_button, self.plots_button, self.report_button):

@@ -11,11 +11,12 @@ from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from napari.layers import Image, Shapes
 from qtpy.compat import isalive
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.base.latest import Latest
 from napari_sr.widgets.base.messages import ERROR, message_label
+from napari_sr.widgets.controls.combo import Combo
 from napari_sr.widgets.layers.places import grid_of, pixels, shown_index, unit_factor
 from napari_sr.widgets.layers.snapshot import unit_text
 
@@ -56,9 +57,9 @@ class ComparisonPlots(QWidget):
         self._reference: Image | None = None
         self._judged: Comparison | None = None
         self.plot: Curves | JointHistogram | None = None
-        self.kind_box = QComboBox()
+        self.kind_box = Combo()
         self.kind_box.addItems(list(READ))
-        self.image_box, self.metric_box = QComboBox(), QComboBox()
+        self.image_box, self.metric_box = Combo(), Combo()
         self.refresh_button = QPushButton("Draw again")
         self.save_button = QPushButton("Save…")
         self.figure = Figure(facecolor="none", layout="constrained")

@@ -13,12 +13,12 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QSpinBox,
     QWidget,
 )
 
 from napari_sr.widgets.base.latest import Latest
+from napari_sr.widgets.controls.combo import Combo
 
 OWN = "own"
 BLURS = {
@@ -27,7 +27,7 @@ BLURS = {
 REDUCTIONS = ("area", "bilinear", "bicubic")
 
 
-class DegradationBox(QComboBox):
+class DegradationBox(Combo):
     """Presets, and *My own* with a form, ``own``, that whoever uses the box places below it.
 
     ``changed`` is emitted when the degradation is another one.
@@ -36,10 +36,7 @@ class DegradationBox(QComboBox):
     changed = Signal()
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(14)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        super().__init__(letters=14)
         self.own = OwnDegradation()
         self.own.hide()
         self.own.changed.connect(self.changed)
@@ -100,7 +97,7 @@ class OwnDegradation(QWidget):
         self.measured.hide()
         self._latest = Latest(self, self._on_measured, self._on_failed)
         self.measure_button.clicked.connect(self._choose_image)
-        self.blur = QComboBox()
+        self.blur = Combo()
         self.blur.setToolTip("What spreads a point: the optics, mostly.")
         for name, title in BLURS.items():
             self.blur.addItem(title, name)
@@ -109,7 +106,7 @@ class OwnDegradation(QWidget):
         self.across = _spin(1.0, 0.1, 50, "px", "Standard deviation at right angles to it.")
         self.angle = _spin(0, -180, 180, "°", "Direction of the wider blur: 0 is up and down, 90 left and right.")
         self.finest = _spin(5.0, 2.0, 50, "px", "Finest period that gets through, in pixels of the image.")
-        self.reduction = QComboBox()
+        self.reduction = Combo()
         self.reduction.setToolTip("How one larger pixel is made of the small ones.")
         for name, title in zip(
             REDUCTIONS, ("mean over each (a camera)", "bilinear (a scan)", "bicubic (a program)"), strict=True

@@ -6,14 +6,15 @@ from typing import Any
 
 from napari.layers import Image
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QWidget
 
+from napari_sr.widgets.controls.combo import Combo
 from napari_sr.widgets.layers.parentage import truth_of
 from napari_sr.widgets.layers.selection import is_held
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 
 
-class LayerBox(QComboBox):
+class LayerBox(Combo):
     """Image layers of a viewer.
 
     Parameters
@@ -40,10 +41,7 @@ class LayerBox(QComboBox):
         reference: bool = False,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(18)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        super().__init__(parent, letters=14)
         self.viewer, self._optional = viewer, optional
         self._reference = reference
         self._shown: Any = None

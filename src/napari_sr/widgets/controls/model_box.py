@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QStandardItem, QStandardItemModel
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QWidget
+
+from napari_sr.widgets.controls.combo import Combo
 
 if TYPE_CHECKING:
     from napari_sr.models.model import ModelCard
@@ -42,7 +44,7 @@ def grouped(cards: Sequence[ModelCard], recommended: Sequence[str] = ()) -> list
     return [(title, members) for title, members in groups if members]
 
 
-class ModelBox(QComboBox):
+class ModelBox(Combo):
     """A combo box of model cards under headings; titles in words, names in the tooltip.
 
     ``model_changed`` is emitted for every change, ``chosen`` only when a person chose.
@@ -52,10 +54,7 @@ class ModelBox(QComboBox):
     chosen = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(18)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        super().__init__(parent, letters=14)
         self._recommended: tuple[str, ...] = ()
         self.currentIndexChanged.connect(self._on_index)
         self.activated.connect(lambda index: self.chosen.emit())

@@ -6,13 +6,14 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
 from napari_sr.evaluation.comparison import Region
 from napari_sr.images.grid import GridImage
 from napari_sr.widgets.base.messages import ERROR, message_label
 from napari_sr.widgets.base.sections import form_of
+from napari_sr.widgets.controls.combo import Combo
 
 RANDOM, CHOSEN = "at random", "in the middle of each shape"
 WHAT = (
@@ -51,7 +52,7 @@ class RankingSection(QWidget):
         self.side_box.setRange(16, 1024)
         self.side_box.setValue(128)
         self.side_box.setSuffix(" px")
-        self.where_box = QComboBox()
+        self.where_box = Combo()
         self.where_box.addItems([RANDOM, CHOSEN])
         self.new_button, self.open_button = QPushButton("New ranking…"), QPushButton("Continue…")
         self.open_button.setToolTip("Goes on with a ranking that was begun.")

@@ -7,7 +7,6 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QHBoxLayout,
     QLineEdit,
     QProgressBar,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_sr.widgets.base.messages import MessageLabel, help_button
 from napari_sr.widgets.base.sections import form_of, section
+from napari_sr.widgets.controls.combo import Combo
 from napari_sr.widgets.controls.condition_row import ConditionRow
 from napari_sr.widgets.controls.layer_box import LayerBox
 from napari_sr.widgets.controls.mix_row import MixRow
@@ -48,7 +48,7 @@ class SuperResolveForm(QWidget):
         self.mix_row = MixRow()
         self.axes_edit = QLineEdit()
         self.axes_edit.setMaximumWidth(90)
-        self.part_box = QComboBox()
+        self.part_box = Combo()
         self.part_box.addItems([WHOLE, VIEW, RECTANGLE])
         self.keep_box = QCheckBox("Keep both")
         self.fit_panel, self.conditions = FitPanel(), ConditionRow()
@@ -104,7 +104,6 @@ class SuperResolveForm(QWidget):
         for box in (self.part_box,):
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             box.setMinimumContentsLength(8)
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.form = form_of(
             ("Image", self.layer_box), ("Axes, part", axes_row), ("Model", self.model_box), ("", model_row),
             ("Mix with", self.mix_row), ("Reference", self.reference_box),

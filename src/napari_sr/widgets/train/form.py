@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -22,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_sr.widgets.base.messages import WARNING, help_button, message_label
 from napari_sr.widgets.base.sections import Section, section
 from napari_sr.widgets.controls.before_after import BeforeAfter
+from napari_sr.widgets.controls.combo import Combo
 from napari_sr.widgets.controls.degradation_box import DegradationBox
 from napari_sr.widgets.controls.layer_box import LayerBox
 from napari_sr.widgets.controls.path_edit import PathEdit
@@ -71,7 +71,7 @@ class TrainForm(QWidget):
     # -- 1 Images ---------------------------------------------------------------------------------
 
     def _make_data_controls(self) -> None:
-        self.where_box = _combo()
+        self.where_box = Combo()
         self.where_box.addItem("layers of the viewer")
         self.where_box.addItem("files or folders")
         self.hr_box = LayerBox(self._viewer, follow=True, reference=True)
@@ -91,25 +91,21 @@ class TrainForm(QWidget):
         self.scale_box.setToolTip("How much the model will upscale.")
 
     def _data_layout(self) -> QVBoxLayout:
-        layers, folders = QWidget(), QWidget()
-        for page, hr, lr in ((layers, self.hr_box, self.lr_box), (folders, self.hr_path, self.lr_path)):
-            form = _form(page)
-            form.addRow("High resolution", hr)
-            form.addRow("Low resolution", lr)
-        self.pages = QStackedWidget()
-        self.pages.addWidget(layers)
-        self.pages.addWidget(folders)
-        self.pages.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self.where_box.currentIndexChanged.connect(self.pages.setCurrentIndex)
         form = _form()
         form.addRow("Train on", self.where_box)
-        below = _form()
-        below.addRow("As from", self.preset_box)
-        below.addRow("Upscale", self.scale_box)
+        for title, layers, files in (
+            ("High resolution", self.hr_box, self.hr_path), ("Low resolution", self.lr_box, self.lr_path),
+        ):  # fmt: skip
+            either = QStackedWidget()
+            either.addWidget(layers)
+            either.addWidget(files)
+            either.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+            self.where_box.currentIndexChanged.connect(either.setCurrentIndex)
+            form.addRow(title, either)
+        form.addRow("As from", self.preset_box)
+        form.addRow("Upscale", self.scale_box)
         layout = QVBoxLayout()
         layout.addLayout(form)
-        layout.addWidget(self.pages)
-        layout.addLayout(below)
         layout.addWidget(self.preset_box.own)
         layout.addWidget(self.before_after)
         return layout
@@ -117,10 +113,10 @@ class TrainForm(QWidget):
     # -- 2 Recipe ---------------------------------------------------------------------------------
 
     def _make_recipe_controls(self) -> None:
-        self.recipe_box = _combo()
-        self.start_box = _combo()
+        self.recipe_box = Combo()
+        self.start_box = Combo()
         self.name_edit = QLineEdit()
-        self.length_box = _combo()
+        self.length_box = Combo()
         self.estimate = QLabel()
         self.advanced = Section("Advanced")
         self.recipe_box.setToolTip("Faithful methods stay smooth where they are unsure; sharp ones may invent detail.")
@@ -145,7 +141,7 @@ class TrainForm(QWidget):
         self.train_button = QPushButton("Train")
         self.pause_button = QPushButton("Pause")
         self.stop_button = QPushButton("Stop")
-        self.resume_box = _combo()
+        self.resume_box = Combo()
         self.resume_button = QPushButton("Resume")
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
@@ -206,14 +202,6 @@ class TrainForm(QWidget):
         """Show a warning that stays until the next run; empty for none."""
         self.warning.setText(text)
         self.warning.setVisible(bool(text))
-
-
-def _combo() -> QComboBox:
-    box = QComboBox()
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(12)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return box
 
 
 def _form(parent: QWidget | None = None) -> QFormLayout:
