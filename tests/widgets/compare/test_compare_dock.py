@@ -76,7 +76,8 @@ def test_figures_maps_and_their_places(viewer, dock, qtbot, hr, sr):
     assert dock.form.reference_box.layer().name == "cells HR"
     assert [layer.name for layer in dock.form.candidates.layers()] == ["cells LR [x]", "cells LR"]
     compare(dock, qtbot)
-    assert dock.form.status.text().startswith("Done. SSIM map: 1 = the same structure")
+    assert dock.form.status.text().startswith("Done.")
+    assert dock.form.legend.text().startswith("SSIM map: 1 = the same structure")
     expected = peak_signal_noise_ratio(hr, sr, data_range=255)
     assert column(dock, "PSNR")["x"] == f"{expected:.2f}"
     assert float(column(dock, "PSNR")["LR"]) < expected

@@ -110,7 +110,7 @@ def test_a_reference_adds_ssim_and_error_maps(widget, viewer, qtbot, lr):
     assert list(ssim.contrast_limits) == [0, 1]
     np.testing.assert_allclose(error.data, np.abs(sr.data.astype(float) - hr), atol=1e-4)
     np.testing.assert_allclose(ssim.translate, sr.translate)
-    assert "SSIM map: 1 = the same structure" in widget.form.status.text()
+    assert "SSIM map: 1 = the same structure" in widget.form.legend.text()
     assert "PSNR" in widget.form.status.text()
     assert "bicubic" in widget.form.status.text()
 

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 from napari_sr.widgets.base.job import Ended, Failed, Job, Stopped
 from napari_sr.widgets.base.sections import VerticalArea
 from napari_sr.widgets.controls.layer_box import LayerBox
+from napari_sr.widgets.layers.legend import MapLegend
 
 logger = logging.getLogger(__name__)
 #: seconds after which the end of a job is told also to those who look elsewhere
@@ -197,8 +198,8 @@ class Dock(QWidget):
         for job in (self.job, *self.side_jobs):
             if job is not None:
                 job.abandon()
-        for box in self.findChildren(LayerBox):
-            box.disconnect_viewer()
+        for follower in (*self.findChildren(LayerBox), *self.findChildren(MapLegend)):
+            follower.disconnect_viewer()
 
 
 def _dock_of(widget: QWidget) -> QDockWidget | None:

@@ -288,13 +288,13 @@ class Compare(Dock):
         return found, int(np.ravel_multi_index(shown_index(reference, self.viewer), stacked)) if stacked else 0
 
     def _show(self, asked: ComparisonRequest, reference: Image, judged: Comparison) -> None:
-        from napari_sr.widgets.layers.maps import add_maps, geometry_of, legend_of, map_layers
+        from napari_sr.widgets.layers.maps import add_maps, geometry_of, map_layers
 
         self._asked, self._judged, self._reference = asked, judged, reference
         if reference in self.viewer.layers:
             layers = map_layers(judged.maps, geometry_of(reference), reference=reference.name)
-            added = add_maps(self.viewer, layers, group=COMPARISON, unit=unit_of(density=asked.density))
-            shown = f" {legend_of(added[0])}." if added else ""
+            add_maps(self.viewer, layers, group=COMPARISON, unit=unit_of(density=asked.density))
+            shown = ""
         else:
             shown = " The reference is gone, so no maps were added."
         if self._plots is not None and isalive(self._plots_dock):
@@ -340,9 +340,11 @@ class Compare(Dock):
 
     def _start_with_bar(self, work: Any, on_event: Any, keep: Any) -> None:
         """Run a job of a section, with the same bar and the same Cancel."""
+        from napari_sr.evaluation.comparison import ComparisonProgress
+        from napari_sr.inference.events import Progress
 
         def show(event: Any) -> None:
-            if hasattr(event, "fraction"):
+            if isinstance(event, Progress | ComparisonProgress):
                 self.form.bar.setValue(round(1000 * event.fraction))
             on_event(event)
 

@@ -14,7 +14,7 @@ from napari_sr.widgets.base.sections import form_of
 from napari_sr.widgets.controls.figure_table import FigureTable
 from napari_sr.widgets.controls.model_box import ModelBox
 from napari_sr.widgets.controls.path_edit import PathEdit
-from napari_sr.widgets.layers.maps import add_maps, geometry_of, legend_of, map_layers, remove_maps
+from napari_sr.widgets.layers.maps import add_maps, geometry_of, map_layers, remove_maps
 from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 
@@ -97,20 +97,22 @@ class QualitySection(QWidget):
         self._say("Looking for pairs …")
         name = card.name
 
+        from napari_sr.evaluation.test_set import Evaluating
+
         def work() -> Generator[Any, None, None]:
             from napari_sr.evaluation.pairs import iter_quality
             from napari_sr.models.store import load_model
 
             yield from iter_quality(lr, hr, load_model(name), should_stop=self._stopping)
 
-        def show(event: Any) -> None:
-            if hasattr(event, "titles"):
+        def show(event: Checked | Evaluating) -> None:
+            if isinstance(event, Evaluating):
+                self._say(f"Image {event.done} of {event.total} …")
+            else:
                 self._model = name
                 self._list(event)
-            else:
-                self._say(f"Image {event.done} of {event.total} …")
 
-        self._start(work, show, keep=lambda event: hasattr(event, "titles"))
+        self._start(work, show, keep=lambda event: not isinstance(event, Evaluating))
 
     def _list(self, checked: Checked) -> None:
         self._checked = checked
@@ -137,6 +139,8 @@ class QualitySection(QWidget):
         if checked is None:
             return
 
+        from napari_sr.evaluation.comparison import ComparisonProgress
+
         def work() -> Generator[Any, None, None]:
             from napari_sr.evaluation.pairs import iter_compared_pair
             from napari_sr.models.store import load_model
@@ -144,17 +148,18 @@ class QualitySection(QWidget):
             pair = checked.titles[number], checked.lr[number], checked.hr[number]
             yield from iter_compared_pair(*pair, load_model(model), should_stop=self._stopping)
 
-        def show(event: Any) -> None:
-            if hasattr(event, "comparison"):
-                self._say(show_layers(self.viewer, event))
-            else:
+        def show(event: ComparedPair | ComparisonProgress) -> None:
+            if isinstance(event, ComparisonProgress):
                 self._say(event.text)
+            else:
+                show_layers(self.viewer, event)
+                self._say("Done.")
 
-        self._start(work, show, keep=lambda event: hasattr(event, "comparison"))
+        self._start(work, show, keep=lambda event: not isinstance(event, ComparisonProgress))
 
 
-def show_layers(viewer: Any, shown: ComparedPair) -> str:
-    """Add LR, HR and SR and their maps in place of those of another pair; returns what the map that is seen means."""
+def show_layers(viewer: Any, shown: ComparedPair) -> None:
+    """Add LR, HR and SR and their maps in place of those of another pair."""
     remove_maps(viewer, QUALITY)
     for old in [x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == QUALITY]:
         remove_layer(viewer, old)
@@ -168,5 +173,4 @@ def show_layers(viewer: Any, shown: ComparedPair) -> str:
             translate=((factor - 1) / 2,) * 2, metadata={METADATA_KEY: {"made_by": QUALITY}},
         )  # fmt: skip
         reference = layer if name == "HR" else reference
-    maps = add_maps(viewer, map_layers(shown.comparison.maps, geometry_of(reference)), group=QUALITY, unit="")
-    return f"{legend_of(maps[0])}." if maps else ""
+    add_maps(viewer, map_layers(shown.comparison.maps, geometry_of(reference)), group=QUALITY, unit="")

@@ -32,6 +32,7 @@ from napari_sr.widgets.controls.combo import Combo
 from napari_sr.widgets.controls.figure_table import FigureTable
 from napari_sr.widgets.controls.layer_box import LayerBox
 from napari_sr.widgets.controls.reference_box import ReferenceBox
+from napari_sr.widgets.layers.legend import MapLegend
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 
 OWN_IMAGES = "as images in a folder look…"
@@ -168,6 +169,7 @@ class CompareForm(QWidget):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.status, self.hint = message_label(), message_label()
+        self.legend = MapLegend(viewer)
         self.help_button = help_button()
         self.warning = message_label(WARNING)
         self.register_button = QPushButton("Move it into place")
@@ -273,6 +275,7 @@ class CompareForm(QWidget):
         below.setContentsMargins(4, 0, 4, 2)
         below.addWidget(self.hint)
         below.addWidget(self.status)
+        below.addWidget(self.legend)
         last = QHBoxLayout()
         last.addWidget(self.bar, 3)
         last.addWidget(self.cancel_button, 2)

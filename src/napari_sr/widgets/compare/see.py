@@ -13,6 +13,7 @@ from qtpy.QtGui import QCloseEvent, QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_sr.evaluation.table import short_names
+from napari_sr.widgets.layers.maps import show_name
 from napari_sr.widgets.layers.pictures import Picture, finer, picture
 from napari_sr.widgets.layers.places import GEOMETRY, grid_of, pixels
 from napari_sr.widgets.layers.removal import remove_layer
@@ -117,6 +118,9 @@ class SideBySide:
         self._bars = bars  # they would cover a good part of small pictures
         for layer in bars:
             layer.colorbar.visible = False
+        self._named = [x for x in layers if not getattr(getattr(x, "name_overlay", None), "visible", True)]
+        for layer in self._named:  # beside each other, it must be said which is which
+            show_name(layer, position="top_left")
         grid = grid_mode(viewer)
         self._grid = (bool(grid.enabled), int(grid.stride), tuple(grid.shape))
         self._view = (tuple(camera(viewer).center), float(camera(viewer).zoom))
@@ -131,6 +135,8 @@ class SideBySide:
         grid.enabled, grid.stride, grid.shape = self._grid
         for layer in self._bars:
             layer.colorbar.visible = True
+        for layer in self._named:
+            show_name(layer, visible=False, position="top_left")
         for layer, visible in self._visible.items():
             if layer in self.viewer.layers:
                 layer.visible = visible

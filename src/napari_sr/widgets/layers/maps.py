@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari.layers import Image
 from napari.utils.colormaps import ensure_colormap
 
-from napari_sr.evaluation.map_kinds import FLAGGED, HALLUCINATED, MAP_KINDS, common_limits
+from napari_sr.evaluation.map_kinds import FLAGGED, MAP_KINDS, common_limits
 from napari_sr.evaluation.table import short_names
 from napari_sr.widgets.layers.places import GEOMETRY
 from napari_sr.widgets.layers.removal import remove_layer
@@ -84,6 +84,9 @@ def add_maps(viewer: Any, maps: Sequence[MapLayer], *, group: str, unit: str) ->
         Of intensities.
     """
     remove_maps(viewer, group)
+    for other in viewer.layers:  # of two maps, the lower one would only be a second colour bar
+        if is_map(other) and other.visible and maps:
+            other.visible = False
     limits = {
         kind: common_limits(kind, [m.image for m in maps if m.kind == kind])
         for kind in dict.fromkeys(m.kind for m in maps if m.kind != FLAGGED)
@@ -118,7 +121,15 @@ def _add(
         metadata={METADATA_KEY: about}, **one.geometry,
     )  # fmt: skip
     layer.colorbar.visible = True
+    show_name(layer)
     return layer
+
+
+def show_name(layer: Any, *, visible: bool = True, position: str = "top_right") -> None:
+    """Show a layer's name in the canvas, in its own tile of a grid; napari before 0.9 cannot."""
+    overlay = getattr(layer, "name_overlay", None)
+    if overlay is not None:
+        overlay.position, overlay.visible = position, visible
 
 
 def remove_maps(viewer: Any, group: str) -> None:
@@ -139,6 +150,3 @@ def legend_of(layer: Any) -> str:
     about = layer.metadata[METADATA_KEY]
     kind = MAP_KINDS.get(about["kind_of_map"])
     return f"{kind.title if kind else 'made up?'}: {about['legend']}"
-
-
-__all__ = ["HALLUCINATED", "MAP", "MapLayer", "add_maps", "geometry_of", "is_map", "legend_of", "map_layers"]

@@ -25,6 +25,7 @@ from napari_sr.widgets.controls.mix_row import MixRow
 from napari_sr.widgets.controls.model_box import ModelBox
 from napari_sr.widgets.controls.reference_box import ReferenceBox
 from napari_sr.widgets.controls.settings_panel import SettingsPanel
+from napari_sr.widgets.layers.legend import MapLegend
 from napari_sr.widgets.super_resolve.fit_panel import FitPanel
 from napari_sr.widgets.super_resolve.result_bar import ResultBar
 from napari_sr.widgets.super_resolve.state import RECTANGLE, VIEW, WHOLE, State
@@ -43,6 +44,7 @@ class SuperResolveForm(QWidget):
         self.layer_box = LayerBox(viewer, follow=True)
         self.reference_box = ReferenceBox(viewer)
         self.model_box = ModelBox()
+        self.legend = MapLegend(viewer)
         self.help_button = help_button()
         self.card_button, self.open_button = QPushButton("Card…"), QPushButton("Open file…")
         self.mix_row = MixRow()
@@ -119,7 +121,7 @@ class SuperResolveForm(QWidget):
             layout.addWidget(part)
         layout.addLayout(run_row)
         layout.addLayout(about)
-        for part in (self.bar, self.status, self.result_bar):
+        for part in (self.bar, self.status, self.legend, self.result_bar):
             layout.addWidget(part)
         self.folder_part = section("A whole folder", self.folder_box, expanded=False)
         layout.addWidget(self.folder_part)

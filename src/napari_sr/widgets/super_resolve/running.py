@@ -13,7 +13,6 @@ from napari.utils import progress
 from napari_sr.errors import ImageError, SRError
 from napari_sr.widgets.base.duration import duration
 from napari_sr.widgets.base.messages import ERROR
-from napari_sr.widgets.layers.maps import legend_of
 from napari_sr.widgets.layers.parentage import no_truth
 from napari_sr.widgets.layers.places import shape_regions, view_region
 from napari_sr.widgets.layers.removal import remove_layer
@@ -131,7 +130,6 @@ class Runs:
         lines = [f"{problem}." for problem in report.problems] + [report.summary() + "."]
         if compared.comparison is not None:
             lines.append(compared.sentence() + ".")
-            lines += [f"On top: {legend_of(x)}." for x in self.dock.tools.maps()[:1]]
             if request.reference_layer is not None:
                 lines += no_truth(request.reference_layer, [added], self.viewer.layers)
         lines += [compared.note] if compared.note else []
