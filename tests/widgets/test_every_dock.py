@@ -75,6 +75,7 @@ def test_every_dock_scrolls_and_fits_into_a_small_window(title, viewer, qtbot):
     area = widget.findChildren(VerticalArea)[0]
     assert area.widget().isAncestorOf(widget.findChildren(QPushButton)[0])
     assert widget.minimumSizeHint().height() < 500
+    assert widget.minimumSizeHint().width() <= 320
 
 
 def test_two_docks_share_one_place_as_tabs(viewer, qtbot):

@@ -149,12 +149,12 @@ class CompareForm(QWidget):
         self.niqe_box.setToolTip(
             "NIQE: how natural the small patches look, whether they are true or not; needs 96 pixels a side."
         )
-        self.iqa_box = QCheckBox("LPIPS, DISTS and PI (learnt from photographs)")
+        self.iqa_box = QCheckBox("LPIPS, DISTS and PI")
         self.iqa_box.setEnabled(installed())
         self.iqa_box.setToolTip("How alike people find the images, as networks learnt it." if installed() else MISSING)
-        self.match_box = QCheckBox("fit brightness and contrast first")
+        self.match_box = QCheckBox("match brightness and contrast")
         self.match_box.setToolTip("Fits scale and offset of every image to the reference. It is said under the table.")
-        self.density_box = QCheckBox("densities (N-body): compare their logarithm")
+        self.density_box = QCheckBox("densities: their logarithm")
         self.crop_box = QSpinBox()
         self.crop_box.setRange(0, 1000)
         self.crop_box.setSuffix(" px")
@@ -227,7 +227,8 @@ class CompareForm(QWidget):
             ("Compare", self.candidates),
             ("Measure in", self.where_box),
             ("Add", _row(self.ssim_box, self.error_box)),
-            ("", _row(self.kind_box, self.hallucination_box)),
+            ("", self.hallucination_box),
+            ("Error as", self.kind_box),
         )
         more = QFormLayout()
         more.addRow("Border left out", self.crop_box)

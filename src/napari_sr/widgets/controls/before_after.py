@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import napari
 
 #: side of the patch in HR pixels, and of a picture on the screen
-PATCH, SHOWN = 160, 140
+PATCH, SHOWN = 160, 124
 #: side of the part of a file that is read, in pixels
 LARGEST = 2048
 Pictures = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
@@ -34,7 +34,7 @@ class BeforeAfter(QWidget):
         Title of the second one.
     """
 
-    def __init__(self, after: str = "what the model will see") -> None:
+    def __init__(self, after: str = "low resolution") -> None:
         super().__init__()
         self.before, self.after = QLabel(), QLabel()
         row = QHBoxLayout(self)

@@ -11,7 +11,8 @@ MARGIN = 24
 
 
 def short(text: str) -> str:
-    """Return a title without what stands in brackets behind it."""
+    """Return a title without its indentation, and without what stands in brackets behind it."""
+    text = text.strip()
     head = text.split(" (", maxsplit=1)[0]
     return head if text.endswith(")") and head else text
 

@@ -36,7 +36,7 @@ class DegradationBox(Combo):
     changed = Signal()
 
     def __init__(self) -> None:
-        super().__init__(letters=14)
+        super().__init__()
         self.own = OwnDegradation()
         self.own.hide()
         self.own.changed.connect(self.changed)

@@ -41,7 +41,7 @@ class LayerBox(Combo):
         reference: bool = False,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent, letters=14)
+        super().__init__(parent)
         self.viewer, self._optional = viewer, optional
         self._reference = reference
         self._shown: Any = None

@@ -27,7 +27,7 @@ class MixRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.box = Combo()
-        self.box.setMinimumContentsLength(10)
+        self.box.setMinimumContentsLength(6)
         self.box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.box.setToolTip(
             "Mixes the weights of the chosen model with those of another that was trained from it, or the other way "
@@ -38,7 +38,7 @@ class MixRow(QWidget):
         self.slider.setRange(0, 20)
         self.slider.setValue(10)
         self.label = QLabel()
-        self.label.setMinimumWidth(36)
+        self.label.setMinimumWidth(24)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.box, 2)

@@ -54,7 +54,7 @@ class ModelBox(Combo):
     chosen = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, letters=14)
+        super().__init__(parent)
         self._recommended: tuple[str, ...] = ()
         self.currentIndexChanged.connect(self._on_index)
         self.activated.connect(lambda index: self.chosen.emit())

@@ -16,7 +16,7 @@ LABELS = (
     "after all, right-click it in the list ▸ Convert to Image."
 )
 #: what is run on
-WHOLE, VIEW, RECTANGLE = "the whole image", "what is in view", "a drawn rectangle"
+WHOLE, VIEW, RECTANGLE = "whole image", "what is in view", "a drawn rectangle"
 #: output megapixels below which nobody waits
 SMALL = 1.0
 

@@ -126,6 +126,7 @@ class Advanced(QWidget):
         inside.setContentsMargins(0, 0, 0, 0)
         form = QFormLayout()  # a single one, so that all fields begin in one column
         form.setContentsMargins(0, 0, 0, 0)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         inside.addLayout(form)
         group = ""

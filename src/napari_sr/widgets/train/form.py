@@ -7,7 +7,6 @@ from typing import Any
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QPushButton,
@@ -18,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sr.widgets.base.messages import WARNING, help_button, message_label
+from napari_sr.widgets.base.messages import QUIET, WARNING, help_button, message_label
 from napari_sr.widgets.base.sections import Section, section
 from napari_sr.widgets.controls.before_after import BeforeAfter
 from napari_sr.widgets.controls.combo import Combo
@@ -117,7 +116,7 @@ class TrainForm(QWidget):
         self.start_box = Combo()
         self.name_edit = QLineEdit()
         self.length_box = Combo()
-        self.estimate = QLabel()
+        self.estimate = message_label(QUIET)
         self.advanced = Section("Advanced")
         self.recipe_box.setToolTip("Faithful methods stay smooth where they are unsure; sharp ones may invent detail.")
         self.start_box.setToolTip("A model to go on from learns faster and from fewer images.")
