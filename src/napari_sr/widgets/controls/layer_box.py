@@ -98,6 +98,10 @@ class LayerBox(Combo):
         found = [i for i in rows if self.itemData(i) is current]
         # the chosen layer is gone: rather an image of the user's than a result of napari-sr
         originals = [i for i in rows if not _made(self.itemData(i))]
+        if self._reference:
+            shown = [self.itemData(i) for i in rows]
+            truths = [truth_of(x, [y for y in shown if y is not None]) for x in shown if x is not None]
+            originals = [i for i in originals if any(self.itemData(i) is x for x in truths)] or originals
         self.setCurrentIndex(next(iter([*found, *originals, *rows]), -1))
         self.blockSignals(False)
         self._announce()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 NEUTRAL = "bicubic-x4"
 #: opened model files that are listed again the next time
 RECENT = 8
+#: milliseconds after which a model is tried again that came while something else was under way
+WAIT = 200
 FILES = (".safetensors", ".pth", ".pt")
 
 
@@ -114,7 +118,13 @@ class ModelChoice:
             self.open(Path(path))
 
     def open(self, path: Path) -> None:
-        """Add the model in a file to the list and choose it; says what is wrong with the file otherwise."""
+        """Add the model in a file to the list and choose it; says what is wrong with the file otherwise.
+
+        What is under way comes first.
+        """
+        if self.dock.running:
+            QTimer.singleShot(WAIT, lambda: self.open(path) if isalive(self.dock) else None)
+            return
 
         def add(card: ModelCard) -> None:
             self._paths[card.name] = str(path)
