@@ -79,10 +79,10 @@ def tour(viewer: napari.Viewer, sample: str, prefix: str, models: tuple[str, ...
         [line], shape_type="line", edge_color="cyan", edge_width=float(high[0] - low[0]) / 300, units=lr.units
     )
     for kind, name in ((3, "profile"), (0, "spectra"), (1, "ratio"), (2, "frc"), (4, "histogram")):
-        dock._plots.kind_box.setCurrentIndex(kind)
-        wait(lambda: not dock._plots._latest.busy)
+        dock.last.plots.kind_box.setCurrentIndex(kind)
+        wait(lambda: not dock.last.plots._latest.busy)
         shoot(viewer, f"{prefix}-{name}")
-    dock._plots_dock.hide()
+    dock.last.plots_dock.hide()
     viewer.layers.remove(shapes)
     dock.form.reference_section.collapse(animate=False)
     dock.form.see_section.collapse(animate=False)

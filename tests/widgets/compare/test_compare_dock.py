@@ -224,11 +224,11 @@ def test_copy_and_csv(dock, qtbot, tmp_path):
     lines = QApplication.clipboard().text().split("\n")
     assert lines[0].split("\t")[:2] == ["image", "PSNR [dB] ↑"]
     assert "data range" in lines[-1]
-    dock.save(tmp_path / "figures.csv")
+    dock.last.save(tmp_path / "figures.csv")
     with (tmp_path / "figures.csv").open() as file:
         rows = list(csv.reader(file))
     assert [row[0] for row in rows[1:3]] == ["cells LR [x]", "cells LR"]
-    dock.save(tmp_path / "nowhere" / "figures.csv")
+    dock.last.save(tmp_path / "nowhere" / "figures.csv")
     assert "could not be written" in dock.form.status.text()
 
 
@@ -256,7 +256,7 @@ def test_what_is_in_view(viewer, dock, qtbot, hr, sr):
     dock.form.where_box.setCurrentText(VIEW)
     compare(dock, qtbot)
     assert set(column(dock, "PSNR")) == {"x · the view", "LR · the view"}
-    part = dock._asked.regions[0]
+    part = dock.last.request.regions[0]
     assert 0 <= part.rows.start < part.rows.stop <= 200
     assert part.rows.stop - part.rows.start < 200
     expected = peak_signal_noise_ratio(hr[part.rows, part.columns], sr[part.rows, part.columns], data_range=255)
@@ -331,11 +331,11 @@ def test_what_cannot_be_compared_is_said(viewer, dock, qtbot, sr):
     dock.form.candidates.tick(away)
     compare(dock, qtbot)
     assert "away is placed in pixel, cells HR in nm: nobody can say" in dock.form.status.text()
-    assert dock._judged is None
+    assert dock.last.result is None
     away.units = ("nm", "nm")
     compare(dock, qtbot)
     assert "away and cells HR do not overlap" in dock.form.status.text()
-    assert dock._judged is None
+    assert dock.last.result is None
     viewer.layers.remove(away)
     dock.form.range_box.setValue(10)
     compare(dock, qtbot)
@@ -387,7 +387,7 @@ def drawn(plots, qtbot, kind):
 def test_curves_of_the_comparison_and_their_files(viewer, dock, qtbot, tmp_path, hr, sr):
     compare(dock, qtbot)
     click(qtbot, dock.form.plots_button)
-    plots = dock._plots
+    plots = dock.last.plots
     spectra = drawn(plots, qtbot, SPECTRA)
     assert list(spectra.curves) == ["reference", "x", "LR"]
     assert spectra.x[-1] == pytest.approx(1 / 8)  # pixels of 4 nm
@@ -419,14 +419,14 @@ def test_curves_of_the_comparison_and_their_files(viewer, dock, qtbot, tmp_path,
     assert drawn(plots, qtbot, PROFILE).x[-1] == pytest.approx(160)
     np.testing.assert_allclose(plots.plot.curves["reference"][::2], hr[10:51, 20], atol=1e-6)
     click(qtbot, dock.form.plots_button)  # a second click opens no second dock
-    assert dock._plots is plots
+    assert dock.last.plots is plots
     # closed with its ×, it can be opened again
     viewer.window.remove_dock_widget(plots)
     qtbot.wait(50)
     compare(dock, qtbot)
     click(qtbot, dock.form.plots_button)
-    assert dock._plots is not plots
-    assert list(drawn(dock._plots, qtbot, SPECTRA).curves) == ["reference", "x", "LR"]
+    assert dock.last.plots is not plots
+    assert list(drawn(dock.last.plots, qtbot, SPECTRA).curves) == ["reference", "x", "LR"]
 
 
 def test_curves_follow_the_plane_that_is_shown(viewer, dock, qtbot, rng):
@@ -438,10 +438,10 @@ def test_curves_follow_the_plane_that_is_shown(viewer, dock, qtbot, rng):
     compare(dock, qtbot)
     click(qtbot, dock.form.plots_button)
     viewer.dims.set_current_step(0, 2)
-    plot = drawn(dock._plots, qtbot, SPECTRA)
+    plot = drawn(dock.last.plots, qtbot, SPECTRA)
     np.testing.assert_allclose(plot.curves["reference"], power_spectrum(stack[2])[1])
     # a figure of the table for every plane
-    plots = dock._plots
+    plots = dock.last.plots
     drawn(plots, qtbot, PLANES)
     plots.metric_box.setCurrentIndex(plots.metric_box.findData("rmse"))
     qtbot.waitUntil(lambda: not plots._latest.busy, timeout=MINUTE)
