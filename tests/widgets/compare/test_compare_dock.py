@@ -448,3 +448,17 @@ def test_curves_follow_the_plane_that_is_shown(viewer, dock, qtbot, rng):
     expected = [np.sqrt(np.mean(plane.astype(np.float64) ** 2)) for plane in stack]
     np.testing.assert_allclose(plots.plot.curves["sr"], expected, rtol=1e-6)
     np.testing.assert_array_equal(plots.plot.x, [0, 1, 2])
+
+
+def test_resolutions_are_lengths_where_the_size_of_a_pixel_is_known(viewer, dock, qtbot):
+    compare(dock, qtbot)
+    headers = [dock.form.table.horizontalHeaderItem(c).text() for c in range(dock.form.table.columnCount())]
+    assert [h for h in headers if h.startswith("FRC")] == ["FRC resolution [nm] ↓"]
+    in_pixels = {row.name: row.means["frc_resolution"] for row in dock.last.result.table.rows}
+    shown = column(dock, "FRC resolution")
+    assert float(shown["x"]) == pytest.approx(4 * in_pixels["cells LR [x]"], rel=5e-3)  # three digits, 4 nm a pixel
+    for layer in list(viewer.layers):
+        layer.units = ("pixel", "pixel")
+    compare(dock, qtbot)
+    headers = [dock.form.table.horizontalHeaderItem(c).text() for c in range(dock.form.table.columnCount())]
+    assert [h for h in headers if h.startswith("FRC")] == ["FRC resolution [px] ↓"]

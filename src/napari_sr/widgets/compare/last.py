@@ -18,7 +18,7 @@ from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.compare.form import CompareForm
 from napari_sr.widgets.compare.texts import made_up, shift_sentence
 from napari_sr.widgets.layers.maps import add_maps, geometry_of, is_map, map_layers, remove_maps
-from napari_sr.widgets.layers.snapshot import METADATA_KEY
+from napari_sr.widgets.layers.snapshot import METADATA_KEY, unit_text
 
 if TYPE_CHECKING:
     from napari_sr.evaluation.comparison import Comparison, ComparisonRequest
@@ -74,11 +74,20 @@ class LastComparison(QObject):
             add_maps(self.viewer, maps, group=COMPARISON, unit=unit_of(density=request.density))
         if self.plots is not None and isalive(self.plots_dock):
             self.plots.show_comparison(request, result, reference)
-        self.form.table.show_table(result.table)
+        self.form.table.show_table(result.table, pixel=self._pixel(request, reference))
         self.form.conditions.setText(result.table.conditions_line() + ".")
         self._warn(result, layers)
         gone = "" if there else " The reference is gone, so no maps were added."
         self._say(f"Done.{gone}{made_up(result)}")
+
+    def _pixel(self, request: ComparisonRequest, reference: Image) -> tuple[float, str]:
+        """Return the length of a pixel of the reference and its unit; (1, "px") if that is not known."""
+        from napari_sr.widgets.layers.places import unit_factor
+
+        unit = unit_text(reference)
+        if unit in ("", "px", "pixel"):
+            return 1.0, "px"
+        return request.reference.grid.step / unit_factor(reference, self.viewer), unit
 
     def _warn(self, result: Comparison, layers: Mapping[str, Image]) -> None:
         """Say what has to be known to read the figures."""

@@ -14,6 +14,7 @@ from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
+from napari_sr.widgets.base.colours import text_colour
 from napari_sr.widgets.base.latest import Latest
 from napari_sr.widgets.base.messages import ERROR, message_label
 from napari_sr.widgets.controls.combo import Combo
@@ -38,7 +39,6 @@ READ = {
     JOINT: "On the line, both have the same value. A bent cloud: contrast was changed. A wide one: errors.",
     PLANES: "A figure of the table for every plane: where an image is worse than elsewhere.",
 }
-COLOUR = "#c8c8c8"
 
 
 class ComparisonPlots(QWidget):
@@ -84,6 +84,7 @@ class ComparisonPlots(QWidget):
         self.refresh_button.clicked.connect(self.refresh)
         self.save_button.clicked.connect(self._choose_file)
         viewer.dims.events.current_step.connect(self.refresh)
+        viewer.events.theme.connect(self.refresh)
 
     def show_comparison(self, asked: ComparisonRequest, judged: Comparison, reference: Image) -> None:
         """Take what is compared, and draw."""
@@ -102,6 +103,7 @@ class ComparisonPlots(QWidget):
         self._latest.forget()
         self._asked = None
         self.viewer.dims.events.current_step.disconnect(self.refresh)
+        self.viewer.events.theme.disconnect(self.refresh)
 
     def refresh(self, event: Any = None) -> None:
         """Compute the chosen curves in the background, then draw them."""
@@ -180,7 +182,7 @@ class ComparisonPlots(QWidget):
     def _draw(self, plot: Curves | JointHistogram) -> None:
         self.plot = plot
         self.figure.clear()
-        plot.draw(self.figure, colour=COLOUR)
+        plot.draw(self.figure, colour=text_colour())
         self.canvas.draw_idle()
         self.status.say(READ[self.kind_box.currentText()], "")
         self.save_button.setEnabled(True)

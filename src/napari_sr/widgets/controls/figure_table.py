@@ -11,6 +11,7 @@ from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from napari_sr.evaluation.table import Table, short_names
+from napari_sr.metrics import METRICS
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent
@@ -45,24 +46,35 @@ class FigureTable(QTableWidget):
         for column in range(1, self.columnCount()):
             self.setColumnHidden(column, not on and column > FIRST)
 
-    def show_table(self, table: Table) -> None:
-        """Show a table in place of the one before."""
+    def show_table(self, table: Table, *, pixel: tuple[float, str] = (1.0, "px")) -> None:
+        """Show a table in place of the one before.
+
+        Parameters
+        ----------
+        table
+            The figures.
+        pixel
+            Length and unit of a pixel: what is measured in pixels is shown in that unit.
+        """
         self.table = table
         self.setSortingEnabled(False)
         self.clear()
         self.setColumnCount(1 + len(table.metrics))
         self.setRowCount(len(table.rows))
-        self.setHorizontalHeaderLabels(["image", *(table.header(m) for m in table.metrics)])
+        self.setHorizontalHeaderLabels(["image", *(_header(table, m, pixel) for m in table.metrics)])
         short = short_names([row.name for row in table.rows])
         for number, row in enumerate(table.rows):
             name = QTableWidgetItem(short[row.name])
             name.setToolTip(row.name)
             self.setItem(number, 0, name)
             for column, metric in enumerate(table.metrics, start=1):
-                item = _Figure(row.means.get(metric), table.cell(row, metric))
+                factor = pixel[0] if _in_pixels(metric) else 1.0
+                value = row.means.get(metric)
+                text = table.cell(row, metric) if factor == 1 or value is None else f"{value * factor:.3g}"
+                item = _Figure(value, text)
                 spread = row.deviations.get(metric)
                 if table.images > 1 and spread is not None:
-                    item.setText(f"{table.cell(row, metric)} ± {spread:.2g}")
+                    item.setText(f"{text} ± {spread * factor:.2g}")
                     item.setToolTip(f"mean and standard deviation over {table.images} planes")
                 if table.is_best(row, metric):
                     font = item.font()
@@ -104,6 +116,16 @@ class FigureTable(QTableWidget):
             self.copy()
         else:
             super().keyPressEvent(event)
+
+
+def _in_pixels(metric: str) -> bool:
+    return metric in METRICS and METRICS[metric].unit == "px"
+
+
+def _header(table: Table, metric: str, pixel: tuple[float, str]) -> str:
+    """Return the title of a column in the unit that its figures are shown in."""
+    header = table.header(metric)
+    return header.replace("[px]", f"[{pixel[1]}]") if _in_pixels(metric) else header
 
 
 class _Figure(QTableWidgetItem):

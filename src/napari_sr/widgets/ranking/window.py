@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from napari.qt import get_stylesheet
 from qtpy.QtCore import QElapsedTimer, Qt
 from qtpy.QtWidgets import (
     QApplication,
@@ -22,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_sr.errors import SRError
 from napari_sr.evaluation.ranking.ranks import summary
 from napari_sr.evaluation.ranking.session import REFERENCE, Answer, Session
+from napari_sr.widgets.base.colours import theme_name
 from napari_sr.widgets.base.messages import ERROR, MessageLabel, message_label
 from napari_sr.widgets.ranking.cards import RankingCards, at_one_contrast
 
@@ -74,6 +76,7 @@ class RankingWindow(QWidget):
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.status)
         self.resize(1100, 760)
+        self.setStyleSheet(get_stylesheet(theme_name()))  # a window of its own does not have the viewer's
         self.start_button.clicked.connect(self.start)
         self.name_edit.returnPressed.connect(self.start)
         self.next_button.clicked.connect(self.next)
