@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from napari_sr.losses.adversarial import gradient_penalty
 from torch.nn import functional as F
 
 from napari_sr.images.samples import load_sample
 from napari_sr.losses import create_loss
-from napari_sr.losses.adversarial import gradient_penalty
 from napari_sr.networks import create_critic, create_network
 from napari_sr.training import Source, TrainConfig, fit, recipe_config
 from napari_sr.training.lightning.machine import usual_workers
@@ -57,9 +57,9 @@ def naive(config: TrainConfig, pairs: list[tuple[torch.Tensor, torch.Tensor]], d
     network = create_network(config.network, scale=4, **dict(config.hyper_parameters)).to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
     loss_of = create_loss(config.loss, lower=-0.8, upper=0.8) if config.adversarial else create_loss(config.loss)
-    rival = config.adversarial
-    if rival is not None:
-        critic = create_critic(rival.critic, in_channels=1).to(device)
+    settings = config.adversarial
+    if settings is not None:
+        critic = create_critic(settings.critic, in_channels=1).to(device)
         against = torch.optim.Adam(critic.parameters(), lr=1e-4)
     start = 0.0
     for step, pair in enumerate(pairs):
@@ -67,17 +67,19 @@ def naive(config: TrainConfig, pairs: list[tuple[torch.Tensor, torch.Tensor]], d
         if step == 2:
             wait(device)
             start = time.perf_counter()
-        if rival is not None and step % (rival.n_critic + 1) != rival.n_critic:
+        if settings is not None and step % (settings.n_critic + 1) != settings.n_critic:
             with torch.no_grad():
                 sr = network(lr)
             loss = critic(sr).mean() - critic(hr).mean()
-            loss = loss + rival.gradient_penalty * gradient_penalty(critic, hr, sr, torch.rand(len(hr), device=device))
+            loss = loss + settings.gradient_penalty * gradient_penalty(
+                critic, hr, sr, torch.rand(len(hr), device=device)
+            )
             against.zero_grad()
             loss.backward()
             against.step()
             continue
         sr = network(lr)
-        loss = loss_of(sr, hr) if rival is None else rival.pixel_weight * loss_of(sr, hr) - critic(sr).mean()
+        loss = loss_of(sr, hr) if settings is None else settings.pixel_weight * loss_of(sr, hr) - critic(sr).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -66,16 +66,16 @@ def main() -> None:
         wait(lambda: not dock.busy, 60)
         wait(lambda: False, 1)
         canvas = viewer.screenshot(canvas_only=True, flash=False)
-        pictures = []
+        preds = []
         for _ in ("before", "after"):
             place(viewer, row, column, size, min(canvas.shape[:2]))
             wait(lambda: False, 1)
-            pictures.append(viewer.screenshot(canvas_only=True, flash=False)[..., :3])
-            if len(pictures) == 1:
+            preds.append(viewer.screenshot(canvas_only=True, flash=False)[..., :3])
+            if len(preds) == 1:
                 dock.run()
                 wait(lambda: not dock.busy, 300)
-        side = min(pictures[0].shape[:2])
-        middle = [p[(p.shape[0] - side) // 2 :, (p.shape[1] - side) // 2 :][:side:2, :side:2] for p in pictures]
+        side = min(preds[0].shape[:2])
+        middle = [p[(p.shape[0] - side) // 2 :, (p.shape[1] - side) // 2 :][:side:2, :side:2] for p in preds]
         joined = np.concatenate([middle[0], np.full((middle[0].shape[0], 6, 3), 255, np.uint8), middle[1]], axis=1)
         from PIL import Image
 

@@ -17,7 +17,7 @@ def table():
     return Table(rows, ("psnr", "rmse", "ssim"), 3, {"data range": "255"})
 
 
-def test_the_best_of_a_column_has_the_better_value_and_a_rival(table):
+def test_the_best_of_a_column_has_the_better_value_and_one_to_beat(table):
     best = [[table.is_best(row, metric) for metric in table.metrics] for row in table.rows]
     assert best == [[False, False, False], [True, True, False]]
 

@@ -122,11 +122,9 @@ def test_an_interpolation_does_not_hesitate_and_a_network_does(precision, hr):
     model = make_model()
     unsure = last(iter_uncertainty(lr, [model], axes="YX", **settings))
     views = [np.ascontiguousarray(turned(lr, "YX", i)) for i in range(8)]
-    pictures = [
-        turned_back(upscale(view, model, dtype=np.float32, **settings), "YX", i) for i, view in enumerate(views)
-    ]
-    np.testing.assert_allclose(unsure.deviation, np.std(pictures, axis=0), atol=1e-3)
-    np.testing.assert_allclose(unsure.mean, np.mean(pictures, axis=0), atol=1e-3)
+    preds = [turned_back(upscale(view, model, dtype=np.float32, **settings), "YX", i) for i, view in enumerate(views)]
+    np.testing.assert_allclose(unsure.deviation, np.std(preds, axis=0), atol=1e-3)
+    np.testing.assert_allclose(unsure.mean, np.mean(preds, axis=0), atol=1e-3)
     assert unsure.deviation.shape == (164, 200)
     assert "8 views" in unsure.sentence()
 

@@ -22,8 +22,8 @@ def test_two_processes_equal_one(recipe, tmp_path, rng):
     np.save(tmp_path / "hr.npy", (stack * 500 + 1000).astype(np.uint16))
     changes = {"hyper_parameters": SMALL["dfcan"]}
     if recipe == "wgan-gp":
-        rival = {"critic_hyper_parameters": {"num_features": 4}, "n_critic": 1}
-        changes = {"hyper_parameters": SMALL["wgan"], "adversarial": rival}
+        adversarial = {"critic_hyper_parameters": {"num_features": 4}, "n_critic": 1}
+        changes = {"hyper_parameters": SMALL["wgan"], "adversarial": adversarial}
     config = recipe_config(
         recipe, name="shared", train=(Source(str(tmp_path / "hr.npy")),), scale=2, degradation="area", lr_patch=16,
         batch_size=4, steps=6, validate_every=6, **changes,

@@ -48,7 +48,7 @@ hyper_parameters = few(
         "skip": st.sampled_from(["bicubic", "none", "nix"]), "in_channels": st.sampled_from([*[1] * 12, 3, 0]),
     }
 )  # fmt: skip
-rivals = few(
+critic_settings = few(
     {
         "loss": one_of(ADVERSARIAL_LOSSES, "nix"), "critic": one_of(CRITICS, "nix"), "n_critic": counts,
         "critic_learning_rate": rates, "gradient_penalty": shares, "weight": shares, "pixel_weight": shares,
@@ -71,7 +71,7 @@ configs = few(
         "flip": st.sampled_from([True, False]),
         "validation_share": st.sampled_from([*[0.1] * 9, 0.3, 0.0, 2.0]),
         "precision": st.sampled_from([*["fp32", "bf16", "fp16"] * 5, "fp8"]),
-        "adversarial": st.none() | rivals, "seed": counts,
+        "adversarial": st.none() | critic_settings, "seed": counts,
         "degradation": st.sampled_from([*["em", "area", "gaussian(2) + bicubic"] * 6, "", "nix"]), "nonsense": counts,
     },
     train=st.sampled_from(

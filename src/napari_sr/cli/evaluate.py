@@ -139,7 +139,7 @@ def _models(
         preset = ""
     gallery = Gallery(len(targets), titles)
     table = evaluate_models(
-        loaded, targets, degradation=preset, lr_images=measured, on_pictures=gallery,
+        loaded, targets, degradation=preset, lr_images=measured, on_preds=gallery,
         on_image=lambda done, total: on_text(f"Evaluating … image {done} of {total}"), names=titles_of, **settings,
     )  # fmt: skip
     return table, gallery
@@ -162,7 +162,7 @@ def _images(
     measured = None if lr is None else matched_planes(lr, target, ("LR", "HR"))[0]
     gallery = Gallery(len(targets), titles)
     table = evaluate_images(
-        candidates, targets, lr_images=measured, data_range=data_range, crop=crop or 0, on_pictures=gallery, **settings
+        candidates, targets, lr_images=measured, data_range=data_range, crop=crop or 0, on_preds=gallery, **settings
     )
     return table, gallery
 

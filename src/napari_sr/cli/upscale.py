@@ -13,7 +13,7 @@ from napari_sr.errors import ImageError
 
 if TYPE_CHECKING:
     from napari_sr.inference import Upscaler
-    from napari_sr.inference.batch import FileDone, Job
+    from napari_sr.inference.batch import FileDone, FileTask
     from napari_sr.models.model import ModelCard
 
 
@@ -78,7 +78,7 @@ def command(
 ) -> None:
     """Super-resolve images with a model."""
     from napari_sr.inference import Upscaler
-    from napari_sr.inference.batch import jobs_of
+    from napari_sr.inference.batch import tasks_of
     from napari_sr.models.store import load_model
 
     console = Console(soft_wrap=True)
@@ -87,14 +87,14 @@ def command(
     loaded = load_model(model)
     upscaler = Upscaler(loaded, device=device, precision=precision, tile=tile, overlap=overlap)
     settings = {"axes": axes, "conditions": given_conditions(blur=blur, noise=noise)}
-    jobs = jobs_of(inputs, output, loaded.card.name)
-    if len(jobs) == 1 and not jobs[0].problem and jobs[0].target.exists() and not overwrite:
-        raise ImageError(f"{jobs[0].target} exists already; allow overwriting (--overwrite) or choose another name.")
-    failed = _run(console, jobs, upscaler, settings, strict=strict, overwrite=overwrite)
-    if failed and len(jobs) == 1:
+    tasks = tasks_of(inputs, output, loaded.card.name)
+    if len(tasks) == 1 and not tasks[0].problem and tasks[0].target.exists() and not overwrite:
+        raise ImageError(f"{tasks[0].target} exists already; allow overwriting (--overwrite) or choose another name.")
+    failed = _run(console, tasks, upscaler, settings, strict=strict, overwrite=overwrite)
+    if failed and len(tasks) == 1:
         raise ImageError(failed[0].error)
     if failed:
-        console.print(f"{len(failed)} of {len(jobs)} images could not be super-resolved:", style="red")
+        console.print(f"{len(failed)} of {len(tasks)} images could not be super-resolved:", style="red")
         for done in failed:
             console.print(f"  {done.source}: {done.reason}", highlight=False, markup=False)
         console.print("Run the same again once they are mended: what is done is left as it is.")
@@ -102,7 +102,13 @@ def command(
 
 
 def _run(
-    console: Console, jobs: list[Job], upscaler: Upscaler, settings: dict[str, Any], *, strict: bool, overwrite: bool
+    console: Console,
+    tasks: list[FileTask],
+    upscaler: Upscaler,
+    settings: dict[str, Any],
+    *,
+    strict: bool,
+    overwrite: bool,
 ) -> list[FileDone]:
     """Work through the jobs, and return those that failed."""
     from napari_sr.inference.batch import FileDone, iter_upscale_jobs
@@ -121,7 +127,7 @@ def _run(
 
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=1.0, rate="")
-        for event in iter_upscale_jobs(jobs, upscaler, overwrite=overwrite, refuse=objection, **settings):
+        for event in iter_upscale_jobs(tasks, upscaler, overwrite=overwrite, refuse=objection, **settings):
             if not isinstance(event, FileDone):
                 rate = f"{event.rate:.2f} Mpx/s" if event.rate else ""
                 bar.update(task, description=event.source.name, completed=event.of_this, rate=rate)

@@ -29,7 +29,7 @@ EXAMPLE = "gaussian(sigma=2) + area + shot(photons=80, read=2)"
 
 
 @dataclass(frozen=True)
-class Part:
+class ComposedStep:
     """A step, how many of its own pixels it looks beyond its output area, and what else a chain must know."""
 
     step: Step
@@ -38,7 +38,7 @@ class Part:
     reduces: bool = False
 
 
-STEPS: Registry[Callable[..., Part]] = Registry(kind="degradation step")
+STEPS: Registry[Callable[..., ComposedStep]] = Registry(kind="degradation step")
 
 
 def _checked(name: str, value: float, low: float, high: float) -> float:
@@ -48,14 +48,14 @@ def _checked(name: str, value: float, low: float, high: float) -> float:
 
 
 @STEPS.register("gaussian", title="Gaussian blur")
-def gaussian(scale: int, sigma: float) -> Part:
+def gaussian(scale: int, sigma: float) -> ComposedStep:
     """Blur with standard deviation ``sigma`` in pixels."""
     sigma = _checked("sigma", sigma, 0, 50)
-    return Part(GaussianBlur(sigma), reach=math.ceil(4 * sigma))
+    return ComposedStep(GaussianBlur(sigma), reach=math.ceil(4 * sigma))
 
 
 @STEPS.register("elliptic", title="Gaussian blur, wider along one direction")
-def elliptic(scale: int, sigma: float, across: float, angle: float = 0) -> Part:
+def elliptic(scale: int, sigma: float, across: float, angle: float = 0) -> ComposedStep:
     """Blur with ``sigma`` along a direction and ``across`` at right angles to it.
 
     ``angle`` of the direction is in degrees from the rows' axis (down) towards the columns' (right).
@@ -63,52 +63,52 @@ def elliptic(scale: int, sigma: float, across: float, angle: float = 0) -> Part:
     widths = (_checked("sigma", sigma, 0.05, 50), _checked("across", across, 0.05, 50))
     reach = math.ceil(4 * max(widths))
     turned = math.radians(_checked("angle", angle, -360, 360))
-    return Part(KernelBlur(gaussian_kernel(2 * reach + 1, widths, angle=turned)), reach=reach)
+    return ComposedStep(KernelBlur(gaussian_kernel(2 * reach + 1, widths, angle=turned)), reach=reach)
 
 
 @STEPS.register("sinc", title="Sharp low-pass, which leaves rings")
-def sinc(scale: int, cutoff: float) -> Part:
+def sinc(scale: int, cutoff: float) -> ComposedStep:
     """Remove everything finer than ``cutoff``, in cycles a pixel."""
     cutoff = _checked("cutoff", cutoff, 0.02, 0.5)
     reach = math.ceil(SINC_PERIODS / cutoff)
-    return Part(KernelBlur(sinc_kernel(2 * reach + 1, 2 * math.pi * cutoff)), reach=reach)
+    return ComposedStep(KernelBlur(sinc_kernel(2 * reach + 1, 2 * math.pi * cutoff)), reach=reach)
 
 
 @STEPS.register("area", title="mean over each larger pixel (a camera)")
-def area(scale: int) -> Part:
+def area(scale: int) -> ComposedStep:
     """Mean of the HR pixels within each LR pixel."""
-    return Part(BlockMean(scale), reduces=True)
+    return ComposedStep(BlockMean(scale), reduces=True)
 
 
 @STEPS.register("bilinear", title="bilinear, at the larger pixels' centres (a scan)")
-def bilinear(scale: int) -> Part:
+def bilinear(scale: int) -> ComposedStep:
     """Bilinear interpolation at the centres of the LR pixels, without anti-aliasing."""
-    return Part(BilinearDown(scale), reduces=True)
+    return ComposedStep(BilinearDown(scale), reduces=True)
 
 
 @STEPS.register("bicubic", title="bicubic, as image programs do")
-def bicubic(scale: int) -> Part:
+def bicubic(scale: int) -> ComposedStep:
     """Bicubic reduction with anti-aliasing."""
-    return Part(BicubicDown(scale), reach=2 * scale, reduces=True)
+    return ComposedStep(BicubicDown(scale), reach=2 * scale, reduces=True)
 
 
 @STEPS.register("shot", title="Shot noise of light, read noise of a camera")
-def shot(scale: int, photons: float, read: float = 0) -> Part:
+def shot(scale: int, photons: float, read: float = 0) -> ComposedStep:
     """Poisson noise of ``photons`` in the brightest pixel; Gaussian noise of ``read`` photons."""
     step = ShotAndReadNoise(photons=_checked("photons", photons, 1, 1e7), read=_checked("read", read, 0, 1e5))
-    return Part(step, random=True)
+    return ComposedStep(step, random=True)
 
 
 @STEPS.register("noise", title="Gaussian noise")
-def noise(scale: int, sigma: float) -> Part:
+def noise(scale: int, sigma: float) -> ComposedStep:
     """Gaussian noise whose standard deviation is ``sigma`` per cent of the image's range."""
-    return Part(GaussianNoise(_checked("sigma", sigma, 0, 100) / 100), random=True)
+    return ComposedStep(GaussianNoise(_checked("sigma", sigma, 0, 100) / 100), random=True)
 
 
 @STEPS.register("jpeg", title="JPEG compression")
-def jpeg(scale: int, quality: float) -> Part:
+def jpeg(scale: int, quality: float) -> ComposedStep:
     """Artefacts of a JPEG file of ``quality`` 1 to 100."""
-    return Part(Compression(round(_checked("quality", quality, 1, 100))))
+    return ComposedStep(Compression(round(_checked("quality", quality, 1, 100))))
 
 
 def parse(text: str) -> list[tuple[str, dict[str, float]]]:

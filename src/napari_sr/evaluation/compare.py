@@ -32,7 +32,7 @@ from napari_sr.metrics.sfrc import iter_sfrc
 from napari_sr.metrics.structural import ssim_map
 
 Plane = npt.NDArray[Any]
-Part = tuple[slice, slice]
+Window = tuple[slice, slice]
 Figures = dict[str, float | None]
 #: shift, in reference pixels, from which it is told
 SHIFTED = 0.5
@@ -142,13 +142,13 @@ class _Pair:
     raw: Plane
     pred: Plane
     target: Plane
-    inside: Part
+    inside: Window
 
-    def is_finite(self, part: Part) -> bool:
+    def is_finite(self, part: Window) -> bool:
         """Return True if both images have a value at every pixel of a part."""
         return self.not_finite(part) == 0
 
-    def not_finite(self, part: Part) -> int:
+    def not_finite(self, part: Window) -> int:
         """Return how many pixels of a part have no value in one of the images."""
         finite = np.isfinite(self.pred[part]) & np.isfinite(self.target[part])
         return int(finite.size - np.count_nonzero(finite))
@@ -177,7 +177,7 @@ class _Pair:
             else:
                 yield kind, error_map(pred, target, kind=kind)
 
-    def figures(self, metrics: tuple[str, ...], part: Part, data_range: float) -> Figures:
+    def figures(self, metrics: tuple[str, ...], part: Window, data_range: float) -> Figures:
         """Measure a part."""
         return {m: measured(m, self.pred[part], self.target[part], data_range=data_range) for m in metrics}
 
@@ -200,7 +200,7 @@ def brought(image: GridImage, number: int, reference: GridImage, *, nearest: boo
     return onto(plane, image.grid, reference.grid, reference.layout.plane_shape, nearest=nearest)
 
 
-def common_part(asked: ComparisonRequest) -> Part:
+def common_part(asked: ComparisonRequest) -> Window:
     """Return the rows and columns of the reference that every candidate covers, without its border.
 
     Raises
@@ -228,7 +228,7 @@ def _overlap(candidate: GridImage, reference: GridImage, shape: tuple[int, int])
 
 def _parts(
     asked: ComparisonRequest, candidate: GridImage, inside: Overlap, shape: tuple[int, int]
-) -> list[tuple[str, str, Part]]:
+) -> list[tuple[str, str, Window]]:
     """Return the rows of the table that a candidate has, the region of each, and where it is measured."""
     whole = Region("", slice(0, shape[0]), slice(0, shape[1]))
     return [
@@ -241,7 +241,7 @@ def _parts(
     ]
 
 
-def _within(region: Region, inside: Overlap, shape: tuple[int, int], crop: int, name: str) -> Part:
+def _within(region: Region, inside: Overlap, shape: tuple[int, int], crop: int, name: str) -> Window:
     """Return the part of a region that a candidate covers, without the border of the reference."""
     parts = []
     for wanted, covered, size in zip((region.rows, region.columns), (inside.rows, inside.columns), shape, strict=True):

@@ -17,29 +17,29 @@ Plane = npt.NDArray[Any]
 class Planted:
     """A picture with fakes in it, and where they are."""
 
-    picture: npt.NDArray[np.float64]
+    pred: npt.NDArray[np.float64]
     mask: npt.NDArray[np.bool_]
 
 
-def plant_copies(picture: Plane, *, count: int, side: int, rng: np.random.Generator) -> Planted:
+def plant_copies(pred: Plane, *, count: int, side: int, rng: np.random.Generator) -> Planted:
     """Copy ``count`` squares of the picture to other places in it, fading out over their borders."""
     fade = np.outer(*(2 * [np.sin(np.pi * (np.arange(side) + 0.5) / side) ** 0.5]))
-    changed, mask = np.asarray(picture, dtype=np.float64).copy(), np.zeros(picture.shape, bool)
-    for place in _places(picture.shape, count, side, rng):
-        row, column = (int(rng.integers(0, n - side)) for n in picture.shape)
-        copied = picture[row : row + side, column : column + side]
+    changed, mask = np.asarray(pred, dtype=np.float64).copy(), np.zeros(pred.shape, bool)
+    for place in _places(pred.shape, count, side, rng):
+        row, column = (int(rng.integers(0, n - side)) for n in pred.shape)
+        copied = pred[row : row + side, column : column + side]
         changed[place] = fade * copied + (1 - fade) * changed[place]
         mask[place] = True
     return Planted(changed, mask)
 
 
 def plant_stripes(
-    picture: Plane, *, count: int, side: int, period: float, amplitude: float, rng: np.random.Generator
+    pred: Plane, *, count: int, side: int, period: float, amplitude: float, rng: np.random.Generator
 ) -> Planted:
     """Add ``count`` squares of stripes so fine that a degradation with a wide blur leaves nothing of them."""
     fade = np.outer(*(2 * [np.sin(np.pi * (np.arange(side) + 0.5) / side) ** 2]))
-    changed, mask = np.asarray(picture, dtype=np.float64).copy(), np.zeros(picture.shape, bool)
-    for place in _places(picture.shape, count, side, rng):
+    changed, mask = np.asarray(pred, dtype=np.float64).copy(), np.zeros(pred.shape, bool)
+    for place in _places(pred.shape, count, side, rng):
         angle, phase = rng.uniform(0, np.pi), rng.uniform(0, 2 * np.pi)
         rows, columns = np.mgrid[:side, :side]
         wave = np.sin(2 * np.pi / period * (rows * np.cos(angle) + columns * np.sin(angle)) + phase)

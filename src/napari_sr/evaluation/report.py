@@ -40,10 +40,10 @@ class Gallery:
     titles: Sequence[str] = ()
     kept: dict[int, tuple[Mapping[str, Plane], Plane]] = field(default_factory=dict)
 
-    def __call__(self, number: int, pictures: Mapping[str, Plane], target: Plane) -> None:
+    def __call__(self, number: int, preds: Mapping[str, Plane], target: Plane) -> None:
         """Take one image."""
         if number in {round(n) for n in np.linspace(0, self.count - 1, min(self.count, MOST))}:
-            self.kept[number] = (dict(pictures), np.asarray(target))
+            self.kept[number] = (dict(preds), np.asarray(target))
 
     def title(self, number: int) -> str:
         """Return what an image is called."""
@@ -65,11 +65,11 @@ def evaluation_report(table: Table, gallery: Gallery, *, title: str) -> str:
     parts = [f"<h1>{escape(title)}</h1>", "<h2>Mean over all images</h2>", table_html(table)]
     if gallery.kept:
         parts += ["<h2>Pictures</h2>", f"<p class='small'>{READ}</p>"]
-    for number, (pictures, target) in sorted(gallery.kept.items()):
-        parts += [f"<h3>{escape(gallery.title(number))}</h3>", _pictures(pictures, target)]
+    for number, (preds, target) in sorted(gallery.kept.items()):
+        parts += [f"<h3>{escape(gallery.title(number))}</h3>", _preds_html(preds, target)]
     if gallery.kept:
-        number, (pictures, target) = min(gallery.kept.items())
-        whole = {name: image for name, image in pictures.items() if image.shape == target.shape}
+        number, (preds, target) = min(gallery.kept.items())
+        whole = {name: image for name, image in preds.items() if image.shape == target.shape}
         parts += [f"<h2>Detail of every size, in {escape(gallery.title(number))}</h2>", *_curves(whole, target)]
     if len(next(iter(table.each.values()), ())) > 1:
         parts += ["<h2>Every image</h2>", _every(table, gallery)]
@@ -82,15 +82,15 @@ def comparison_report(asked: ComparisonRequest, found: Comparison) -> str:
     view = log_density if asked.density else np.asarray
     gallery = Gallery(reference.count(), [f"plane {n + 1}" for n in range(reference.count())])
     number = reference.count() // 2
-    pictures = {c.name: view(brought(c, number, reference)) for c in asked.candidates}
-    gallery.kept[number] = (pictures, view(reference.plane(number)))
+    preds = {c.name: view(brought(c, number, reference)) for c in asked.candidates}
+    gallery.kept[number] = (preds, view(reference.plane(number)))
     gallery.titles = [reference.name] if reference.count() == 1 else gallery.titles
     table = replace(found.table, each=found.per_plane)
     return evaluation_report(table, gallery, title=f"Compared with {reference.name}")
 
 
-def _pictures(pictures: Mapping[str, Plane], target: Plane) -> str:
-    cut = {name: _middle(image, target) for name, image in {**pictures, "truth (HR)": target}.items()}
+def _preds_html(preds: Mapping[str, Plane], target: Plane) -> str:
+    cut = {name: _middle(image, target) for name, image in {**preds, "truth (HR)": target}.items()}
     low, high = (float(v) for v in np.nanpercentile(cut["truth (HR)"], (0.5, 99.5)))
     return pictures_html(cut, (low, high))
 
@@ -105,11 +105,11 @@ def _middle(image: Plane, target: Plane) -> Plane:
     return np.asarray(image[tuple(parts)])
 
 
-def _curves(pictures: Mapping[str, Plane], target: Plane) -> list[str]:
+def _curves(preds: Mapping[str, Plane], target: Plane) -> list[str]:
     found = []
     for curves in (
-        spectra(pictures, target, pixel_size=1.0, unit="pixel"),
-        ring_correlations(pictures, target, pixel_size=1.0, unit="pixel"),
+        spectra(preds, target, pixel_size=1.0, unit="pixel"),
+        ring_correlations(preds, target, pixel_size=1.0, unit="pixel"),
     ):
         figure = Figure(figsize=(9, 4), layout="constrained")
         curves.draw(figure)

@@ -106,7 +106,7 @@ class Tally:
     _values: dict[str, list[Figures]] = field(default_factory=dict, init=False)
     #: kept only for FID, which is of whole sets; those of the targets under TRUTH
     _sets: dict[str, list[Plane]] = field(default_factory=dict, init=False)
-    _of_truth: list[float | None] = field(default_factory=list, init=False)
+    _of_targets: list[float | None] = field(default_factory=list, init=False)
     #: pixels that are not finite, of the targets and by the pictures' names
     _left_out: dict[str, int] = field(default_factory=dict, init=False)
 
@@ -114,36 +114,36 @@ class Tally:
         """Return an image as it is compared."""
         return log_density(image) if self.density else np.asarray(image)
 
-    def add(self, target: Plane, pictures: Mapping[str, Plane], nearest: Plane | None = None) -> dict[str, Plane]:
+    def add(self, target: Plane, preds: Mapping[str, Plane], nearest: Plane | None = None) -> dict[str, Plane]:
         """Measure the pictures of one image, and return them as they are compared.
 
         ``nearest`` is the LR image in large pixels. Raises :class:`ImageError` if sizes do not fit.
         """
-        truth = self._inner(target)
-        seen = {name: self.view(picture) for name, picture in pictures.items()}
-        for name, picture in seen.items():
-            if picture.shape != target.shape:
-                raise ImageError(f"The images differ in shape: {picture.shape} and {target.shape}.")
-            inner = cropped(picture, self.crop)
-            one: Figures = {m: measured(m, inner, truth, data_range=self.data_range) for m in self.metrics}
+        inner_target = self._inner(target)
+        seen = {name: self.view(pred) for name, pred in preds.items()}
+        for name, pred in seen.items():
+            if pred.shape != target.shape:
+                raise ImageError(f"The images differ in shape: {pred.shape} and {target.shape}.")
+            inner = cropped(pred, self.crop)
+            one: Figures = {m: measured(m, inner, inner_target, data_range=self.data_range) for m in self.metrics}
             if self.scored and nearest is not None:
-                one |= spectral_figures(pictures[name], target, nearest)
+                one |= spectral_figures(preds[name], target, nearest)
             if self.naturalness is not None:
                 one["niqe"] = plane_niqe(inner, self.naturalness, self.data_range)
-            finite = bool(np.isfinite(inner).all() and np.isfinite(truth).all())
+            finite = bool(np.isfinite(inner).all() and np.isfinite(inner_target).all())
             single = [n for n in self.learned if n != FID and finite]
-            one |= {n: learned_figure(n, inner, truth, data_range=self.data_range) for n in single}
+            one |= {n: learned_figure(n, inner, inner_target, data_range=self.data_range) for n in single}
             self._values.setdefault(name, []).append(one)
             if FID in self.learned:
                 self._sets.setdefault(name, []).append(inner)
-        compared = {"the targets": truth} | {name: cropped(picture, self.crop) for name, picture in seen.items()}
+        compared = {"the targets": inner_target} | {name: cropped(pred, self.crop) for name, pred in seen.items()}
         for name, image in compared.items():
             if missing := int(np.count_nonzero(~np.isfinite(image))):
                 self._left_out[name] = self._left_out.get(name, 0) + missing
         if self.naturalness is not None:
-            self._of_truth.append(plane_niqe(truth, self.naturalness, self.data_range))
+            self._of_targets.append(plane_niqe(inner_target, self.naturalness, self.data_range))
         if FID in self.learned:
-            self._sets.setdefault(TRUTH, []).append(truth)
+            self._sets.setdefault(TRUTH, []).append(inner_target)
         return seen
 
     def _inner(self, target: Plane) -> Plane:
@@ -169,13 +169,13 @@ class Tally:
         count = len(next(iter(values.values()), []))
         if self.naturalness is not None:
             nothing: Figures = dict.fromkeys(columns)
-            values[TRUTH] = [nothing | {"niqe": value} for value in self._of_truth]
+            values[TRUTH] = [nothing | {"niqe": value} for value in self._of_targets]
         # the truth is not one of those that can be best
         rows = [replace(mean_row(n, v, columns), region="truth" if n == TRUTH else "") for n, v in values.items()]
         rows = [with_score_of_means(row, values[row.name]) for row in rows]
         if FID in self.learned:
-            truth = self._sets[TRUTH]
-            found = {n: fid(s, truth, data_range=self.data_range) for n, s in self._sets.items() if n != TRUTH}
+            inner_target = self._sets[TRUTH]
+            found = {n: fid(s, inner_target, data_range=self.data_range) for n, s in self._sets.items() if n != TRUTH}
             rows = [replace(row, means={**row.means, FID: found.get(row.name)}) for row in rows]
             columns = (*columns, FID)
         return Table(tuple(rows), columns, count, conditions, values)

@@ -20,7 +20,7 @@ from napari_sr.models.store import load_model
 
 DEFAULT_METRICS = ("psnr", "ssim", "ms_ssim")
 #: called with the number of an image, the pictures of it by name, and its target
-OnPictures = Callable[[int, Mapping[str, Plane], Plane], None]
+OnPreds = Callable[[int, Mapping[str, Plane], Plane], None]
 
 
 def evaluate_images(
@@ -34,7 +34,7 @@ def evaluate_images(
     density: bool = False,
     naturalness: NaturalModel | None = None,
     learned: Sequence[str] = (),
-    on_pictures: OnPictures = lambda number, pictures, target: None,
+    on_preds: OnPreds = lambda number, preds, target: None,
 ) -> Table:
     """Measure named lists of images against ``targets``, in their order.
 
@@ -69,7 +69,7 @@ def evaluate_images(
     interpolations: dict[int, tuple[Upscaler, Upscaler]] = {}
     for number, stored in enumerate(targets):
         target = np.asarray(stored)
-        pictures, nearest = {name: np.asarray(images[number]) for name, images in candidates.items()}, None
+        preds, nearest = {name: np.asarray(images[number]) for name, images in candidates.items()}, None
         if lr_images is not None:
             lr = np.asarray(lr_images[number])
             scale = _factor(lr, target)
@@ -80,8 +80,8 @@ def evaluate_images(
                 )
             low = interpolations[scale]
             bicubic, nearest = (_cut(u(lr, dtype=np.float32), target) for u in low)
-            pictures = {low[0].model.card.name: bicubic} | pictures
-        on_pictures(number, tally.add(target, pictures, nearest), tally.view(target))
+            preds = {low[0].model.card.name: bicubic} | preds
+        on_preds(number, tally.add(target, preds, nearest), tally.view(target))
     return tally.table()
 
 
@@ -149,7 +149,7 @@ def iter_evaluated(
     density: bool = False,
     naturalness: NaturalModel | None = None,
     device: str = "auto",
-    on_pictures: OnPictures = lambda number, pictures, target: None,
+    on_preds: OnPreds = lambda number, preds, target: None,
     should_stop: Callable[[], bool] = lambda: False,
     names: Sequence[str] | None = None,
 ) -> Generator[Evaluating | Table, None, None]:
@@ -217,9 +217,9 @@ def iter_evaluated(
         else:
             lr = np.asarray(lr_images[number])
         nearest = np.repeat(np.repeat(lr, scale, axis=0), scale, axis=1)
-        pictures = {n: u(lr, dtype=np.float32, should_stop=should_stop) for n, u in upscalers.items()}
-        seen = tally.add(target, pictures, nearest)
-        on_pictures(number, {"LR": tally.view(lr), **seen}, tally.view(target))
+        preds = {n: u(lr, dtype=np.float32, should_stop=should_stop) for n, u in upscalers.items()}
+        seen = tally.add(target, preds, nearest)
+        on_preds(number, {"LR": tally.view(lr), **seen}, tally.view(target))
         yield Evaluating(number + 1, len(cut))
     how = f"{degradation or 'measured LR images'} ×{scale}" + ("" if rounded else ", not rounded")
     yield tally.table(degradation=how)

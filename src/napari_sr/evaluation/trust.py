@@ -208,8 +208,8 @@ def _plane_uncertainty(
                     yield Progress(share, event.seconds, event.megapixels, f"View {seen + 1} of {members} …")
                     continue
                 seen += 1
-                picture = np.asarray(turned_back(event.image, "YX", which), dtype=np.float64)
-                difference = picture - mean
+                pred = np.asarray(turned_back(event.image, "YX", which), dtype=np.float64)
+                difference = pred - mean
                 mean += difference / seen
-                squares += difference * (picture - mean)
+                squares += difference * (pred - mean)
     yield Uncertain(mean.astype(np.float32), np.sqrt(squares / seen).astype(np.float32), seen)

@@ -17,7 +17,7 @@ from napari_sr.inference.upscaler import Upscaler
 
 
 @dataclass(frozen=True)
-class Job:
+class FileTask:
     """An image, and where its result goes; with ``problem``, it cannot be done."""
 
     source: Path
@@ -58,7 +58,7 @@ class FileDone:
         return self.error.removeprefix(f"{name}: ").removeprefix(f"{name} ")
 
 
-def jobs_of(inputs: Sequence[Path], output: Path | None, model: str, *, image: int | None = None) -> list[Job]:
+def tasks_of(inputs: Sequence[Path], output: Path | None, model: str, *, image: int | None = None) -> list[FileTask]:
     """Return what there is to do.
 
     Parameters
@@ -88,19 +88,19 @@ def jobs_of(inputs: Sequence[Path], output: Path | None, model: str, *, image: i
         raise ImageError(f"Several images cannot be written to the one file {output}; give a folder.")
     if image is not None:
         files = [Path(f"{file}:{image}") for file in files]
-    jobs: list[Job] = []
+    tasks: list[FileTask] = []
     taken: dict[Path, Path] = {}
     for file in dict.fromkeys(files):
         target = output_path(file, output, model, many)
         first = taken.setdefault(target, file)
         doubled = "" if first == file else f"its result would replace that of {first.name}"
         problem = doubled or name_problem(target)
-        jobs.append(Job(file, target, problem))
-    return jobs
+        tasks.append(FileTask(file, target, problem))
+    return tasks
 
 
 def iter_upscale_jobs(
-    jobs: Sequence[Job],
+    tasks: Sequence[FileTask],
     upscaler: Upscaler,
     *,
     overwrite: bool = False,
@@ -123,27 +123,27 @@ def iter_upscale_jobs(
     **settings
         As of :meth:`Upscaler.iter`.
     """
-    for number, job in enumerate(jobs):
-        if job.problem:
-            yield FileDone(job.source, job.target, error=job.problem)
+    for number, task in enumerate(tasks):
+        if task.problem:
+            yield FileDone(task.source, task.target, error=task.problem)
             continue
-        if job.target.exists() and not overwrite:
-            yield FileDone(job.source, job.target, before=True)
+        if task.target.exists() and not overwrite:
+            yield FileDone(task.source, task.target, before=True)
             continue
-        yield BatchProgress(number, len(jobs), job.source, 0.0)
+        yield BatchProgress(number, len(tasks), task.source, 0.0)
         report = None
         try:
-            if reason := refuse(job.source):
-                yield FileDone(job.source, job.target, error=reason)
+            if reason := refuse(task.source):
+                yield FileDone(task.source, task.target, error=reason)
                 continue
-            for event in iter_upscale_file(job.source, job.target, upscaler, overwrite=overwrite, **settings):
+            for event in iter_upscale_file(task.source, task.target, upscaler, overwrite=overwrite, **settings):
                 if isinstance(event, Finished):
                     report = event.report
                 else:
-                    yield BatchProgress(number, len(jobs), job.source, event.fraction, event.rate)
+                    yield BatchProgress(number, len(tasks), task.source, event.fraction, event.rate)
         except Cancelled:
             raise
         except SRError as error:
-            yield FileDone(job.source, job.target, error=str(error))
+            yield FileDone(task.source, task.target, error=str(error))
         else:
-            yield FileDone(job.source, job.target, report=report)
+            yield FileDone(task.source, task.target, report=report)

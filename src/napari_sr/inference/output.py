@@ -15,7 +15,7 @@ from napari_sr.inference.tiles import Span, TilePlan
 from napari_sr.inference.values import is_wide, rounded
 
 
-class Part(NamedTuple):
+class Owed(NamedTuple):
     """A part of the result that is on its way from the device."""
 
     values: transfer.Fetched
@@ -36,7 +36,7 @@ class RowWriter:
         self.width = layout.plane_shape[1] * plan.scale
         self.band: Tensor | None = None
         self.band_start = 0  # first output row that the band holds
-        self.owed: deque[Part] = deque()
+        self.owed: deque[Owed] = deque()
 
     def add(self, kept: Tensor, row: Span, column: Span) -> None:
         """Take what is kept of one tile, in image values."""
@@ -77,9 +77,9 @@ class RowWriter:
     def _send(self, values: Tensor, rows: slice, columns: slice) -> None:
         converted, over = rounded(values, self.dtype)
         self.saturated = self.saturated.to(over.device) + over  # counted on the device: asking would wait for it
-        self.owed.append(Part(transfer.Fetched(converted), rows, columns))
+        self.owed.append(Owed(transfer.Fetched(converted), rows, columns))
         while len(self.owed) > transfer.owed_by(values.device):
             self._write(self.owed.popleft())
 
-    def _write(self, part: Part) -> None:
+    def _write(self, part: Owed) -> None:
         self.layout.put(self.out, self.index, part.values.wait(), part.rows, part.columns)

@@ -51,13 +51,13 @@ def small(images, recipe="wgan-pixel", **changes):
     return recipe_config(recipe, name="small", train=(Source(str(images)),), **{**settings, **changes})
 
 
-def rival(**changes):
+def critic_settings(**changes):
     return {"n_critic": 1, "critic_hyper_parameters": {"num_features": 4}, **changes}
 
 
 def test_the_curves_are_what_was_reported(images, tmp_path):
     events = []
-    fit(small(images, "wgan-gp", adversarial=rival()), tmp_path / "run", device="cpu", on_event=events.append)
+    fit(small(images, "wgan-gp", adversarial=critic_settings()), tmp_path / "run", device="cpu", on_event=events.append)
     told = [e for e in events if not e.is_message]
     kept = read_history(tmp_path / "run", steps=8)
     assert [p.step for p in kept] == [e.step for e in told]
@@ -236,7 +236,7 @@ def test_runs_that_were_stopped_are_found(images, tmp_path):
 def test_steps_are_measured_for_every_recipe(recipe, images):
     network = RECIPES[recipe]["network"]
     hyper = {**SMALL[network], **({"skip": "bicubic"} if network == "dfcan" else {})}
-    changes = {"adversarial": rival()} if "adversarial" in RECIPES[recipe] else {}
+    changes = {"adversarial": critic_settings()} if "adversarial" in RECIPES[recipe] else {}
     config = small(images, recipe, hyper_parameters=hyper, batch_size=1, **changes)
     measured = seconds_per_step(config, seconds=0.3, device="cpu")
     assert 0 < measured < 10

@@ -19,7 +19,7 @@ HEAD = 512
 
 
 @dataclass(frozen=True)
-class Family:
+class Format:
     """Formats that one module reads.
 
     Attributes
@@ -48,32 +48,32 @@ def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:
 
 
 FAMILIES = (
-    Family(
+    Format(
         "tiff", "TIFF", (".tif", ".tiff", ".lsm", ".stk", ".flex", ".svs", ".ndpi", ".scn", ".qptiff", ".btf"),
         _starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     ),
-    Family("companion", "OME-XML", (".companion.ome",), lambda head: b"<OME" in head),
-    Family("arrays", "NumPy", (".npy", ".npz"), _starts(b"\x93NUMPY", b"PK\x03\x04")),
-    Family(
+    Format("companion", "OME-XML", (".companion.ome",), lambda head: b"<OME" in head),
+    Format("arrays", "NumPy", (".npy", ".npz"), _starts(b"\x93NUMPY", b"PK\x03\x04")),
+    Format(
         "picture", "picture", (".png", ".jpg", ".jpeg", ".bmp"),
         _starts(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF8"),
     ),
-    Family("czi", "Zeiss CZI", (".czi",), _starts(b"ZISRAWFILE"), needs="czifile"),
-    Family("nd2", "Nikon ND2", (".nd2",), _starts(b"\xda\xce\xbe\x0a", b"\0\0\0\x0cjP  "), needs="nd2"),
-    Family("lif", "Leica LIF", (".lif",), lambda head: head[:4] + head[8:9] == b"\x70\0\0\0*", needs="liffile"),
-    Family(
+    Format("czi", "Zeiss CZI", (".czi",), _starts(b"ZISRAWFILE"), needs="czifile"),
+    Format("nd2", "Nikon ND2", (".nd2",), _starts(b"\xda\xce\xbe\x0a", b"\0\0\0\x0cjP  "), needs="nd2"),
+    Format("lif", "Leica LIF", (".lif",), lambda head: head[:4] + head[8:9] == b"\x70\0\0\0*", needs="liffile"),
+    Format(
         "oif", "Olympus OIB or OIF", (".oib", ".oif"),
         _starts(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\xff\xfe[\0"), needs="oiffile",
     ),
-    Family("mrc", "MRC", (".mrc", ".map", ".rec", ".st"), lambda head: head[208:211] == b"MAP", needs="mrcfile"),
-    Family("dm", "Gatan DM", (".dm3", ".dm4"), _starts(b"\0\0\0\x03", b"\0\0\0\x04"), needs="ncempy"),
-    Family("ser", "TIA SER", (".ser",), _starts(b"II\x97\x01"), needs="ncempy"),
-    Family("hdf5", "HDF5", (".h5", ".hdf5", ".hdf", ".emd", ".ims"), _starts(b"\x89HDF\r\n\x1a\n"), needs="h5py"),
+    Format("mrc", "MRC", (".mrc", ".map", ".rec", ".st"), lambda head: head[208:211] == b"MAP", needs="mrcfile"),
+    Format("dm", "Gatan DM", (".dm3", ".dm4"), _starts(b"\0\0\0\x03", b"\0\0\0\x04"), needs="ncempy"),
+    Format("ser", "TIA SER", (".ser",), _starts(b"II\x97\x01"), needs="ncempy"),
+    Format("hdf5", "HDF5", (".h5", ".hdf5", ".hdf", ".emd", ".ims"), _starts(b"\x89HDF\r\n\x1a\n"), needs="h5py"),
 )  # fmt: skip
 #: files that only tell of images in others
 ELSEWHERE = {".emi": "it describes those in the .ser files beside it", ".lifext": "it belongs to a .lif file"}
 #: a zarr image is a folder
-ZARR = Family("zarr_folder", "zarr", (".zarr",), lambda head: False)
+ZARR = Format("zarr_folder", "zarr", (".zarr",), lambda head: False)
 #: by which images are found in a folder
 SUFFIXES = tuple(suffix for family in (*FAMILIES, ZARR) for suffix in family.suffixes)
 
@@ -94,7 +94,7 @@ def read(path: Path, *, lazy: bool = False) -> list[Stack]:
         If the file is missing or damaged, holds no image, is of a kind that is not known, or needs a package that is
         not installed.
     """
-    family = family_of(path)
+    family = format_of(path)
     try:
         module = importlib.import_module(f"napari_sr.images.readers.{family.module}")
         stacks: list[Stack] = module.read(path, lazy=lazy)
@@ -122,7 +122,7 @@ def _what(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def family_of(path: Path) -> Family:
+def format_of(path: Path) -> Format:
     """Return the family that a file belongs to.
 
     Raises

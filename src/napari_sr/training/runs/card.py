@@ -19,11 +19,12 @@ from napari_sr.training.lightning.optimizers import OPTIMIZERS, SCHEDULES
 
 def _loss(config: TrainConfig) -> str:
     """Return the losses and their weights in words."""
-    rival = config.adversarial
-    parts = [config.loss if rival is None else f"{rival.pixel_weight:g}·{config.loss}"]
+    adversarial = config.adversarial
+    parts = [config.loss if adversarial is None else f"{adversarial.pixel_weight:g}·{config.loss}"]
     parts += [f"{weight:g}·{name}" for name, weight in config.extra_losses.items()]
-    if rival is not None:
-        parts.append(f"{rival.weight:g}·{rival.loss} against {rival.critic}, λ = {rival.gradient_penalty:g}")
+    if adversarial is not None:
+        penalty = f"λ = {adversarial.gradient_penalty:g}"
+        parts.append(f"{adversarial.weight:g}·{adversarial.loss} against {adversarial.critic}, {penalty}")
     return " + ".join(parts)
 
 

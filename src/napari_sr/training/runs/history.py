@@ -79,9 +79,9 @@ def read_history(folder: Path, *, steps: int) -> Sequence[TrainProgress]:
                 step = int(row["step"])
             except (TypeError, ValueError):  # the process was killed, or lost its power, while it wrote this line
                 continue
-            rivals = {name: value for name in CRITIC_CURVES if (value := values.pop(name)) is not None}
+            losses = {name: value for name in CRITIC_CURVES if (value := values.pop(name)) is not None}
             seconds, loss = values.pop("seconds") or 0.0, values.pop("train_loss")
             found.append(
-                TrainProgress(step, steps, seconds, float("nan") if loss is None else loss, losses=rivals, **values)
+                TrainProgress(step, steps, seconds, float("nan") if loss is None else loss, losses=losses, **values)
             )
     return found

@@ -103,15 +103,15 @@ def _figures(centre: Centre, whole: WholeImages) -> dict[str, Figures]:
     def view(image: Plane) -> Plane:  # as the network sees it
         return np.asarray(np.log10(np.maximum(np.asarray(image, np.float64) + offset, TINY))) if density else image
 
-    pictures = {f"bicubic-x{whole.scale}": centre.bicubic, **centre.sr}
+    preds = {f"bicubic-x{whole.scale}": centre.bicubic, **centre.sr}
     target = view(centre.hr)
     tally = Tally(metrics=DEFAULT_METRICS, data_range=data_range_of([centre.hr], view if density else None), crop=0)
-    tally.add(target, {name: view(picture) for name, picture in pictures.items()})
+    tally.add(target, {name: view(pred) for name, pred in preds.items()})
     found = {name: dict(values[0]) for name, values in tally.table().each.items()}
     if density:
         nearest = np.kron(centre.lr, np.ones((whole.scale, whole.scale)))
-        for name, picture in pictures.items():
-            found[name]["spectrum_score"] = spectrum_score(np.asarray(picture), centre.hr, nearest)
+        for name, pred in preds.items():
+            found[name]["spectrum_score"] = spectrum_score(np.asarray(pred), centre.hr, nearest)
     return found
 
 

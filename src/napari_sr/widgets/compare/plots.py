@@ -53,9 +53,9 @@ class ComparisonPlots(QWidget):
     def __init__(self, viewer: Any) -> None:
         super().__init__()
         self.viewer = viewer
-        self._asked: ComparisonRequest | None = None
+        self._request: ComparisonRequest | None = None
         self._reference: Image | None = None
-        self._judged: Comparison | None = None
+        self._result: Comparison | None = None
         self.plot: Curves | JointHistogram | None = None
         self.kind_box = Combo()
         self.kind_box.addItems(list(READ))
@@ -86,11 +86,14 @@ class ComparisonPlots(QWidget):
         viewer.dims.events.current_step.connect(self.refresh)
         viewer.events.theme.connect(self.refresh)
 
-    def show_comparison(self, asked: ComparisonRequest, judged: Comparison, reference: Image) -> None:
+    def show_comparison(self, request: ComparisonRequest, result: Comparison, reference: Image) -> None:
         """Take what is compared, and draw."""
-        self._asked, self._judged, self._reference = asked, judged, reference
-        metrics = {judged.table.header(m): m for m in judged.table.metrics}
-        for box, entries in ((self.image_box, {c.name: c.name for c in asked.candidates}), (self.metric_box, metrics)):
+        self._request, self._result, self._reference = request, result, reference
+        metrics = {result.table.header(m): m for m in result.table.metrics}
+        for box, entries in (
+            (self.image_box, {c.name: c.name for c in request.candidates}),
+            (self.metric_box, metrics),
+        ):
             box.blockSignals(True)
             box.clear()
             for title, value in entries.items():
@@ -101,7 +104,7 @@ class ComparisonPlots(QWidget):
     def shut_down(self) -> None:
         """Stop listening to the viewer."""
         self._latest.forget()
-        self._asked = None
+        self._request = None
         self.viewer.dims.events.current_step.disconnect(self.refresh)
         self.viewer.events.theme.disconnect(self.refresh)
 
@@ -109,47 +112,51 @@ class ComparisonPlots(QWidget):
         """Compute the chosen curves in the background, then draw them."""
         if not isalive(self):  # the window was closed, and its layers go one by one
             return
-        asked, reference = self._asked, self._reference
+        request, reference = self._request, self._reference
         self.image_box.setVisible(self.kind_box.currentText() == JOINT)
         self.metric_box.setVisible(self.kind_box.currentText() == PLANES)
-        if asked is None or reference is None:
+        if request is None or reference is None:
             return
         try:
-            compute = self._wanted(asked, reference)
+            compute = self._wanted(request, reference)
         except SRError as error:
             self._fail(str(error))
             return
         self.status.say("Drawing …", "")
         self._latest.ask(compute)
 
-    def _wanted(self, asked: ComparisonRequest, reference: Image) -> Callable[[], Any]:
+    def _wanted(self, request: ComparisonRequest, reference: Image) -> Callable[[], Any]:
         """Return what computes the chosen plot; raises :class:`SRError` if it cannot be."""
         from napari_sr.evaluation import plots
         from napari_sr.evaluation.table import short_names
 
-        kind, number, chosen = self.kind_box.currentText(), self._plane(asked, reference), self.image_box.currentText()
-        size, unit = asked.reference.grid.step / unit_factor(reference, self.viewer), unit_text(reference)
+        kind, number, chosen = (
+            self.kind_box.currentText(),
+            self._plane(request, reference),
+            self.image_box.currentText(),
+        )
+        size, unit = request.reference.grid.step / unit_factor(reference, self.viewer), unit_text(reference)
         line = self._line(reference) if kind == PROFILE else None
-        names = short_names([c.name for c in asked.candidates])
-        judged, metric, title = self._judged, str(self.metric_box.currentData()), self.metric_box.currentText()
-        if kind == PLANES and judged is not None:
-            if judged.table.images < 2:
+        names = short_names([c.name for c in request.candidates])
+        result, metric, title = self._result, str(self.metric_box.currentData()), self.metric_box.currentText()
+        if kind == PLANES and result is not None:
+            if result.table.images < 2:
                 raise SRError("The images are single planes: there is nothing to draw over planes.")
-            rows = short_names(list(judged.per_plane))
+            rows = short_names(list(result.per_plane))
             return lambda: plots.over_planes(
-                {rows[name]: values for name, values in judged.per_plane.items()}, metric, title=title
+                {rows[name]: values for name, values in result.per_plane.items()}, metric, title=title
             )
 
         def compute() -> Any:
             # spectra of densities are those of the densities themselves, everything else is of their logarithm
-            raw, target, images, corner = planes(asked, number, log=kind not in (SPECTRA, RATIO))
+            raw, target, images, corner = planes(request, number, log=kind not in (SPECTRA, RATIO))
             shown = {names[name]: image for name, image in images.items()}
             if kind == JOINT:
                 return plots.joint_histogram(names[chosen], images[chosen], target)
             if kind == FRC:
                 return plots.ring_correlations(shown, target, pixel_size=size, unit=unit)
             if line is not None:
-                value = "log₁₀ density" if asked.density else "grey level"
+                value = "log₁₀ density" if request.density else "grey level"
                 start, end = (point - corner for point in line)
                 return plots.line_profile(
                     {"reference": target, **shown}, start, end, value=value, pixel_size=size, unit=unit
@@ -158,9 +165,9 @@ class ComparisonPlots(QWidget):
 
         return compute
 
-    def _plane(self, asked: ComparisonRequest, reference: Image) -> int:
+    def _plane(self, request: ComparisonRequest, reference: Image) -> int:
         """Return the number of the plane that is shown."""
-        stacked = asked.reference.stacked
+        stacked = request.reference.stacked
         if not stacked or reference not in self.viewer.layers:
             return 0
         return int(np.ravel_multi_index(shown_index(reference, self.viewer), stacked))
@@ -220,7 +227,7 @@ class ComparisonPlots(QWidget):
         self.status.say(message, ERROR)
 
 
-def planes(asked: ComparisonRequest, number: int, *, log: bool) -> tuple[Any, Any, dict[str, Any], Any]:
+def planes(request: ComparisonRequest, number: int, *, log: bool) -> tuple[Any, Any, dict[str, Any], Any]:
     """Return a plane of the reference, as it is and as it is compared, and of every candidate on its grid.
 
     Outside of what all of them cover, there is nothing to compare: that is cut away, and the border too. The last of
@@ -229,8 +236,8 @@ def planes(asked: ComparisonRequest, number: int, *, log: bool) -> tuple[Any, An
     from napari_sr.evaluation.compare import brought, common_part
     from napari_sr.evaluation.tally import log_density
 
-    view: Callable[[Any], Any] = log_density if asked.density and log else np.asarray
-    part = common_part(asked)
-    raw = asked.reference.plane(number)[part]
-    images = {c.name: view(brought(c, number, asked.reference)[part]) for c in asked.candidates}
+    view: Callable[[Any], Any] = log_density if request.density and log else np.asarray
+    part = common_part(request)
+    raw = request.reference.plane(number)[part]
+    images = {c.name: view(brought(c, number, request.reference)[part]) for c in request.candidates}
     return raw, view(raw), images, np.array([part[0].start, part[1].start])

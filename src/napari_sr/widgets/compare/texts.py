@@ -21,11 +21,11 @@ def shift_sentence(shift: Shift, reference: Image | None) -> str:
     )
 
 
-def made_up(judged: Comparison) -> str:
+def made_up(result: Comparison) -> str:
     """Say how much of every picture is flagged, with a line break before each."""
-    short = short_names(list(judged.maps))
+    short = short_names(list(result.maps))
     return "".join(
         f"\n{short[name]}: most of the detail is not the reference's on {share:.0%} of the area."
-        for name, maps in judged.maps.items()
+        for name, maps in result.maps.items()
         if FLAGGED in maps and (share := float(np.nanmean(maps[FLAGGED]))) >= 0
     )

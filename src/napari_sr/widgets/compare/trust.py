@@ -13,8 +13,8 @@ from napari_sr.evaluation.evidence import Evidence, Line, Uncertain
 from napari_sr.evaluation.map_kinds import CONSISTENCY, MAP_KINDS, UNCERTAINTY
 from napari_sr.widgets.base.messages import ERROR, message_label
 from napari_sr.widgets.base.sections import form_of
+from napari_sr.widgets.compare.findings import MISFIT, Findings, misfit_line
 from napari_sr.widgets.compare.made import Made, made_from
-from napari_sr.widgets.compare.verdict_box import MISFIT, VerdictBox, misfit_line
 from napari_sr.widgets.controls.also_box import AlsoBox
 from napari_sr.widgets.controls.layer_box import LayerBox
 from napari_sr.widgets.layers.alignment import resampled_transform
@@ -62,7 +62,7 @@ class TrustSection(QWidget):
             "How blurred the measured image is: standard deviation of everything that blurs it, optics and pixel size "
             "together, in its own pixels. The lowest value stands for what is estimated from the image."
         )
-        self.verdict = VerdictBox()
+        self.verdict = Findings()
         self.meaning = message_label()
         form = form_of(("Picture", self.layer_box), ("Its blur", self.blur_box), ("Ask also", self.also_box))
         buttons = QHBoxLayout()

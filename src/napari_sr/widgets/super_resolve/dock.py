@@ -67,7 +67,7 @@ class SuperResolve(Dock):
         form.model_box.model_changed.connect(self._on_model)
         form.model_box.chosen.connect(self._on_chosen)
         form.axes_edit.textChanged.connect(self._on_axes)
-        form.fit_panel.judged.connect(self._on_judged)
+        form.fit_panel.fits_found.connect(self._on_fits)
         form.fit_panel.wanted.connect(self.models.take_recommended)
         form.fit_panel.changed.connect(self.measure)
         form.fit_panel.failed.connect(lambda reason: self.say(reason, ERROR))
@@ -155,7 +155,7 @@ class SuperResolve(Dock):
         form.conditions.set_estimate({})
         form.fit_panel.measure(form.layer_box.layer(), form.axes(), form.model_box.cards())
 
-    def _on_judged(self, found: ImageFits) -> None:
+    def _on_fits(self, found: ImageFits) -> None:
         """The image was measured: tell it to the model, and take the recommended one unless one was chosen."""
         self.form.conditions.set_estimate(conditions_of(found.seen))
         self.models.recommend(found.recommended, keep=found.layer == self.runs.ran_on)

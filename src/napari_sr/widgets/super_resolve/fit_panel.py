@@ -32,7 +32,7 @@ class FitPanel(QWidget):
     that the layer was given a kind or a pixel size, ``failed`` why nothing could be found out.
     """
 
-    judged = Signal(object)
+    fits_found = Signal(object)
     wanted = Signal(str)
     changed = Signal()
     failed = Signal(str)
@@ -53,7 +53,7 @@ class FitPanel(QWidget):
         # many layers can come or go at once: only the one that is chosen in the end is measured
         self._settle = QTimer(self, singleShot=True, interval=SETTLE)
         self._settle.timeout.connect(self._ask)
-        self._watch.judged.connect(self._on_judged)
+        self._watch.fits_found.connect(self._on_fits)
         self._watch.failed.connect(self._on_failed)
         self.verdict.linkActivated.connect(self._on_link)
         self.facts.linkActivated.connect(self._on_link)
@@ -113,11 +113,11 @@ class FitPanel(QWidget):
         self._settle.stop()
         self._watch.forget()
 
-    def _on_judged(self, found: ImageFits) -> None:
+    def _on_fits(self, found: ImageFits) -> None:
         if self._layer is None or id(self._layer) != found.layer:
             return
         self.found = found
-        self.judged.emit(found)
+        self.fits_found.emit(found)
 
     def _on_failed(self, reason: str) -> None:
         self.verdict.say("")

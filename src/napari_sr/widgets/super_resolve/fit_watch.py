@@ -46,12 +46,12 @@ class ImageFits:
 class FitWatch(QObject):
     """Emits :class:`ImageFits` for the image that was asked about last, or a sentence on why there is none."""
 
-    judged = Signal(object)
+    fits_found = Signal(object)
     failed = Signal(str)
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._latest = Latest(self, self.judged.emit, self.failed.emit)
+        self._latest = Latest(self, self.fits_found.emit, self.failed.emit)
 
     @property
     def busy(self) -> bool:

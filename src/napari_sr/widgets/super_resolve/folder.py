@@ -99,10 +99,10 @@ class FolderSection(QWidget):
 
         def work() -> Generator[Any, None, None]:
             from napari_sr.inference import Upscaler
-            from napari_sr.inference.batch import iter_upscale_jobs, jobs_of
+            from napari_sr.inference.batch import iter_upscale_jobs, tasks_of
 
             upscaler = Upscaler(load(), **settings)
-            jobs = jobs_of([source], output, upscaler.model.card.name, image=image)
+            jobs = tasks_of([source], output, upscaler.model.card.name, image=image)
             yield from iter_upscale_jobs(jobs, upscaler, should_stop=self._stopping)
 
         def show(event: Any) -> None:

@@ -19,7 +19,7 @@ SMALLEST = 16
 MISFIT = " (the model does not fit)"
 
 
-class VerdictBox(QWidget):
+class Findings(QWidget):
     """Sentences with dots in their colours, one below the other."""
 
     def __init__(self) -> None:
