@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from napari_sr.losses.adversarial import gradient_penalty
 from torch.nn import functional as F
 
 from napari_sr.images.samples import load_sample
 from napari_sr.losses import create_loss
+from napari_sr.losses.adversarial import gradient_penalty
 from napari_sr.networks import create_critic, create_network
 from napari_sr.training import Source, TrainConfig, fit, recipe_config
 from napari_sr.training.lightning.machine import usual_workers

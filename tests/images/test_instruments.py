@@ -15,7 +15,8 @@ import pytest
 from wild import GREY
 
 from napari_sr.errors import ImageError
-from napari_sr.images.readers import FAMILIES, SUFFIXES, family_of, read, read_image
+from napari_sr.images.readers import read, read_image
+from napari_sr.images.readers.formats import FORMATS, format_of, suffixes
 
 HEADS = {
     "tiff": b"II*\0", "companion": b"<?xml version='1.0'?><OME", "arrays": b"\x93NUMPY",
@@ -51,12 +52,12 @@ class Opened:
         pass
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.module)
+@pytest.mark.parametrize("family", FORMATS, ids=lambda f: f.module)
 @pytest.mark.parametrize("suffix", ["", ".tif", ".dat"])
 def test_files_are_known_by_what_they_hold(family, suffix, tmp_path):
     path = tmp_path / f"a{suffix}"
     path.write_bytes(HEADS[family.module] + bytes(600))
-    assert family_of(path) is family
+    assert format_of(path) is family
 
 
 def message_of(path):
@@ -69,7 +70,7 @@ def message_of(path):
 
 # nd2 and ncempy leave what they could not open to the garbage collector
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.module)
+@pytest.mark.parametrize("family", FORMATS, ids=lambda f: f.module)
 def test_what_is_damaged_is_an_image_error_with_the_name(family, tmp_path):
     path = tmp_path / f"cells{family.suffixes[0]}"
     path.write_bytes(HEADS[family.module] + bytes(600))
@@ -79,7 +80,7 @@ def test_what_is_damaged_is_an_image_error_with_the_name(family, tmp_path):
     assert "empty" in message_of(path)
 
 
-@pytest.mark.parametrize("family", [f for f in FAMILIES if f.needs], ids=lambda f: f.module)
+@pytest.mark.parametrize("family", [f for f in FORMATS if f.needs], ids=lambda f: f.module)
 def test_a_missing_package_is_named(family, tmp_path, monkeypatch):
     path = tmp_path / "cells"
     path.write_bytes(HEADS[family.module] + bytes(600))
@@ -91,8 +92,8 @@ def test_a_missing_package_is_named(family, tmp_path, monkeypatch):
 
 
 def test_every_family_has_suffixes_of_its_own():
-    assert len(set(SUFFIXES)) == len(SUFFIXES)
-    assert all(s.startswith(".") and s == s.lower() for s in SUFFIXES)
+    assert len(set(suffixes())) == len(suffixes())
+    assert all(s.startswith(".") and s == s.lower() for s in suffixes())
 
 
 @pytest.mark.parametrize(("voxel", "size"), [(4.0, (4.0, 4.0)), (0.0, None)])

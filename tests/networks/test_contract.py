@@ -48,21 +48,31 @@ def test_folding_changes_no_number(name, scale):
         torch.testing.assert_close(copy.deepcopy(network).fold_for_inference()(lr), network(lr), rtol=1e-5, atol=2e-6)
 
 
+def reach(network, scale):
+    """How far the farthest LR pixel is that an LR pixel's outputs depend on: where their gradient is not zero.
+
+    With random weights in double precision, no end of a kernel is too faint to be seen.
+    """
+    dtype = torch.float64 if network.trainable else torch.float32
+    network = network.to(dtype)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.copy_(0.2 * torch.randn_like(weight))
+    middle = network.halo + 2
+    lr = torch.rand(1, 1, 2 * middle + 1, 2 * middle + 1, dtype=dtype, requires_grad=True)
+    own = network(lr)[..., middle * scale : (middle + 1) * scale, middle * scale : (middle + 1) * scale]
+    (gradient,) = torch.autograd.grad(own.square().sum(), lr)
+    return int((torch.nonzero(gradient[0, 0]) - middle).abs().max())
+
+
 @pytest.mark.parametrize(("name", "scale"), [(n, s) for n, s in ALL if not NETWORKS[n].pools_tile])
 def test_halo_is_the_receptive_field(name, scale):
-    """Changing an LR pixel changes no output further than the halo, and something at the halo's distance."""
+    """Neither too small, which shows as seams, nor too large, which costs time for nothing."""
     network = small(name, scale)
-    halo = network.halo
-    size = 2 * halo + 3
-    lr = torch.rand(1, 1, size, size)
-    changed = lr.clone()
-    changed[0, 0, halo + 1, halo + 1] += 10
-    with torch.inference_mode():
-        difference = (network(changed) - network(lr)).abs()[0, 0]
-    rows = torch.nonzero(difference.amax(dim=1)).flatten() // scale
-    reach = max(halo + 1 - int(rows.min()), int(rows.max()) - halo - 1)
-    # single precision swallows the faintest ends: the halo may be generous, never too small
-    assert reach <= halo
+    if scale == 1:  # an interpolation then looks at one pixel alone, whatever its kernel
+        assert reach(network, scale) <= network.halo
+    else:
+        assert reach(network, scale) == network.halo
 
 
 @pytest.mark.parametrize("name", TRAINABLE)
@@ -70,9 +80,9 @@ def test_a_few_steps_lower_the_loss(name):
     network = small(name, 2).train()
     lr = torch.rand(2, 1, 16, 16)
     target = torch.nn.functional.interpolate(lr, scale_factor=2, mode="bilinear") * 0.5
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
     losses = []
-    for _ in range(15):
+    for _ in range(40):
         loss = (network(lr) - target).square().mean()
         optimizer.zero_grad()
         loss.backward()

@@ -58,6 +58,10 @@ def command(
         list[str] | None,
         typer.Option(help="With SR … HR, by pyiqa where it is installed: lpips, dists, pi, fid. Repeatable."),
     ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="A further figure: rmse, mae, pearson, frc_resolution, … or one of a plug-in. Repeatable."),
+    ] = None,
     output: Annotated[
         list[Path] | None,
         typer.Option("-o", "--output", help="Also write: .csv, .json, .md, or .html (a report with pictures)."),
@@ -70,6 +74,8 @@ def command(
     from napari_sr.errors import ConfigError, ImageError
     from napari_sr.evaluation.natural import natural_model
     from napari_sr.evaluation.report import evaluation_report
+    from napari_sr.evaluation.test_set import DEFAULT_METRICS
+    from napari_sr.metrics import METRICS
     from napari_sr.metrics.learned import FID, LEARNED, MISSING, installed
 
     for path in output or []:  # before the work
@@ -82,8 +88,10 @@ def command(
         raise ConfigError(f"There is no figure {unknown[0]!r}; there are {', '.join((*LEARNED, FID))}.")
     if iqa and not installed():
         raise ConfigError(MISSING)
+    extra = [name for name in metric or [] if METRICS.entry(name) and name not in DEFAULT_METRICS]
     common: dict[str, Any] = {
-        "crop": crop, "density": density, "naturalness": None if niqe is None else natural_model(niqe, density=density),
+        "metrics": (*DEFAULT_METRICS, *dict.fromkeys(extra)), "crop": crop, "density": density,
+        "naturalness": None if niqe is None else natural_model(niqe, density=density),
     }  # fmt: skip
     with Console(stderr=True).status("Evaluating …") as status:
         if model:

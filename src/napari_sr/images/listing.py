@@ -8,7 +8,8 @@ from typing import Any
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
-from napari_sr.images.readers import SUFFIXES, chosen, read_image
+from napari_sr.images.readers import chosen, read_image
+from napari_sr.images.readers.formats import suffixes
 from napari_sr.images.readers.ome_xml import members
 from napari_sr.images.readers.zarr_folder import is_zarr
 
@@ -36,13 +37,13 @@ def image_files(path: Path) -> list[Path]:
         raise ImageError(f"There is no file or folder {path}.")
     found = sorted(f for f in path.iterdir() if _is_image(f))
     if not found:
-        raise ImageError(f"There are no images in {path} (looked for {', '.join(SUFFIXES)}).")
+        raise ImageError(f"There are no images in {path} (looked for {', '.join(suffixes())}).")
     return _once(found)
 
 
 def _is_image(file: Path) -> bool:
     """Return True for what is named as an image is; a broken link is one that cannot be read, and is said to be."""
-    if file.name.startswith(".") or not file.name.lower().endswith(SUFFIXES):
+    if file.name.startswith(".") or not file.name.lower().endswith(suffixes()):
         return False
     return not file.is_dir() or is_zarr(file)
 

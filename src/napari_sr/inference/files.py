@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_sr.errors import ImageError
 from napari_sr.images.axes import Layout
-from napari_sr.images.readers import SUFFIXES, chosen, read_image
+from napari_sr.images.readers import chosen, read_image
+from napari_sr.images.readers.formats import suffixes
 from napari_sr.images.writers import OUTPUT_SUFFIXES, OutputInfo, create_output
 from napari_sr.inference.events import Event, Finished
 from napari_sr.inference.upscaler import Upscaler
@@ -89,4 +90,4 @@ def output_path(file: Path, output: Path | None, model: str, many: bool) -> Path
 
 def names_a_file(output: Path) -> bool:
     """Return True if a path ends as images do: ``results_v1.5`` is a folder."""
-    return output.suffix.lower() in (*OUTPUT_SUFFIXES, *SUFFIXES)
+    return output.suffix.lower() in (*OUTPUT_SUFFIXES, *suffixes())

@@ -85,7 +85,7 @@ class WGANGenerator(SRNetwork):
         for factor in self.factors:
             radius += 1 / grid
             grid *= factor
-        return math.ceil(radius + 2 / grid + 1e-9)
+        return math.ceil(radius + 2 / grid - 1e-9)
 
     def forward(self, lr: Tensor) -> Tensor:
         features = self.first(lr.to(self.first.weight.dtype))  # (N, F, H, W)

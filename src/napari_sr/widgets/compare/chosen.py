@@ -33,6 +33,7 @@ class Chosen:
 
     def comparison(self, reference: Image) -> ComparisonRequest:
         """Return what is to be compared; raises :class:`SRError` if it cannot be."""
+        from napari_sr.metrics import METRICS
         from napari_sr.metrics.learned import LEARNED
         from napari_sr.widgets.layers.places import check_units, grid_image
 
@@ -49,6 +50,7 @@ class Chosen:
             regions=self._regions(reference), data_range=form.range_box.value() or None, crop=form.crop_box.value(),
             match=form.match_box.isChecked(), density=form.density_box.isChecked(), maps=maps,
             learned=tuple(LEARNED) if form.iqa_box.isChecked() else (),
+            metrics=tuple(dict.fromkeys((*ComparisonRequest.metrics, *METRICS))),
         )  # fmt: skip
 
     def ranked(self) -> tuple[GridImage, tuple[GridImage, ...], dict[str, bool]]:
