@@ -80,7 +80,7 @@ def tour(viewer: napari.Viewer, sample: str, prefix: str, models: tuple[str, ...
     )
     for kind, name in ((3, "profile"), (0, "spectra"), (1, "ratio"), (2, "frc"), (4, "histogram")):
         dock.last.plots.kind_box.setCurrentIndex(kind)
-        wait(lambda: not dock.last.plots._latest.busy)
+        wait(lambda: not dock.last.plots.latest.busy)
         shoot(viewer, f"{prefix}-{name}")
     dock.last.plots_dock.hide()
     viewer.layers.remove(shapes)

@@ -103,8 +103,8 @@ def main() -> None:
 
     click(widget.form.card_button)
     wait(seconds=0.5)
-    widget._dialog.grab().save(str(OUT / "card.png"))
-    widget._dialog.close()
+    widget.dialog.grab().save(str(OUT / "card.png"))
+    widget.dialog.close()
 
     with tempfile.TemporaryDirectory() as folder:
         broken = Path(folder) / "broken.safetensors"
@@ -132,7 +132,7 @@ def main() -> None:
     viewer.window.remove_dock_widget(widget)
     _, simulate = viewer.window.add_plugin_dock_widget("napari-sr", "Simulate low resolution")
     simulate.preset_box.choose("elliptic(sigma=3, across=1.5, angle=30) + area + shot(photons=100, read=2)")
-    wait(lambda: not simulate.before_after._latest.busy)
+    wait(lambda: not simulate.before_after.latest.busy)
     shoot(viewer, "simulate")
     viewer.close()
 

@@ -24,6 +24,10 @@ def test_a_name_is_registered_once():
     registry.register("a", title="A")(1)
     with pytest.raises(ConfigError, match="twice"):
         registry.register("a", title="A")(2)
+    registry.unregister("a")
+    assert "a" not in registry
+    with pytest.raises(ConfigError, match="no thing called 'a'"):
+        registry.unregister("a")
 
 
 def test_other_packages_add_entries_and_a_broken_one_is_left_out(tmp_path):

@@ -60,6 +60,11 @@ class Registry(Generic[T]):
 
         return add
 
+    def unregister(self, name: str) -> None:
+        """Forget an entry; a name that is not there raises :class:`ConfigError`."""
+        self.entry(name)
+        del self._entries[name]
+
     def _discover(self) -> None:
         if self._discovered:
             return

@@ -39,9 +39,9 @@ def pyiqa(monkeypatch):
 
     fake.create_metric = create_metric
     monkeypatch.setitem(sys.modules, "pyiqa", fake)
-    module._metric.cache_clear()
+    module.loaded_metric.cache_clear()
     yield fake
-    module._metric.cache_clear()
+    module.loaded_metric.cache_clear()
 
 
 def test_images_are_scaled_to_the_targets_range(pyiqa):

@@ -156,7 +156,7 @@ def test_images_that_vanish_are_said_with_what_stands(after, message, images, tm
             images.unlink()
             from napari_sr.images import lazy_plane
 
-            lazy_plane._opened.cache_clear()  # as with more files than may be open at a time
+            lazy_plane.opened_file.cache_clear()  # as with more files than may be open at a time
 
     with pytest.raises(TrainingError, match=rf"hr.npy.*{message}"):
         fit(small(images), tmp_path / "run", device="cpu", on_event=take)

@@ -89,7 +89,7 @@ def test_the_last_checkpoint_is_the_last_also_when_validation_gets_worse(images,
 
     fidelity = iter([30.0, 20.0, 10.0, 5.0] + [5.0] * 20)
     current = {"psnr": 0.0}
-    monkeypatch.setattr(module, "_psnr", lambda pred, target, span: torch.tensor(current["psnr"]))
+    monkeypatch.setattr(module, "psnr", lambda pred, target, span: torch.tensor(current["psnr"]))
     original = SRModule.on_validation_epoch_start
 
     def advance(self):
@@ -134,7 +134,7 @@ def test_early_stopping_looks_at_the_smoothed_psnr(images, tmp_path, monkeypatch
     from napari_sr.training.lightning import module
 
     values = iter([20.0, 25.0, 26.0, 25.9, 25.8, *[25.0] * 20])
-    monkeypatch.setattr(module, "_psnr", lambda pred, target, span: torch.tensor(current["psnr"]))
+    monkeypatch.setattr(module, "psnr", lambda pred, target, span: torch.tensor(current["psnr"]))
     current = {"psnr": 0.0}
     original = SRModule.on_validation_epoch_start
 

@@ -212,7 +212,7 @@ def exploding():
 
     NETWORKS.register("exploding", title="for this test")(Exploding)
     yield
-    del NETWORKS._entries["exploding"]
+    NETWORKS.unregister("exploding")
 
 
 def test_one_image_cannot_train_and_validate(tmp_path, rng):

@@ -100,8 +100,8 @@ def test_enter_presses_a_button_as_space_does(viewer, qtbot):
     button = widget.form.card_button
     button.setFocus()
     qtbot.keyClick(button, Qt.Key.Key_Return)
-    assert widget._dialog.isVisible()
-    widget._dialog.close()
+    assert widget.dialog.isVisible()
+    widget.dialog.close()
     viewer.window._qt_window.hide()
 
 

@@ -70,13 +70,14 @@ class DiskPlane:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         (y, x), (height, width) = self.corner, self.shape
-        opened = _opened(self.path, self.version)
+        opened = opened_file(self.path, self.version)
         part = opened.window(self.index, slice(y, y + height), slice(x, x + width))
         return np.array(part, dtype=dtype or self.dtype)  # a copy: the file may be read-only
 
 
 @lru_cache(maxsize=OPEN_FILES)
-def _opened(path: Path, expected: tuple[int, int]) -> Stack:
+def opened_file(path: Path, expected: tuple[int, int]) -> Stack:
+    """Return the image of a file, opened once; raises :class:`ImageError` if it is not of the ``expected`` version."""
     if version(path) != expected:
         raise ImageError(f"{path.name} was written anew meanwhile. Start again, with what it holds now.")
     return read_image(path, lazy=True)

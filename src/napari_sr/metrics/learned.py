@@ -65,7 +65,7 @@ def learned(name: str, pred: Plane, target: Plane, *, data_range: float) -> floa
         raise ImageError(f"The images differ in shape: {pred.shape} and {target.shape}.")
     low = _darkest(target)
     images = [torch.from_numpy(_scaled(image, low, data_range)).expand(1, 3, -1, -1) for image in (pred, target)]
-    metric = _metric(name)
+    metric = loaded_metric(name)
     with torch.no_grad():
         return float(metric(*(images if LEARNED[name].with_target else images[:1])))
 
@@ -87,7 +87,7 @@ def fid(preds: Sequence[Plane], targets: Sequence[Plane], *, data_range: float) 
             for number, image in enumerate(images):
                 grey = np.asarray(_scaled(image, low, data_range) * 255 + 0.5, dtype=np.uint8)
                 Image.fromarray(grey).convert("RGB").save(Path(folder) / name / f"{number:05}.png")
-        return float(_metric(FID)(str(Path(folder) / "pred"), str(Path(folder) / "target")))
+        return float(loaded_metric(FID)(str(Path(folder) / "pred"), str(Path(folder) / "target")))
 
 
 def _darkest(target: Plane) -> float:
@@ -99,7 +99,8 @@ def _scaled(image: Plane, low: float, data_range: float) -> npt.NDArray[np.float
 
 
 @lru_cache(maxsize=4)
-def _metric(name: str) -> Any:
+def loaded_metric(name: str) -> Any:
+    """Return a metric of pyiqa, loaded once; raises :class:`ConfigError` if it cannot be had."""
     if not installed():
         raise ConfigError(MISSING)
     import pyiqa

@@ -380,7 +380,7 @@ def test_closing_the_dock_in_the_middle(viewer, dock, qtbot):
 
 def drawn(plots, qtbot, kind):
     plots.kind_box.setCurrentText(kind)
-    qtbot.waitUntil(lambda: not plots._latest.busy, timeout=MINUTE)
+    qtbot.waitUntil(lambda: not plots.latest.busy, timeout=MINUTE)
     return plots.plot
 
 
@@ -399,7 +399,7 @@ def test_curves_of_the_comparison_and_their_files(viewer, dock, qtbot, tmp_path,
     assert "draw a line" in plots.status.text()
     viewer.add_shapes([np.array([[10, 20], [50, 20]]) * 4.0], shape_type="line")
     click(qtbot, plots.refresh_button)
-    qtbot.waitUntil(lambda: not plots._latest.busy, timeout=MINUTE)
+    qtbot.waitUntil(lambda: not plots.latest.busy, timeout=MINUTE)
     np.testing.assert_allclose(plots.plot.curves["reference"][::2], hr[10:51, 20], atol=1e-6)
     assert plots.plot.x[-1] == pytest.approx(160)
     assert drawn(plots, qtbot, JOINT).name == "x"
@@ -444,7 +444,7 @@ def test_curves_follow_the_plane_that_is_shown(viewer, dock, qtbot, rng):
     plots = dock.last.plots
     drawn(plots, qtbot, PLANES)
     plots.metric_box.setCurrentIndex(plots.metric_box.findData("rmse"))
-    qtbot.waitUntil(lambda: not plots._latest.busy, timeout=MINUTE)
+    qtbot.waitUntil(lambda: not plots.latest.busy, timeout=MINUTE)
     expected = [np.sqrt(np.mean(plane.astype(np.float64) ** 2)) for plane in stack]
     np.testing.assert_allclose(plots.plot.curves["sr"], expected, rtol=1e-6)
     np.testing.assert_array_equal(plots.plot.x, [0, 1, 2])

@@ -63,7 +63,7 @@ def open_dock(viewer, qtbot, picture):
     _, built = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
     built.form.trust_section.expand(animate=False)
     built.trust.layer_box.select_name(picture.name)
-    qtbot.waitUntil(lambda: built.trust._cards != (), timeout=MINUTE)
+    qtbot.waitUntil(lambda: built.trust.cards != (), timeout=MINUTE)
     return built
 
 

@@ -111,7 +111,7 @@ def test_a_degradation_of_ones_own_is_simulated_and_seen_before(make_napari_view
     _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Simulate low resolution")
     pick(dock.preset_box, OWN)
     dock.preset_box.own.sigma.setValue(1.5)
-    qtbot.waitUntil(lambda: not dock.before_after._latest.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.before_after.latest.busy, timeout=20_000)
     assert not dock.before_after.after.pixmap().isNull()
     qtbot.mouseClick(dock.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dock.job is None, timeout=20_000)

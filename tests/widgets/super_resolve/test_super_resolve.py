@@ -367,9 +367,9 @@ def test_a_bad_model_file_is_explained(widget, tmp_path, qtbot):
 
 def test_the_card_is_one_click_away(widget, qtbot):
     click(qtbot, widget.form.card_button)
-    assert widget._dialog.isVisible()
-    assert "small-wgan-x4" in widget._dialog.windowTitle()
-    widget._dialog.close()
+    assert widget.dialog.isVisible()
+    assert "small-wgan-x4" in widget.dialog.windowTitle()
+    widget.dialog.close()
 
 
 def test_models_are_grouped_and_headings_cannot_be_chosen(widget):

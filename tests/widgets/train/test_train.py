@@ -129,7 +129,7 @@ def test_a_model_is_trained_and_is_in_the_list_of_super_resolve(viewer, dock, qt
     shown = f"{figures['model']['psnr']:.2f} dB (bicubic {figures['bicubic']['psnr']:.2f})"
     assert shown in dock.run.curves.figures.text()  # of the finished model, and no other one
     assert "too little to read its curves" in dock.run.curves.hint.text()  # two validations
-    qtbot.waitUntil(lambda: not dock.run.curves._latest.busy, timeout=MINUTE)
+    qtbot.waitUntil(lambda: not dock.run.curves.latest.busy, timeout=MINUTE)
     drawn = dock.run.curves.picture.pixmap().toImage()
     assert (drawn.width(), drawn.height()) == (dock.run.curves.width(), ROW_HEIGHT)
     dock.run.curves.log_box.click()
@@ -585,7 +585,7 @@ def test_the_degradation_of_files_is_shown_too(dock, qtbot, tmp_path, images):
     assert not dock.form.before_after.isVisibleTo(dock)
     dock.form.hr_path.edit.setText(str(tmp_path / "image.npy"))
     assert dock.form.before_after.isVisibleTo(dock)
-    qtbot.waitUntil(lambda: not dock.form.before_after._latest.busy, timeout=MINUTE)
+    qtbot.waitUntil(lambda: not dock.form.before_after.latest.busy, timeout=MINUTE)
     assert not dock.form.before_after.after.pixmap().isNull()
 
 

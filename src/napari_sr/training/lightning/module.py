@@ -110,23 +110,24 @@ class SRModule(L.LightningModule):
     def validation_step(self, batch: Whole, batch_index: int) -> None:
         lr, hr, bicubic, data_range, zero, conditions = batch
         sr = self.run(self.kept, lr, conditions).float()
-        self.log("val_psnr", _psnr(sr, hr, data_range), on_epoch=True, batch_size=1, sync_dist=True)
-        self.log("val_bicubic", _psnr(bicubic, hr, data_range), on_epoch=True, batch_size=1, sync_dist=True)
+        self.log("val_psnr", psnr(sr, hr, data_range), on_epoch=True, batch_size=1, sync_dist=True)
+        self.log("val_bicubic", psnr(bicubic, hr, data_range), on_epoch=True, batch_size=1, sync_dist=True)
         self.log("val_loss", self.loss(sr, hr), on_epoch=True, batch_size=1, sync_dist=True)
         for name, pred in (("val_ssim", sr), ("val_bicubic_ssim", bicubic)):
-            similarity = _ssim(pred - zero, hr - zero, float(data_range.mean()))
+            similarity = ssim_mean(pred - zero, hr - zero, float(data_range.mean()))
             self.log(name, similarity, on_epoch=True, batch_size=1, sync_dist=True)
         # a network that has collapsed paints every image in one colour
         share = sr.std() / hr.std().clamp_min(1e-12)
         self.log("val_contrast", share, on_epoch=True, batch_size=1, sync_dist=True)
 
 
-def _psnr(pred: Tensor, target: Tensor, data_range: Tensor) -> Tensor:
+def psnr(pred: Tensor, target: Tensor, data_range: Tensor) -> Tensor:
+    """Return 10 log10(data_range^2 / MSE) in dB, of tensors."""
     mse = (pred - target).square().mean().clamp_min(1e-20)
     return 10 * torch.log10(data_range.mean() ** 2 / mse)
 
 
-def _ssim(pred: Tensor, target: Tensor, data_range: float) -> Tensor:
+def ssim_mean(pred: Tensor, target: Tensor, data_range: float) -> Tensor:
     """Return the mean where the whole window lies inside, as :func:`napari_sr.metrics.structural.ssim` does."""
     from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 

@@ -77,7 +77,7 @@ class ComparisonPlots(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.canvas, 1)
         layout.addWidget(self.status)
-        self._latest = Latest(self, self._draw, self._fail)
+        self.latest = Latest(self, self._draw, self._fail)
         self.kind_box.currentIndexChanged.connect(self.refresh)
         self.image_box.currentIndexChanged.connect(self.refresh)
         self.metric_box.currentIndexChanged.connect(self.refresh)
@@ -103,7 +103,7 @@ class ComparisonPlots(QWidget):
 
     def shut_down(self) -> None:
         """Stop listening to the viewer."""
-        self._latest.forget()
+        self.latest.forget()
         self._request = None
         self.viewer.dims.events.current_step.disconnect(self.refresh)
         self.viewer.events.theme.disconnect(self.refresh)
@@ -123,7 +123,7 @@ class ComparisonPlots(QWidget):
             self._fail(str(error))
             return
         self.status.say("Drawing …", "")
-        self._latest.ask(compute)
+        self.latest.ask(compute)
 
     def _wanted(self, request: ComparisonRequest, reference: Image) -> Callable[[], Any]:
         """Return what computes the chosen plot; raises :class:`SRError` if it cannot be."""

@@ -42,7 +42,7 @@ class TrustSection(QWidget):
     ) -> None:
         super().__init__()
         self.viewer, self._start, self._say, self._stopping = viewer, start_job, say, stopping
-        self._cards: tuple[ModelCard, ...] = ()
+        self.cards: tuple[ModelCard, ...] = ()
         self.layer_box = LayerBox(viewer)
         self.layer_box.setToolTip("A super-resolved layer.")
         self.consistency_button = QPushButton("Consistency map")
@@ -81,7 +81,7 @@ class TrustSection(QWidget):
 
     def set_cards(self, cards: Sequence[ModelCard]) -> None:
         """Take the list of models: others of the picture's scale can be asked, too."""
-        self._cards = tuple(cards)
+        self.cards = tuple(cards)
         self._offer()
 
     def _offer(self) -> None:
@@ -93,7 +93,7 @@ class TrustSection(QWidget):
             return
         known = (made.loaded_from[0], *(made.loaded_from[1] or ())[:1])
         fitting = [
-            c for c in self._cards if c.scale == made.scale and c.kind == made.card["kind"] and c.name not in known
+            c for c in self.cards if c.scale == made.scale and c.kind == made.card["kind"] and c.name not in known
         ]
         self.also_box.set_cards(fitting)
 

@@ -48,7 +48,7 @@ class BeforeAfter(QWidget):
             label.setFixedSize(SHOWN, SHOWN)
             label.setWordWrap(True)
             row.addLayout(column)
-        self._latest = Latest(self, self._show, self._fail)
+        self.latest = Latest(self, self._show, self._fail)
 
     def show_layer(self, layer: napari.layers.Image, degradation: str, scale: int) -> None:
         """Show the middle of an image layer (of its last plane) and its degraded self, in the layer's contrast.
@@ -63,7 +63,7 @@ class BeforeAfter(QWidget):
         data = layer.data[0] if layer.multiscale else layer.data
         low, high = (float(v) for v in layer.contrast_limits)
         log = degradation in DENSITIES
-        self._latest.ask(lambda: _pictures(data, degradation, scale, (low, high), log))
+        self.latest.ask(lambda: _pictures(data, degradation, scale, (low, high), log))
 
     def show_file(self, path: Path, degradation: str, scale: int) -> None:
         """Show the middle of the first image of a file or folder and its degraded self."""
@@ -79,17 +79,17 @@ class BeforeAfter(QWidget):
             low, high = (float(v) for v in np.nanpercentile(part, (0.1, 99.9)))
             return _pictures(part, degradation, scale, (low, high), degradation in DENSITIES)
 
-        self._latest.ask(pictures)
+        self.latest.ask(pictures)
 
     def clear(self) -> None:
         """Show nothing."""
-        self._latest.forget()
+        self.latest.forget()
         self.before.clear()
         self.after.clear()
 
     def shut_down(self) -> None:
         """Stop: the widget will be gone."""
-        self._latest.forget()
+        self.latest.forget()
 
     def _fail(self, message: str) -> None:
         self.before.clear()

@@ -281,8 +281,8 @@ class SuperResolve(Dock):
 
         card = self.models.card()
         if card is not None:
-            self._dialog = CardDialog(card, self)
-            self._dialog.show()
+            self.dialog = CardDialog(card, self)
+            self.dialog.show()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802 - Qt's name
         """Take model files."""

@@ -36,7 +36,7 @@ class CurveView(QWidget):
         self.picture.setFixedHeight(ROW_HEIGHT)
         # the picture follows the dock's width, never the other way round
         self.picture.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._latest = Latest(self, self._show, self.picture.setText)
+        self.latest = Latest(self, self._show, self.picture.setText)
         self.log_box = QCheckBox("logarithmic loss")
         self.log_box.setToolTip("Shows late, small changes of the loss as well as the first, large ones.")
         self.log_box.setChecked(True)
@@ -94,13 +94,13 @@ class CurveView(QWidget):
         history, log = tuple(self.history), self.log_box.isChecked()
         colour = text_colour()
         size, ratio = (max(self.width(), 200), ROW_HEIGHT * rows), self.devicePixelRatioF()
-        self._latest.ask(lambda: (_drawn(history, log=log, size=size, ratio=ratio, colour=colour), ratio))
+        self.latest.ask(lambda: (_drawn(history, log=log, size=size, ratio=ratio, colour=colour), ratio))
         self._drawn = time.monotonic()
 
     def shut_down(self) -> None:
         """Draw no more: the widget will be gone."""
         self._timer.stop()
-        self._latest.forget()
+        self.latest.forget()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Draw anew for the new width."""
