@@ -146,11 +146,11 @@ def test_copied_detail_is_found_and_what_the_degradation_erases_is_not(hr, rng):
         (plant_copies(hr, count=8, side=32, rng=rng), True),
         (plant_stripes(hr, count=8, side=32, period=3, amplitude=30, rng=rng), False),
     ):
-        residual = np.abs(plane_consistency(planted.picture, lr, scale=4, degradation="em").residual)
+        residual = np.abs(plane_consistency(planted.pred, lr, scale=4, degradation="em").residual)
         by_consistency = found_by(np.kron(residual, np.ones((4, 4))), planted.mask, side=16)
         assert by_consistency > 0.9 if seen else by_consistency < 0.65
         # beside a reference, both are found
-        assert found_by(sfrc_map(planted.picture, hr).unexplained, planted.mask, side=16) > 0.9
+        assert found_by(sfrc_map(planted.pred, hr).unexplained, planted.mask, side=16) > 0.9
 
 
 def test_the_area_under_the_curve_is_that_of_all_pairs(rng):

@@ -104,7 +104,7 @@ def test_settings_of_a_recipe_are_complete_and_changed_one_by_one(images):
         5,
         5e-4,
     )
-    sharper = recipe_config("wgan-gp", name="a", train=source, side={"pixel_weight": 50.0})
+    sharper = recipe_config("wgan-gp", name="a", train=source, adversarial={"pixel_weight": 50.0})
     assert sharper.adversarial.pixel_weight == 50
     assert sharper.adversarial.n_critic == 5
     short = recipe_config("esrgan", name="a", train=source, steps=1000)
@@ -112,11 +112,11 @@ def test_settings_of_a_recipe_are_complete_and_changed_one_by_one(images):
     with pytest.raises(ConfigError, match="Known: adaptive, dfcan"):
         recipe_config("nix", name="a", train=source)
     with pytest.raises(ConfigError, match="n_critic"):
-        recipe_config("wgan-gp", name="a", train=source, side={"n_critic": 0})
+        recipe_config("wgan-gp", name="a", train=source, adversarial={"n_critic": 0})
     with pytest.raises(ConfigError, match="critic_learning_rate"):
-        recipe_config("wgan-gp", name="a", train=source, side={"critic_learning_rate": 7.0})
+        recipe_config("wgan-gp", name="a", train=source, adversarial={"critic_learning_rate": 7.0})
     with pytest.raises(ConfigError, match="pixel_steps"):
-        recipe_config("wgan-gp", name="a", train=source, steps=5, side={"pixel_steps": 5})
+        recipe_config("wgan-gp", name="a", train=source, steps=5, adversarial={"pixel_steps": 5})
 
 
 def test_five_critic_steps_come_before_each_generator_step(images):

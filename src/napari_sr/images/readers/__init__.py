@@ -34,7 +34,7 @@ def read(path: Path, *, lazy: bool = False) -> list[Stack]:
     """
     form = format_of(path)
     try:
-        module = importlib.import_module(form.module)
+        module = importlib.import_module(form.path)
         stacks: list[Stack] = module.read(path, lazy=lazy)
     except SRError as error:
         if path.name in str(error):

@@ -44,9 +44,10 @@ class Format:
     matches: Callable[[bytes], bool]
     needs: str = ""
 
-    def __post_init__(self) -> None:
-        if "." not in self.module:
-            object.__setattr__(self, "module", f"napari_sr.images.readers.{self.module}")
+    @property
+    def path(self) -> str:
+        """Dotted name of the module, also of one beside this."""
+        return self.module if "." in self.module else f"{GROUP}.{self.module}"
 
 
 def _starts(*beginnings: bytes) -> Callable[[bytes], bool]:
