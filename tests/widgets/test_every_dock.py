@@ -1,5 +1,7 @@
 """What holds for every dock widget: readable in both themes, explained, scrolling."""
 
+import itertools
+
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -16,6 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_sr.widgets.base.colours import ON_DARK, ON_LIGHT, colours, contrast, ground, text_colour
+from napari_sr.widgets.base.dock import ROW
 from napari_sr.widgets.base.messages import MessageLabel
 from napari_sr.widgets.base.sections import VerticalArea
 
@@ -110,3 +113,33 @@ def test_a_message_is_no_window_of_its_own(qtbot):
     qtbot.addWidget(label)
     label.say("something")
     assert not label.isVisible()
+
+
+@pytest.mark.parametrize("title", DOCKS)
+def test_the_keys_reach_every_control_in_the_order_in_which_they_are_read(title, viewer, qtbot):
+    """Tab goes down the dock, row by row, to everything that can be used and to nothing else; Shift+Tab goes back."""
+    widget = opened(viewer, qtbot, title)
+    usable = {c for kind in CONTROLS for c in widget.findChildren(kind) if c.isVisibleTo(widget) and c.isEnabled()}
+    usable = {c for c in usable if not is_part(c) and c.focusPolicy() & Qt.FocusPolicy.TabFocus}
+    order = widget.tab_order()
+    assert usable <= set(order)
+    order[0].setFocus()
+    visited = [widget.focusWidget()]
+    for _ in order[1:]:
+        assert widget.focusNextPrevChild(True)
+        visited.append(widget.focusWidget())
+    assert visited == order
+    tops = [c.mapTo(widget, c.rect().center()) for c in visited]
+    for one, other in itertools.pairwise(tops):
+        assert other.y() > one.y() - ROW  # never up, but for what stands in one row
+    assert widget.focusNextPrevChild(False)
+    assert widget.focusWidget() is order[-2]
+
+
+def test_the_control_with_the_keys_has_a_frame_that_is_seen_in_both_themes(viewer, qtbot):
+    widget = opened(viewer, qtbot, "Super-resolve")
+    for theme, expected in (("dark", ON_DARK), ("light", ON_LIGHT)):
+        viewer.theme = theme
+        qtbot.waitUntil(lambda expected=expected: expected["link"] in widget.styleSheet(), timeout=5_000)
+        assert contrast(expected["link"], ground(theme)) >= 3  # WCAG 2.1, 1.4.11
+    viewer.theme = "dark"

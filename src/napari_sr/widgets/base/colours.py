@@ -53,6 +53,14 @@ def colours(theme: str | None = None) -> dict[str, str]:
     return ON_DARK if luminance(ground(theme)) < 0.2 else ON_LIGHT
 
 
+def focus_style() -> str:
+    """Return a style sheet with a frame around the control that the keys go to: napari has none."""
+    kinds = ("QPushButton", "QToolButton", "QComboBox", "QAbstractSpinBox", "QLineEdit", "QCheckBox", "QListWidget")
+    frame = f"border: 1px solid {colours()['link']};"
+    chosen = ", ".join(f"{kind}:focus" for kind in (*kinds, "QTableWidget"))
+    return f"{chosen} {{ {frame} }} QSlider:focus {{ {frame} border-radius: 3px; }}"
+
+
 def mark(tone: str) -> str:
     """Return what stands for a colour in a rich text, until it is shown: see :class:`MessageLabel`."""
     return f"@{tone}@"

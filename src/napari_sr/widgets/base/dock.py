@@ -15,10 +15,12 @@ from qtpy.QtWidgets import (
     QAbstractButton,
     QDockWidget,
     QMainWindow,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_sr.widgets.base.colours import focus_style
 from napari_sr.widgets.base.job import Ended, Failed, Job, Stopped
 from napari_sr.widgets.base.sections import VerticalArea
 from napari_sr.widgets.controls.layer_box import LayerBox
@@ -27,6 +29,8 @@ from napari_sr.widgets.layers.legend import MapLegend
 logger = logging.getLogger(__name__)
 #: seconds after which the end of a job is told also to those who look elsewhere
 LONG = 10.0
+#: pixels by which the middles of controls in one row may differ
+ROW = 12
 HANDBOOK = "https://github.com/napari-sr/napari-sr/blob/main/"
 
 
@@ -67,6 +71,18 @@ class Dock(QWidget):
         self.job: Job | None = None
         self.side_jobs: list[Job] = []
         self._placed = False
+        self._frame()
+
+    def _frame(self) -> None:
+        style = focus_style()
+        if self.styleSheet() != style:
+            self.setStyleSheet(style)
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Take the colours of another theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.StyleChange and hasattr(self, "title"):
+            self._frame()
 
     def lay_out(self, content: QWidget, *below: QWidget) -> None:
         """Take ``content`` in, which scrolls, and what stays in view below it."""
@@ -185,6 +201,39 @@ class Dock(QWidget):
             focused.click()
         else:
             super().keyPressEvent(event)
+
+    def tab_order(self) -> list[QWidget]:
+        """Return what the keys reach, in the order in which it is read: row by row, from left to right."""
+        found = [
+            control
+            for control in self.findChildren(QWidget)
+            if control.focusPolicy() & Qt.FocusPolicy.TabFocus
+            and control.focusProxy() is None
+            and control.isVisibleTo(self)
+            and control.isEnabledTo(self)
+            and not isinstance(control, QScrollArea)
+        ]
+        tops = {control: control.mapTo(self, control.rect().topLeft()) for control in found}
+        found.sort(key=lambda control: (tops[control].y() + control.height() / 2, tops[control].x()))
+        rows: list[list[QWidget]] = []
+        for control in found:  # what overlaps in height stands in one row
+            middle = tops[control].y() + control.height() / 2
+            if rows and middle - (tops[rows[-1][0]].y() + rows[-1][0].height() / 2) < ROW:
+                rows[-1].append(control)
+            else:
+                rows.append([control])
+        return [control for row in rows for control in sorted(row, key=lambda c: tops[c].x())]
+
+    def focusNextPrevChild(self, next: bool) -> bool:  # noqa: A002, N802 - Qt's names
+        """Go on in the order in which the dock is read, whatever the order in which it was built."""
+        order, current = self.tab_order(), self.focusWidget()
+        while current is not None and current not in order and current is not self:
+            current = current.parentWidget()
+        at = order.index(current) + (1 if next else -1) if current in order else (0 if next else len(order) - 1)
+        if not 0 <= at < len(order):  # out of the dock
+            return bool(super().focusNextPrevChild(next))
+        order[at].setFocus(Qt.FocusReason.TabFocusReason if next else Qt.FocusReason.BacktabFocusReason)
+        return True
 
     def event(self, event: QEvent) -> bool:
         """Stop when the widget is taken out of the window; napari sends no close event then."""
