@@ -38,9 +38,9 @@ def test_batches_change_nothing(name, batch, dtype, owed, rng, monkeypatch):
         expected = run(image, model, **settings)[-1]
     monkeypatch.setitem(tiling.AT_ONCE, "cpu", batch * expected.report.tile**2)
     *progress, result = run(image, model, **settings)
-    # kernels of another batch size sum in another order
+    # kernels of another batch size sum in another order: of whole numbers, one may be rounded the other way
     np.testing.assert_allclose(
-        result.image.astype(float), expected.image.astype(float), atol=1 if dtype == "uint8" else 0.02
+        result.image.astype(float), expected.image.astype(float), atol=0.02 if dtype == "float32" else 1
     )
     assert (result.report.saturated, result.report.non_finite) == (
         expected.report.saturated,

@@ -12,7 +12,7 @@ from small_models import SMALL
 
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import ConfigError, ImageError, TrainingError
-from napari_sr.images.lazy_plane import _opened, open_planes
+from napari_sr.images.lazy_plane import opened_file, open_planes
 from napari_sr.images.readers.zarr_folder import pair_in
 from napari_sr.images.writers import OutputInfo
 from napari_sr.images.writers.zarr_folder import create_zarr
@@ -124,7 +124,7 @@ def test_a_file_that_is_written_anew_is_not_taken_for_the_old_one(tmp_path, rng)
     np.save(path, second)
     (new,) = open_planes(path)
     np.testing.assert_array_equal(np.asarray(new), second)
-    _opened.cache_clear()
+    opened_file.cache_clear()
     with pytest.raises(ImageError, match="was written anew"):
         np.asarray(old[:4, :4])
 

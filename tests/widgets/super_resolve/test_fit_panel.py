@@ -75,6 +75,19 @@ def test_the_recommended_model_is_chosen_and_said(docked, viewer, qtbot, sharp):
     assert "em-x4" in docked.form.model_box.toolTip()
 
 
+def test_run_waits_until_the_image_was_looked_at_and_twice_is_once(docked, viewer, qtbot, sharp):
+    """Who is quick gets the recommended model too, not the one that happened to stand in the list."""
+    viewer.add_image(sharp, metadata={METADATA_KEY: {"kind": "EM"}}, scale=(40, 40), units=("nm", "nm"))
+    assert docked.form.fit_panel.busy
+    docked.run()
+    docked.run()
+    assert "Looking at the image" in docked.form.status.text()
+    qtbot.waitUntil(lambda: any("[em-x4]" in x.name for x in viewer.layers), timeout=60_000)
+    settle(qtbot, docked)
+    made = [x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == "super-resolution"]
+    assert len(made) == 1
+
+
 def test_who_comes_back_to_an_image_after_a_run_gets_its_model_again(docked, viewer, qtbot, sharp, rng):
     said = {"scale": (40, 40), "units": ("nm", "nm")}
     cells = viewer.add_image(sharp, name="cells", metadata={METADATA_KEY: {"kind": "EM"}}, **said)

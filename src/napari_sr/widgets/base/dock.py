@@ -9,7 +9,7 @@ from typing import Any
 
 from napari.utils.notifications import show_info
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, Qt, QUrl
+from qtpy.QtCore import QEvent, QSize, Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QKeyEvent, QShowEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 LONG = 10.0
 #: pixels by which the middles of controls in one row may differ
 ROW = 12
+#: pixels that a dock takes at first
+WIDTH = 370
 HANDBOOK = "https://github.com/napari-sr/napari-sr/blob/main/"
 
 
@@ -172,6 +174,10 @@ class Dock(QWidget):
 
     # -- the window -------------------------------------------------------------------------------
 
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return a size at which no text is cut; the smallest is narrower."""
+        return super().sizeHint().expandedTo(QSize(WIDTH, 0))
+
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
         """Share the place of another dock of napari-sr, as a tab: side by side, both would be too small to use."""
         super().showEvent(event)
@@ -184,6 +190,8 @@ class Dock(QWidget):
         window = None if mine is None else mine.parent()
         if mine is None or not isinstance(window, QMainWindow):
             return
+        if self.title:  # as a tab, there is no room for the name of the package behind it
+            mine.setWindowTitle(self.title)
         area = window.dockWidgetArea(mine)
         for other in window.findChildren(Dock):
             dock = _dock_of(other)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: figures that are seen at once
 FIRST = 3
+#: pixels that names take at most, until the column is drawn wider
+NAME = 110
 
 
 class FigureTable(QTableWidget):
@@ -85,6 +87,8 @@ class FigureTable(QTableWidget):
         assert header is not None
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setMaximumSectionSize(190)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)  # a long name must not hide the figures
+        self.setColumnWidth(0, min(NAME, self.sizeHintForColumn(0) + 8))
         self.show_all(self._all)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # the order of the candidates, until one is clicked
         self.setSortingEnabled(True)

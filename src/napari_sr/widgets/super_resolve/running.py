@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Shapes
 from napari.utils import progress
+from qtpy.QtCore import QTimer
 
 from napari_sr.errors import ImageError, SRError
 from napari_sr.widgets.base.duration import duration
@@ -26,6 +27,10 @@ from napari_sr.widgets.super_resolve.state import RECTANGLE, VIEW
 if TYPE_CHECKING:
     from napari_sr.inference import Progress
     from napari_sr.widgets.super_resolve.dock import SuperResolve
+
+
+#: milliseconds after which it is asked again whether the image was looked at
+LOOK = 100
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,22 @@ class Runs:
         self._last: LastRun | None = None
         self._activity: progress | None = None
         self._scale_bar_shown = False
+        self._waiting = QTimer(dock)
+        self._waiting.setSingleShot(True)
+        self._waiting.timeout.connect(self.run)
         #: of the last run, in one sentence
         self.outcome = "done."
 
     def run(self) -> None:
-        """Super-resolve the layer, or the chosen part of it, in the background, then add the layers."""
+        """Super-resolve the layer, or the chosen part of it, in the background, then add the layers.
+
+        While it is not known yet which model suits the image, and nobody has chosen one, that is waited for.
+        """
         dock = self.dock
+        if dock.form.fit_panel.busy and not dock.models.by_hand and not dock.running:
+            dock.say_meanwhile("Looking at the image first …")
+            self._waiting.start(LOOK)
+            return
         try:
             request = dock.request()
         except SRError as error:

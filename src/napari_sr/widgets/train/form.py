@@ -27,7 +27,7 @@ from napari_sr.widgets.controls.path_edit import PathEdit
 from napari_sr.widgets.train.state import State
 from napari_sr.widgets.train.verdict_box import VerdictBox
 
-MADE = "simulated, as chosen below"
+MADE = "simulated"
 
 
 class TrainForm(QWidget):
@@ -71,7 +71,7 @@ class TrainForm(QWidget):
 
     def _make_data_controls(self) -> None:
         self.where_box = Combo()
-        self.where_box.addItem("layers of the viewer")
+        self.where_box.addItem("layers")
         self.where_box.addItem("files or folders")
         self.hr_box = LayerBox(self._viewer, follow=True, reference=True)
         self.lr_box = LayerBox(self._viewer, optional=MADE)
