@@ -12,7 +12,7 @@ from small_models import SMALL
 
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import ConfigError, ImageError, TrainingError
-from napari_sr.images.lazy_plane import opened_file, open_planes
+from napari_sr.images.lazy_plane import open_planes, opened_file
 from napari_sr.images.readers.zarr_folder import pair_in
 from napari_sr.images.writers import OutputInfo
 from napari_sr.images.writers.zarr_folder import create_zarr
