@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
-from qtpy.QtWidgets import QFormLayout, QFrame, QLayout, QScrollArea, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLayout, QScrollArea, QSizePolicy, QWidget
 from superqt import QCollapsible
 
 #: Qt's own largest size
@@ -66,10 +66,21 @@ class Section(QCollapsible):
 def form_of(*pairs: tuple[str, QWidget | QLayout]) -> QFormLayout:
     """Return a form of titles and fields; the fields take the width there is."""
     form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
     for title, field in pairs:
         form.addRow(title, field)
     return form
+
+
+def row_of(*widgets: QWidget) -> QHBoxLayout:
+    """Return widgets beside each other, all of one width."""
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(4)
+    for widget in widgets:
+        row.addWidget(widget, 1)
+    return row
 
 
 def section(title: str, layout: QLayout, *, expanded: bool = True) -> Section:

@@ -26,7 +26,7 @@ from napari_sr.evaluation.map_kinds import HALLUCINATED, MAP_KINDS
 from napari_sr.metrics.learned import MISSING, installed
 from napari_sr.metrics.maps import KINDS
 from napari_sr.widgets.base.messages import WARNING, help_button, message_label
-from napari_sr.widgets.base.sections import form_of, section
+from napari_sr.widgets.base.sections import form_of, row_of, section
 from napari_sr.widgets.compare.state import State
 from napari_sr.widgets.controls.combo import Combo
 from napari_sr.widgets.controls.figure_table import FigureTable
@@ -51,6 +51,8 @@ class CandidateList(QListWidget):
         self._ticked: dict[int, bool] = {}
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setMaximumHeight(110)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names differ at their ends
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         for emitter in self._emitters():
             emitter.connect(self.fill)
         self.itemChanged.connect(self._on_tick)
@@ -226,7 +228,7 @@ class CompareForm(QWidget):
             ("Reference", self.reference_box),
             ("Compare", self.candidates),
             ("Measure in", self.where_box),
-            ("Add", _row(self.ssim_box, self.error_box)),
+            ("Add", row_of(self.ssim_box, self.error_box)),
             ("", self.hallucination_box),
             ("Error as", self.kind_box),
         )
@@ -248,12 +250,12 @@ class CompareForm(QWidget):
         with_reference.addWidget(self.table)
         with_reference.addWidget(self.conditions)
         with_reference.addWidget(self.more_button)
-        with_reference.addLayout(_row(self.copy_button, self.save_button, self.plots_button, self.report_button))
+        with_reference.addLayout(row_of(self.copy_button, self.save_button, self.plots_button, self.report_button))
         with_reference.addWidget(self.clear_button)
         by_eye = QVBoxLayout()
         pair = form_of(("Left", self.left_box), ("Right", self.right_box))
         by_eye.addLayout(pair)
-        by_eye.addLayout(_row(self.swipe_button, self.side_button, self.magnifier_button))
+        by_eye.addLayout(row_of(self.swipe_button, self.side_button, self.magnifier_button))
         by_eye.addWidget(self.keys)
         self.without_reference = QVBoxLayout()
         self.reference_section = section("With a reference", with_reference)
@@ -295,11 +297,3 @@ class CompareForm(QWidget):
             button.setEnabled(state.has_table)
         self.hint.say(state.hint)
         self.no_truth.say(state.objection)
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(4)
-    for widget in widgets:
-        row.addWidget(widget, 1)
-    return row

@@ -14,13 +14,13 @@ from napari_sr.evaluation.table import Table, short_names
 from napari_sr.metrics import METRICS
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QKeyEvent
+    from qtpy.QtGui import QKeyEvent, QResizeEvent
 
 
 #: figures that are seen at once
 FIRST = 3
 #: pixels that names take at most, until the column is drawn wider
-NAME = 110
+NAME = 100
 
 
 class FigureTable(QTableWidget):
@@ -39,14 +39,32 @@ class FigureTable(QTableWidget):
         self._all = False
 
     def has_more(self) -> bool:
-        """Return True if there are figures beyond the first ones."""
-        return self.table is not None and len(self.table.metrics) > FIRST
+        """Return True if there are figures that are not seen, or would not be."""
+        return self.table is not None and len(self.table.metrics) > self._fitting()
 
     def show_all(self, on: bool) -> None:
-        """Show every figure, or only as many as fit into a narrow dock."""
+        """Show every figure, or only as many as fit into the dock."""
         self._all = on
+        fitting = self._fitting()
         for column in range(1, self.columnCount()):
-            self.setColumnHidden(column, not on and column > FIRST)
+            self.setColumnHidden(column, not on and column > fitting)
+
+    def _fitting(self) -> int:
+        """Return how many figures fit beside the names, at least one and at most three."""
+        port, header = self.viewport(), self.horizontalHeader()
+        if port is None or header is None or not self.isVisible():
+            return FIRST
+        room, count = port.width() - self.columnWidth(0), 0
+        for column in range(1, min(FIRST + 1, self.columnCount())):
+            room -= max(self.sizeHintForColumn(column), header.sectionSizeHint(column))
+            count += room >= 0
+        return max(1, count)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Show as many figures as fit now."""
+        super().resizeEvent(event)
+        if not self._all:
+            self.show_all(False)
 
     def show_table(self, table: Table, *, pixel: tuple[float, str] = (1.0, "px")) -> None:
         """Show a table in place of the one before.

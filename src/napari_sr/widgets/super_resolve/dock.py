@@ -123,7 +123,7 @@ class SuperResolve(Dock):
     @property
     def busy(self) -> bool:
         """True while a run, a preview or a measurement of the image is under way."""
-        return self.running or self.previews.busy or self.form.fit_panel.busy
+        return self.running or self.runs.waiting or self.previews.busy or self.form.fit_panel.busy
 
     def outcome(self) -> str:
         """Return what is told of a run to those who look elsewhere."""

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sr.widgets.base.messages import MessageLabel, help_button
-from napari_sr.widgets.base.sections import form_of, section
+from napari_sr.widgets.base.sections import form_of, row_of, section
 from napari_sr.widgets.controls.combo import Combo
 from napari_sr.widgets.controls.condition_row import ConditionRow
 from napari_sr.widgets.controls.layer_box import LayerBox
@@ -98,7 +98,7 @@ class SuperResolveForm(QWidget):
             widget.setToolTip(tip)
 
     def _lay_out(self) -> None:
-        model_row = _row(self.card_button, self.open_button)
+        model_row = row_of(self.card_button, self.open_button)
         model_row.addWidget(self.help_button)
         axes_row = QHBoxLayout()
         axes_row.addWidget(self.axes_edit)
@@ -110,7 +110,7 @@ class SuperResolveForm(QWidget):
             ("Image", self.layer_box), ("Axes, part", axes_row), ("Model", self.model_box), ("", model_row),
             ("Mix with", self.mix_row), ("Reference", self.reference_box),
         )  # fmt: skip
-        run_row = _row(self.preview_button, self.run_button, self.cancel_button)
+        run_row = row_of(self.preview_button, self.run_button, self.cancel_button)
         about = QHBoxLayout()
         about.addWidget(self.expected, 1)
         about.addWidget(self.keep_box)
@@ -144,10 +144,3 @@ class SuperResolveForm(QWidget):
     def axes(self) -> str:
         """The axes as they are written."""
         return self.axes_edit.text().strip().upper()
-
-
-def _row(*buttons: QPushButton) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for button in buttons:
-        row.addWidget(button, 1)
-    return row

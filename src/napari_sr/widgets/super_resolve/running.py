@@ -63,6 +63,11 @@ class Runs:
         #: of the last run, in one sentence
         self.outcome = "done."
 
+    @property
+    def waiting(self) -> bool:
+        """True while a run waits until the image was looked at."""
+        return self._waiting.isActive()
+
     def run(self) -> None:
         """Super-resolve the layer, or the chosen part of it, in the background, then add the layers.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtWidgets import (
-    QFormLayout,
     QHBoxLayout,
     QLineEdit,
     QProgressBar,
@@ -18,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sr.widgets.base.messages import QUIET, WARNING, help_button, message_label
-from napari_sr.widgets.base.sections import Section, section
+from napari_sr.widgets.base.sections import Section, form_of, row_of, section
 from napari_sr.widgets.controls.before_after import BeforeAfter
 from napari_sr.widgets.controls.combo import Combo
 from napari_sr.widgets.controls.degradation_box import DegradationBox
@@ -90,7 +89,7 @@ class TrainForm(QWidget):
         self.scale_box.setToolTip("How much the model will upscale.")
 
     def _data_layout(self) -> QVBoxLayout:
-        form = _form()
+        form = form_of()
         form.addRow("Train on", self.where_box)
         for title, layers, files in (
             ("High resolution", self.hr_box, self.hr_path), ("Low resolution", self.lr_box, self.lr_path),
@@ -123,7 +122,7 @@ class TrainForm(QWidget):
         self.name_edit.setToolTip("Under this name the model will be in your list.")
 
     def _recipe_layout(self) -> QVBoxLayout:
-        form = _form()
+        form = form_of()
         form.addRow("Method", self.recipe_box)
         form.addRow("Start from", self.start_box)
         form.addRow("Name", self.name_edit)
@@ -172,17 +171,13 @@ class TrainForm(QWidget):
         self.resume_box.setToolTip("Trainings that were stopped, and models that you have neither kept nor discarded.")
 
     def _run_layout(self) -> QVBoxLayout:
-        buttons = QHBoxLayout()
-        for button in (self.train_button, self.pause_button, self.stop_button):
-            buttons.addWidget(button, 1)
+        buttons = row_of(self.train_button, self.pause_button, self.stop_button)
         self.resume_row = QWidget()
         row = QHBoxLayout(self.resume_row)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.resume_box, 1)
         row.addWidget(self.resume_button)
-        after = QHBoxLayout()
-        for button in (self.command_button, self.export_button, self.report_button):
-            after.addWidget(button, 1)
+        after = row_of(self.command_button, self.export_button, self.report_button)
         layout = QVBoxLayout()
         layout.addLayout(buttons)
         layout.addWidget(self.resume_row)
@@ -201,10 +196,3 @@ class TrainForm(QWidget):
         """Show a warning that stays until the next run; empty for none."""
         self.warning.setText(text)
         self.warning.setVisible(bool(text))
-
-
-def _form(parent: QWidget | None = None) -> QFormLayout:
-    form = QFormLayout(parent) if parent is not None else QFormLayout()
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-    return form
