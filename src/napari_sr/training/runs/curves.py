@@ -112,9 +112,9 @@ def _style(axis: Axes, colour: str) -> None:
     axis.set_facecolor("none")
     axis.spines[["top", "right"]].set_visible(False)
     axis.spines[["left", "bottom"]].set_color(colour)
-    if axis.get_legend_handles_labels()[0]:
+    if len(axis.get_legend_handles_labels()[0]) > 1:  # one curve is named by the title
         # between title and curves: in the axes, it would hide a part of them
         axis.legend(
-            fontsize=7, frameon=False, labelcolor=colour, loc="lower left", bbox_to_anchor=(-0.02, 0.98), ncols=3,
-            borderpad=0.1, columnspacing=0.8, handlelength=1.2, handletextpad=0.4,
+            fontsize=6.5, frameon=False, labelcolor=colour, loc="lower left", bbox_to_anchor=(-0.1, 0.98), ncols=3,
+            borderpad=0.1, columnspacing=0.7, handlelength=0.9, handletextpad=0.3,
         )  # fmt: skip

@@ -50,6 +50,7 @@ class TrainStage:
         self._corner = start
         self._plane = 0
         self._captioned = False
+        self._selected = viewer.layers.selection.active
         self._remove_old()
         self.box = Shapes(
             [self._rectangle()], shape_type="rectangle", name=BOX, edge_color=COLOUR,
@@ -165,6 +166,8 @@ class TrainStage:
         self.viewer.dims.events.current_step.disconnect(self._stepped)
         self.box.events.data.disconnect(self._moved)
         self._remove_old()
+        if self.viewer.layers.selection.active is None and self._selected in self.viewer.layers:
+            self.viewer.layers.selection.active = self._selected
 
     def _remove_old(self) -> None:
         for old in [x for x in self.viewer.layers if x.name in (BOX, CAPTIONS, *NAMES.values())]:
