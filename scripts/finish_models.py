@@ -19,14 +19,14 @@ from add_hr_spectrum import with_spectrum
 
 from napari_sr.degradations import make_degradation
 from napari_sr.images.listing import read_planes
-from napari_sr.inference.halo import halo_errors, measure_halo
+from napari_sr.inference.measured_halo import halo_errors, measure_halo
 from napari_sr.intensity import Intensity
 from napari_sr.models.model import Model, ModelCard, load, save
 from napari_sr.models.store import shipped_folder
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.patches import Plane2D, lr_of
 from napari_sr.training.data.sources import load_sources
-from napari_sr.training.wiener import fit_wiener
+from napari_sr.training.fit_filters import fit_wiener
 
 HERE = Path(__file__).parent / "models"
 TESTS = {

@@ -12,7 +12,7 @@ from pathlib import Path
 import napari
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QScrollArea, QWidget
 
 from napari_sr.widgets.super_resolve.preview_layer import camera
 
@@ -28,6 +28,12 @@ def wait(condition: object = lambda: False, seconds: float = 90.0) -> None:
 
 
 def click(button: QWidget) -> None:
+    """Scroll to a button, and press it."""
+    area = button.parentWidget()
+    while area is not None and not isinstance(area, QScrollArea):
+        area = area.parentWidget()
+    if area is not None:
+        area.ensureWidgetVisible(button)
     wait(lambda: not button.visibleRegion().isEmpty(), 10)  # layouts settle when there is time
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 

@@ -91,16 +91,16 @@ def main() -> None:
         viewer.layers.clear()
         viewer.open_sample("napari-sr", "em-phantom")
         _, other = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-        wait(lambda: other.job is None and other.model_box.card() is not None)
+        wait(lambda: not other.busy and other.form.model_box.card() is not None)
         lr = viewer.layers["EM phantom (simulated) LR"]
         images = {}
         for model in ("em-wgan-pixel-x4", "my-gan", "em-dfcan-x4", "my-dfcan"):
-            other.layer_box.select_name(lr.name)
-            assert other.model_box.select(model), f"{model} is not in the list"
-            click(other.run_button)
-            wait(lambda: other.job is None, 300)
+            other.form.layer_box.select_name(lr.name)
+            assert other.choose_model(model), f"{model} is not in the list"
+            click(other.form.run_button)
+            wait(lambda: not other.busy, 300)
             images[model] = np.asarray(viewer.layers[f"{lr.name} [{model}]"].data, float)
-            print(model, other.status.text().replace("\n", " "), flush=True)
+            print(model, other.form.status.text().replace("\n", " "), flush=True)
         for before, after in (("em-wgan-pixel-x4", "my-gan"), ("em-dfcan-x4", "my-dfcan")):
             difference = np.abs(images[after] - images[before]).mean()
             print(f"{after} differs from {before} by {difference:.2f} grey levels on average")

@@ -32,7 +32,7 @@ from napari_sr.models.store import model_paths
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.patches import Plane2D, described
 from napari_sr.training.data.sources import load_sources
-from napari_sr.training.wiener import fit_wiener
+from napari_sr.training.fit_filters import fit_wiener
 
 #: noise whose neighbouring pixels are alike
 FILTERED = "noise(sigma=15) + gaussian(sigma=0.6)"

@@ -10,7 +10,7 @@ from napari_sr import load_model
 from napari_sr.errors import ConfigError, ImageError, MemoryLimitError, SRError
 from napari_sr.images.axes import Layout
 from napari_sr.inference import Finished, Progress, Upscaler, iter_upscale, upscale
-from napari_sr.inference import planes as planes_module
+from napari_sr.inference import parts as planes_module
 from napari_sr.inference.device import Target
 from napari_sr.inference.runner import Runner
 from napari_sr.inference.tiling import iter_tiling

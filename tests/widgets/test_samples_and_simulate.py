@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox
 
 from napari_sr.degradations import degrade
 from napari_sr.images import downloads
@@ -53,9 +54,9 @@ def test_the_first_click_on_a_sample_shows_something_true(viewer, qtbot):
     qtbot.waitUntil(lambda: widget.job is None and widget.form.model_box.card() is not None, timeout=60_000)
     assert widget.form.layer_box.currentText().endswith("LR")
     assert widget.form.reference_box.currentText().endswith("HR")
-    widget.form.model_box.select("bicubic-x4")
+    widget.choose_model("bicubic-x4")
     widget.form.run_button.click()
-    qtbot.waitUntil(lambda: widget.job is None, timeout=60_000)
+    qtbot.waitUntil(lambda: not widget.busy, timeout=60_000)
     np.testing.assert_allclose(viewer.layers[-1].extent.world, viewer.layers[0].extent.world, atol=1e-6)
     assert "PSNR" in widget.form.status.text()
 
@@ -110,27 +111,33 @@ def test_a_download_runs_beside_the_window_and_then_adds_the_layers(viewer, qtbo
     viewer.open_sample("napari-sr", "em-fly")
     assert [layer.name for layer in viewer.layers] == ["Downloading EM slice (fly brain, FIB-SEM) …"]
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20_000)
-    qtbot.waitUntil(lambda: not sample_widgets._JOBS, timeout=5_000)
+    qtbot.waitUntil(lambda: not sample_widgets.JOBS, timeout=5_000)
     assert viewer.layers[1].metadata[METADATA_KEY]["reference"] == viewer.layers[0].name
 
 
 def test_a_download_can_be_cancelled(viewer, qtbot, slow_server):
     slow_server["blocks"] = 10_000
     viewer.open_sample("napari-sr", "em-nerve-cord")
-    (job,) = sample_widgets._JOBS
+    (job,) = sample_widgets.JOBS
     qtbot.wait(100)
     job.cancel()
-    qtbot.waitUntil(lambda: not sample_widgets._JOBS, timeout=5_000)
+    qtbot.waitUntil(lambda: not sample_widgets.JOBS, timeout=5_000)
     assert len(viewer.layers) == 0
 
 
-def test_a_failed_download_is_shown(viewer, qtbot, slow_server, monkeypatch):
-    shown = []
-    monkeypatch.setattr("napari.utils.notifications.show_error", shown.append)
+def test_a_failed_download_is_shown_in_full(viewer, qtbot, slow_server):
     slow_server["error"] = downloads.DownloadError("example.org could not be reached")
     viewer.open_sample("napari-sr", "em-fly")
-    qtbot.waitUntil(lambda: not sample_widgets._JOBS, timeout=10_000)
-    assert shown == ["example.org could not be reached"]
+    qtbot.waitUntil(lambda: not sample_widgets.JOBS, timeout=10_000)
+    (box,) = viewer.window._qt_window.findChildren(QMessageBox)
+    assert "EM slice (fly brain, FIB-SEM)" in box.text()
+    assert box.informativeText() == "example.org could not be reached"
+    assert box.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByMouse
+    window = viewer.window._qt_window
+    box.close()
+    del box
+    qtbot.waitUntil(lambda: not window.findChildren(QMessageBox), timeout=5_000)
+    del window
 
 
 @pytest.mark.parametrize("shape", [(64, 60), (2, 64, 60), (64, 60, 3)])

@@ -11,7 +11,7 @@ from napari_sr.estimation.sampling import SMALLEST
 from napari_sr.evaluation.tally import log_density
 from napari_sr.images.axes import Layout
 from napari_sr.inference.conditions import middle_plane, square_of
-from napari_sr.inference.planes import read_plane
+from napari_sr.inference.parts import read_plane
 
 
 def own_degradation(blur: float, scale: int) -> str:

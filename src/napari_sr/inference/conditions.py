@@ -13,7 +13,7 @@ from napari_sr.conditions import Condition, noise_conditions, within
 from napari_sr.errors import ConfigError
 from napari_sr.estimation import estimate
 from napari_sr.images.axes import Layout
-from napari_sr.inference.planes import PlaneFits, read_plane
+from napari_sr.inference.parts import PlaneFits, read_plane
 from napari_sr.intensity import FittedIntensity
 from napari_sr.models.model import Model
 

@@ -21,8 +21,8 @@ from napari_sr.images.view import Guarded
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.device import Prepared, choose
 from napari_sr.inference.events import Event, Finished, Progress, Report
+from napari_sr.inference.parts import Part, PlaneFits
 from napari_sr.inference.plane import Plane, upscale_plane
-from napari_sr.inference.planes import Part, PlaneFits
 from napari_sr.inference.runner import Runner, interruptible
 from napari_sr.inference.tiling import Tiling, choose_tiling, iter_tiling
 from napari_sr.intensity import FittedIntensity

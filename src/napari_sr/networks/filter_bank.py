@@ -15,7 +15,7 @@ class FilterBank(nn.Module):
 
     Blurs are spread evenly over the range of :data:`BLUR`, noises over that of :data:`NOISE`, which is logarithmic.
     Untrained, all are nearest-neighbour interpolation; training fits them in closed form
-    (:func:`napari_sr.training.wiener.fit_bank`).
+    (:func:`napari_sr.training.fit_filters.fit_bank`).
     """
 
     fitted_as = "bank"

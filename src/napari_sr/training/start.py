@@ -16,7 +16,7 @@ from napari_sr.models.store import load_model
 from napari_sr.networks import SRNetwork, create_network
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.patches import Plane2D
-from napari_sr.training.wiener import Cuts, fit_bank, fit_wiener
+from napari_sr.training.fit_filters import Cuts, fit_bank, fit_wiener
 
 #: images that linear filters are fitted on
 IMAGES = 32

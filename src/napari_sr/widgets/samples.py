@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LayerData = tuple[Any, dict[str, Any], str]
 
 #: jobs in progress, kept from being collected
-_JOBS: set[Job] = set()
+JOBS: set[Job] = set()
 
 
 def layer_data(sample: Sample) -> list[LayerData]:
@@ -90,7 +90,7 @@ def start_download(name: str) -> Job:
     """Download a sample with a progress window that can cancel, then add its layers to the current viewer."""
     import napari
     from napari.utils import progress
-    from napari.utils.notifications import show_error, show_info
+    from napari.utils.notifications import show_info
     from qtpy.QtCore import Qt
     from qtpy.QtWidgets import QProgressDialog
 
@@ -151,20 +151,34 @@ def start_download(name: str) -> Job:
     def end(how: Failed | Stopped | Ended) -> None:
         _remove_waiting(viewer, name)
         activity.close()
+        window = dialog.parentWidget()
         dialog.close()
         dialog.deleteLater()
-        _JOBS.discard(job)
+        JOBS.discard(job)
         if isinstance(how, Failed):
-            show_error(how.message)
+            tell_failure(entry.title, how.message, window)
         elif isinstance(how, Ended) and entry.value.licence_notice:
             show_info(entry.value.licence_notice)
 
     job = Job(work, on_event=show, on_end=end, keep=lambda event: not isinstance(event, tuple))
-    _JOBS.add(job)
+    JOBS.add(job)
     dialog.canceled.connect(job.cancel)
     dialog.show()
     job.start()
     return job
+
+
+def tell_failure(title: str, message: str, parent: Any) -> None:
+    """Show the whole of what went wrong, to be read and copied; napari's notifications show a part of it."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QMessageBox
+
+    box = QMessageBox(QMessageBox.Icon.Warning, "Open sample", f"“{title}” could not be opened.", parent=parent)
+    box.setInformativeText(message)
+    box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setModal(False)  # nothing waits for it
+    box.show()
 
 
 def em_fly() -> list[LayerData]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_sr.widgets.compare.see import SideBySide
+from napari_sr.widgets.compare.side_by_side import SideBySide
 from napari_sr.widgets.layers.legend import MapLegend
 from napari_sr.widgets.layers.maps import MapLayer, add_maps
 

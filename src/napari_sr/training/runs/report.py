@@ -20,8 +20,8 @@ from napari_sr.models.card_text import card_sections
 from napari_sr.models.model import ModelCard
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.progress import TrainProgress
+from napari_sr.training.runs.curve_reading import reading
 from napari_sr.training.runs.curves import draw_curves
-from napari_sr.training.runs.reading import reading
 from napari_sr.training.runs.verdict import Verdict
 
 Plane = npt.NDArray[Any]

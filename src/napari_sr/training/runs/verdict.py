@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.progress import TrainProgress
-from napari_sr.training.runs.reading import MARGIN, trend
+from napari_sr.training.runs.curve_reading import MARGIN, trend
 
 Level = Literal["good", "doubtful", "bad"]
 LEVELS: tuple[Level, ...] = ("good", "doubtful", "bad")

@@ -17,11 +17,11 @@ from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.messages import ERROR
-from napari_sr.widgets.compare.chosen import Chosen
+from napari_sr.widgets.compare.by_eye import HINT, SeeButtons
 from napari_sr.widgets.compare.folders import QualitySection
 from napari_sr.widgets.compare.form import OWN_IMAGES, CompareForm
-from napari_sr.widgets.compare.last import LastComparison
-from napari_sr.widgets.compare.see_buttons import HINT, SeeButtons
+from napari_sr.widgets.compare.last_comparison import LastComparison
+from napari_sr.widgets.compare.requests import Chosen
 from napari_sr.widgets.compare.state import Choices, resolve
 from napari_sr.widgets.compare.trust import TrustSection
 from napari_sr.widgets.controls.reference_box import likely_reference

@@ -14,7 +14,7 @@ from napari_sr.evaluation.map_kinds import CONSISTENCY, MAP_KINDS, UNCERTAINTY
 from napari_sr.widgets.base.messages import ERROR, message_label
 from napari_sr.widgets.base.sections import form_of
 from napari_sr.widgets.compare.findings import MISFIT, Findings, misfit_line
-from napari_sr.widgets.compare.made import Made, made_from
+from napari_sr.widgets.compare.provenance import Made, made_from
 from napari_sr.widgets.controls.also_box import AlsoBox
 from napari_sr.widgets.controls.layer_box import LayerBox
 from napari_sr.widgets.layers.alignment import resampled_transform

@@ -97,7 +97,7 @@ class BeforeAfter(QWidget):
 
     def _show(self, pictures: Pictures) -> None:
         for label, picture in zip((self.before, self.after), pictures, strict=True):
-            label.setPixmap(_pixmap(picture))
+            label.setPixmap(_pixmap(picture, self.devicePixelRatioF()))
 
 
 def _pictures(hr: Any, preset: str, scale: int, limits: tuple[float, float], log: bool) -> Pictures:
@@ -125,10 +125,14 @@ def _grey(image: npt.NDArray[Any], limits: tuple[float, float], log: bool) -> np
     return np.clip((values - low) / (high - low or 1.0) * 255, 0, 255).astype(np.uint8)
 
 
-def _pixmap(grey: npt.NDArray[np.uint8]) -> QPixmap:
+def _pixmap(grey: npt.NDArray[np.uint8], ratio: float) -> QPixmap:
+    """Return a picture with sharp pixels, on a screen with ``ratio`` of its own to one of the window's."""
     grey = np.ascontiguousarray(grey)
     height, width = grey.shape
     image = QImage(grey.tobytes(), width, height, width, QImage.Format.Format_Grayscale8)
-    return QPixmap.fromImage(image.copy()).scaled(
-        SHOWN, SHOWN, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.FastTransformation
+    side = round(SHOWN * ratio)
+    pixmap = QPixmap.fromImage(image.copy()).scaled(
+        side, side, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.FastTransformation
     )
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap

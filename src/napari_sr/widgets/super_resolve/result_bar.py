@@ -9,7 +9,8 @@ from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from napari_sr.widgets.compare.see import Flicker, Swipe
+from napari_sr.widgets.compare.side_by_side import Flicker
+from napari_sr.widgets.compare.swipe import Swipe
 from napari_sr.widgets.layers.results import result_maps
 
 

@@ -81,7 +81,7 @@ class CurveView(QWidget):
 
     def draw(self) -> None:
         """Draw all curves, and say what they say."""
-        from napari_sr.training.runs.reading import reading
+        from napari_sr.training.runs.curve_reading import reading
 
         drawable = any(math.isfinite(p.train_loss) or p.losses for p in self.history)
         for part in (self.picture, self.log_box, self.hint):  # empty axes say nothing

@@ -18,14 +18,14 @@ from napari_sr.widgets.base.close_guard import CloseGuard
 from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.messages import ERROR
-from napari_sr.widgets.train.answers import Answers
 from napari_sr.widgets.train.form import TrainForm
-from napari_sr.widgets.train.found import Found, find
 from napari_sr.widgets.train.images import ImageChoice
 from napari_sr.widgets.train.length import RunLength
+from napari_sr.widgets.train.lists import Found, find
 from napari_sr.widgets.train.recipe import RecipeChoice
 from napari_sr.widgets.train.run import TrainingRun
 from napari_sr.widgets.train.state import Choices, resolve
+from napari_sr.widgets.train.verdict_answers import Answers
 
 if TYPE_CHECKING:
     import napari

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QSignalBlocker, Signal
 
 from napari_sr.widgets.train.form import TrainForm
-from napari_sr.widgets.train.found import Found
 from napari_sr.widgets.train.images import ImageChoice
+from napari_sr.widgets.train.lists import Found
 
 if TYPE_CHECKING:
     from napari_sr.images.stack import Stack

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from small_models import make_model
 
 from napari_sr.errors import ImageError
-from napari_sr.inference.halo import TOLERANCES, halo_errors, measure_halo
+from napari_sr.inference.measured_halo import TOLERANCES, halo_errors, measure_halo
 from napari_sr.models.model import Model
 from napari_sr.networks.base import SRNetwork
 

@@ -6,7 +6,9 @@ from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_sr.widgets.compare.see import ENLARGED, LOOKED_AT, SWIPE, grid_mode
+from napari_sr.widgets.compare.magnifier import ENLARGED, LOOKED_AT
+from napari_sr.widgets.compare.side_by_side import grid_mode
+from napari_sr.widgets.compare.swipe import SWIPE
 from napari_sr.widgets.layers.pictures import picture, shown_plane
 from napari_sr.widgets.layers.places import grid_of
 from napari_sr.widgets.layers.snapshot import METADATA_KEY

@@ -3,7 +3,7 @@ import pytest
 
 from napari_sr.degradations import make_degradation
 from napari_sr.intensity import Intensity
-from napari_sr.training import wiener
+from napari_sr.training import fit_filters as wiener
 from napari_sr.training.data.patches import Plane2D, lr_of
 
 

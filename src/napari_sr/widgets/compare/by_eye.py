@@ -10,7 +10,9 @@ from napari.layers import Image
 from qtpy.QtWidgets import QPushButton
 
 from napari_sr.widgets.base.messages import WARNING
-from napari_sr.widgets.compare.see import Flicker, Magnifier, SideBySide, Swipe
+from napari_sr.widgets.compare.magnifier import Magnifier
+from napari_sr.widgets.compare.side_by_side import Flicker, SideBySide
+from napari_sr.widgets.compare.swipe import Swipe
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 
 #: keys over the canvas

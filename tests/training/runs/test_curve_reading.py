@@ -3,7 +3,7 @@
 import pytest
 
 from napari_sr.training.progress import TrainProgress
-from napari_sr.training.runs.reading import Trend, reading, trend
+from napari_sr.training.runs.curve_reading import Trend, reading, trend
 
 
 def run(losses, *, train=None, psnr=30.0, of=None, critic_from=None):

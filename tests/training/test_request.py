@@ -1,0 +1,80 @@
+"""What a person asks for, as a configuration: one rule for the viewer and the shell."""
+
+import numpy as np
+import pytest
+
+from napari_sr.errors import Cancelled, ConfigError, ImageError, ModelError
+from napari_sr.images.stack import Stack
+from napari_sr.models.store import load_model
+from napari_sr.networks import NETWORKS
+from napari_sr.training import RECIPES
+from napari_sr.training.recipes import ANY_NETWORK, DEFAULT_RECIPE, recipe_for
+from napari_sr.training.request import TrainRequest, copied, make_config
+
+
+def config_of(lr="", **settings):
+    return make_config(TrainRequest(name="mine", hr="hr", **settings), "hr", lr)
+
+
+def test_nothing_said_is_the_default_recipe_as_it_is():
+    config = config_of()
+    assert config.recipe == DEFAULT_RECIPE
+    assert config.network == RECIPES[DEFAULT_RECIPE]["network"]
+    assert config.degradation == RECIPES[DEFAULT_RECIPE]["degradation"]
+
+
+@pytest.mark.parametrize("recipe", list(RECIPES))
+def test_what_is_said_counts_and_the_rest_is_the_recipes(recipe):
+    config = config_of(recipe=recipe, scale=2, degradation="area", changes={"seed": 7})
+    assert (config.recipe, config.scale, config.degradation, config.seed) == (recipe, 2, "area", 7)
+    assert config.network == RECIPES[recipe]["network"]
+
+
+def test_measured_images_need_no_degradation():
+    config = config_of(lr="lr", degradation="area")
+    assert (config.degradation, config.train[0].lr) == ("", "lr")
+
+
+@pytest.mark.parametrize("name", ["em-wgan-pixel-x4", "em-dfcan-x4", "fluo-x2", "nbody-x4"])
+def test_a_model_keeps_its_network_its_intensity_and_unless_said_its_scale_and_degradation(name):
+    card = load_model(name).card
+    config = config_of(start_from=name)
+    assert (config.network, config.scale, config.degradation) == (card.network, card.scale, card.degradation)
+    assert dict(config.intensity) == dict(card.intensity)
+    assert config.recipe == recipe_for(card.network)
+    other = config_of(start_from=name, recipe="regression", degradation="area")
+    assert (other.network, other.degradation, other.recipe) == (card.network, "area", "regression")
+
+
+@pytest.mark.parametrize("network", [n for n in NETWORKS if NETWORKS[n].trainable and not NETWORKS[n].linear])
+def test_there_is_a_faithful_recipe_for_every_network(network):
+    recipe = recipe_for(network)
+    assert "adversarial" not in RECIPES[recipe]
+    assert recipe == ANY_NETWORK or RECIPES[recipe]["network"] == network
+    assert config_of(network=network).network == network
+
+
+def test_contradictions_are_refused():
+    with pytest.raises(ConfigError, match="keeps its own"):
+        config_of(start_from="fluo-x2", network="rcan")
+    with pytest.raises(ConfigError, match="the recipe dfcan has its own"):
+        config_of(recipe="dfcan", network="rcan")
+    with pytest.raises(ModelError, match="no model called"):
+        config_of(start_from="nix")
+
+
+def test_layers_and_the_model_to_start_from_are_copied_and_files_are_not(tmp_path, rng):
+    stack = Stack(rng.integers(0, 9, (2, 8, 6)).astype(">u2"), "ZYX", name="cells")
+    request = TrainRequest(name="mine", hr=stack, lr=str(tmp_path / "lr.tif"), start_from="fluo-x2")
+    config = copied(request, tmp_path, should_stop=lambda: False)
+    written = np.load(config.train[0].path)
+    np.testing.assert_array_equal(written, stack.data)
+    assert written.dtype == np.uint16
+    assert config.train[0].lr == str(tmp_path / "lr.tif")
+    assert load_model(config.start_from).card.name == "fluo-x2"
+    assert config.start_from.startswith(str(tmp_path))
+    with pytest.raises(Cancelled):
+        copied(request, tmp_path, should_stop=lambda: True)
+    colour = Stack(np.zeros((8, 6, 3), np.uint8), "YXS", name="colour")
+    with pytest.raises(ImageError, match="colour image"):
+        copied(TrainRequest(name="mine", hr=colour), tmp_path, should_stop=lambda: False)
