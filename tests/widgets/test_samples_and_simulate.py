@@ -137,7 +137,6 @@ def test_a_failed_download_is_shown_in_full(viewer, qtbot, slow_server):
     box.close()
     del box
     qtbot.waitUntil(lambda: not window.findChildren(QMessageBox), timeout=5_000)
-    del window
 
 
 @pytest.mark.parametrize("shape", [(64, 60), (2, 64, 60), (64, 60, 3)])
