@@ -407,6 +407,7 @@ def test_patches_fit_a_small_image_unless_their_size_was_chosen(viewer, dock, rn
     single = viewer.add_image(rng.normal(size=(640, 640)).astype(np.float32), name="single")
     dock.form.hr_box.select_name("single")
     assert form().value == 48
+    assert dock.config_now().lr_patch == 48  # what is shown is what is trained with
     viewer.add_image(rng.normal(size=(4, 640, 640)).astype(np.float32), name="several")
     dock.form.hr_box.select_name("several")
     assert form().value == 64

@@ -33,7 +33,9 @@ class Advanced(QWidget):
         self._content = QWidget()
         layout.addWidget(self._content)
         self._widgets: dict[str, Any] = {}
+        #: with what is shown unless the user sets something else; and with what the recipe has
         self._fields: list[Field] = []
+        self._recipe_fields: list[Field] = []
         self._config: TrainConfig | None = None
         self._fixed = False
         self._images = 1
@@ -88,7 +90,7 @@ class Advanced(QWidget):
 
     def changes(self) -> dict[str, Any]:
         """Return what differs from the recipe, as :func:`napari_sr.training.recipe_config` takes it."""
-        return changes(self._fields, {path: widget.value for path, widget in self._widgets.items()})
+        return changes(self._recipe_fields, {path: widget.value for path, widget in self._widgets.items()})
 
     # -- how it is made ---------------------------------------------------------------------------
 
@@ -102,7 +104,7 @@ class Advanced(QWidget):
             fields = fields_of(_with(self._config, fields, chosen), fixed=self._fixed)
             fields = [Field(**{**vars(f), "value": self._own(f)}) if f.path in chosen else f for f in fields]
         values = {**{f.path: f.value for f in fields}, **chosen}
-        self._fields = fields
+        self._fields, self._recipe_fields = fields, list(fields)
         self._build()
         for path, value in {**values, **kept}.items():
             if path in self._widgets:
