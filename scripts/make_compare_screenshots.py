@@ -27,13 +27,13 @@ from napari_sr.images.samples import load_sample
 
 def super_resolve(viewer: napari.Viewer, name: str, models: tuple[str, ...]) -> None:
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
-    wait(lambda: widget.job is None and widget.form.model_box.card() is not None)
+    wait(lambda: not widget.busy and widget.form.model_box.card() is not None)
     for model in models:
         widget.form.reference_box.setCurrentIndex(0)  # Compare does the comparing
         widget.form.layer_box.select_name(name)
-        assert widget.form.model_box.select(model), f"{model} is not in the list"
+        assert widget.choose_model(model), f"{model} is not in the list"
         click(widget.form.run_button)
-        wait(lambda: widget.job is None, 300)
+        wait(lambda: not widget.busy, 300)
     viewer.window.remove_dock_widget("all")
 
 
