@@ -11,9 +11,11 @@ from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QDockWidget,
+    QFormLayout,
     QLineEdit,
     QPushButton,
     QScrollBar,
+    QWidget,
 )
 from superqt import QCollapsible
 
@@ -79,6 +81,21 @@ def test_every_dock_scrolls_and_fits_into_a_small_window(title, viewer, qtbot):
     assert area.widget().isAncestorOf(widget.findChildren(QPushButton)[0])
     assert widget.minimumSizeHint().height() < 500
     assert widget.minimumSizeHint().width() <= 320
+
+
+@pytest.mark.parametrize("title", DOCKS)
+def test_no_sentence_stands_where_it_gets_no_room(title, viewer, qtbot):
+    """A label that asks for no width gets none as the field of a form."""
+    widget = opened(viewer, qtbot, title)
+    forms = [layout for w in widget.findChildren(QWidget) for layout in w.findChildren(QFormLayout)]
+    fields = [
+        form.itemAt(row, QFormLayout.ItemRole.FieldRole).widget()
+        for form in forms
+        for row in range(form.rowCount())
+        if form.itemAt(row, QFormLayout.ItemRole.FieldRole) is not None
+    ]
+    assert fields
+    assert [f for f in fields if isinstance(f, MessageLabel)] == []
 
 
 def test_two_docks_share_one_place_as_tabs(viewer, qtbot):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLayout, QScrollArea, QSizePolicy, QWidget
 from superqt import QCollapsible
+
+from napari_sr.widgets.base.colours import text_colour
 
 #: Qt's own largest size
 UNLIMITED = 16_777_215
@@ -41,7 +44,12 @@ class Section(QCollapsible):
     """
 
     def __init__(self, title: str) -> None:
-        super().__init__(title, expandedIcon="▾", collapsedIcon="▸")
+        # the original paints its arrows once, in a colour of no theme: here they are letters of the title
+        super().__init__(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
+        self.title = title
+        self._frame()
+        self._point()
+        self.toggled.connect(self._point)
         # not "at most as high as it would like to be", which is the height at another width
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         layout = self.layout()
@@ -50,14 +58,31 @@ class Section(QCollapsible):
         layout.setContentsMargins(0, 2, 0, 2)
         layout.setSpacing(4)
 
+    def _frame(self) -> None:
+        """Show by a frame when the title has the keys."""
+        frame = f"QPushButton {{ text-align: left; }} QPushButton:focus {{ border: 1px solid {text_colour()}; }}"
+        if self.toggleButton().styleSheet() != frame:
+            self.toggleButton().setStyleSheet(frame)
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Take the colours of another theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.StyleChange and hasattr(self, "title"):
+            self._frame()
+
+    def _point(self, *state: object) -> None:
+        self.setText(f"{'▾' if self.isExpanded() else '▸'}  {self.title}")
+
     def expand(self, animate: bool = False) -> None:
         """Show the content."""
         super().expand(animate=False)
+        self._point()
         self.content().setMaximumHeight(UNLIMITED)
 
     def collapse(self, animate: bool = False) -> None:
         """Hide the content."""
         super().collapse(animate=False)
+        self._point()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         return False  # the original limits the height when the content is resized

@@ -127,9 +127,9 @@ class TrainForm(QWidget):
         form.addRow("Start from", self.start_box)
         form.addRow("Name", self.name_edit)
         form.addRow("Length", self.length_box)
-        form.addRow("", self.estimate)
         layout = QVBoxLayout()
         layout.addLayout(form)
+        layout.addWidget(self.estimate)
         layout.addWidget(self.advanced)
         return layout
 
