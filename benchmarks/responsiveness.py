@@ -150,7 +150,7 @@ def main() -> None:
     widget.form.run_button.click()
     wait(lambda: False, 1)
     gaps.reset()
-    wait(lambda: widget.job is None, arguments.seconds)
+    wait(lambda: not widget.running, arguments.seconds)
     busy = gaps.report("running")
     print(f"above idle: {busy - idle:.0f} ms")
     widget.cancel()
@@ -159,7 +159,7 @@ def main() -> None:
     viewer.add_image(lr[:320, :320], name="small")
     gaps.reset()
     widget.form.run_button.click()
-    wait(lambda: widget.job is None, 300)
+    wait(lambda: not widget.busy, 300)
     gaps.report("a whole run of 320 x 320 pixels, adding the layer included")
     viewer.close()
 
