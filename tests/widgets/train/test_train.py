@@ -667,3 +667,20 @@ def test_nothing_is_left_running_when_the_dock_is_closed(viewer, dock, qtbot):
     assert BOX not in viewer.layers
     assert [r.config.name for r in unfinished_runs()] == ["mine"]
     assert all(c.name != "mine" for c in list_models())
+
+
+def test_a_density_is_degraded_as_densities_are_for_a_network_that_is_told_and_for_one_that_is_not(
+    make_napari_viewer, qtbot, rng
+):
+    viewer = make_napari_viewer()
+    viewer.add_image(rng.random((64, 64)), name="cells")
+    widget = open_dock(viewer, qtbot)
+    for recipe, expected in (("adaptive", "any-density"), ("dfcan", "nbody")):
+        widget.form.recipe_box.setCurrentIndex(widget.form.recipe_box.findData(recipe))
+        widget.form.hr_box.select_name("cells")
+        density = viewer.add_image(
+            rng.lognormal(size=(64, 64)), name=recipe, metadata={"napari_sr": {"kind": "N-body"}}
+        )
+        widget.form.hr_box.select(density)
+        assert widget.form.preset_box.currentData() == expected
+        assert widget.config_now().intensity["kind"] == "log"  # which comes with the degradation

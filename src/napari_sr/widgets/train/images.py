@@ -99,13 +99,20 @@ class ImageChoice(QObject):
             shape = (hr.data[0] if hr.multiscale else hr.data).shape
             self.count = math.prod(shape[: -3 if hr.rgb else -2])
             if self.sender() is self.form.hr_box and hr.metadata.get(METADATA_KEY, {}).get("kind") == "N-body":
-                any_one = self.form.recipe_box.currentData() == "adaptive"
-                self.form.preset_box.choose("any-density" if any_one else "nbody")
+                self.form.preset_box.choose("any-density" if self._is_told() else "nbody")
             if lr is not None:
                 self.form.scale_box.setValue(max(2, min(8, round(hr.data.shape[-1] / lr.data.shape[-1]))))
         elif not self.on_layers:
             self._count_files()
         self.changed.emit()
+
+    def _is_told(self) -> bool:
+        """Return True if the chosen recipe trains a network that is told what its images suffered from."""
+        from napari_sr.networks import NETWORKS
+        from napari_sr.training.recipes import RECIPES
+
+        recipe = self.form.recipe_box.currentData()
+        return recipe in RECIPES and bool(NETWORKS[RECIPES[recipe]["network"]].conditions)
 
     def _on_hr_path(self) -> None:
         """A path was chosen or typed: of a zarr store of pairs, both images are meant."""
