@@ -51,10 +51,18 @@ class _Clock(Callback):
     ) -> None:
         self.cycle, self.seconds, self.should_stop, self.on_estimate = cycle, seconds, should_stop, on_estimate
         self.estimated = False
+        self.began: float | None = None
         self.ends: list[float] = []
+
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
+        self.began = self.began or time.monotonic()
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any, **kwargs: Any) -> None:
         self.ends.append(time.monotonic())
+        if len(self.ends) == 1 and self.began is not None and not self.should_stop():
+            first = self.ends[0] - self.began
+            if first > FIRST / 2:  # what is built once weighs little in a step that takes long
+                self.on_estimate(first)
         done = len(self.ends) - 1  # the first step pays for what is built once
         lasted = self.ends[-1] - self.ends[0]
         if not self.estimated and done >= 1 and (done >= self.cycle or lasted > FIRST) and not self.should_stop():

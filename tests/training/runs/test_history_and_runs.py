@@ -238,7 +238,10 @@ def test_steps_are_measured_for_every_recipe(recipe, images):
     hyper = {**SMALL[network], **({"skip": "bicubic"} if network == "dfcan" else {})}
     changes = {"adversarial": critic_settings()} if "adversarial" in RECIPES[recipe] else {}
     config = small(images, recipe, hyper_parameters=hyper, batch_size=1, **changes)
-    measured = seconds_per_step(config, seconds=0.3, device="cpu")
+    estimates = []
+    measured = seconds_per_step(config, seconds=0.3, device="cpu", on_estimate=estimates.append)
+    assert estimates  # there is a first figure before the last
+    assert all(0 < estimate < 60 for estimate in estimates)
     assert 0 < measured < 10
     assert expected_seconds(config, 2.0) == pytest.approx(2 * 8, rel=0.2)
     assert seconds_per_step(config, device="cpu", should_stop=lambda: True) is None
