@@ -15,7 +15,7 @@ from PIL import Image
 OUT = Path(__file__).parents[1] / "docs" / "images" / "docks"
 SIZES = ((1280, 720), (1600, 1000))
 #: of what is stored: as files, pictures of whole windows are large
-COLOURS = 64
+COLOURS = 256
 
 
 def docks(viewer: napari.Viewer) -> dict[str, Any]:
