@@ -39,9 +39,10 @@ def test_batches_change_nothing(name, batch, dtype, owed, rng, monkeypatch):
     monkeypatch.setitem(tiling.AT_ONCE, "cpu", batch * expected.report.tile**2)
     *progress, result = run(image, model, **settings)
     # kernels of another batch size sum in another order: of whole numbers, one may be rounded the other way
-    np.testing.assert_allclose(
-        result.image.astype(float), expected.image.astype(float), atol=0.02 if dtype == "float32" else 1
-    )
+    got, wanted = result.image.astype(float), expected.image.astype(float)
+    np.testing.assert_allclose(got, wanted, atol=0.02 if dtype == "float32" else 1)
+    if dtype != "float32":
+        assert np.mean(got != wanted) < 1e-3
     assert (result.report.saturated, result.report.non_finite) == (
         expected.report.saturated,
         expected.report.non_finite,

@@ -53,7 +53,7 @@ def report(module: SRModule, task: Task, folder: Path, callbacks: Callbacks) -> 
         write_model(module, task, path, callbacks)
         try:
             finish(path, config, task.whole, callbacks)
-        except Exception as error:
+        except Exception as error:  # the model is there, and must not be lost; the log has the traceback
             logger.exception("%s could not be measured", path)
             callbacks.telling.say(config.steps, f"The model is ready, but it could not be measured: {error}")
     return path
