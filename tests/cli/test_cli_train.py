@@ -172,7 +172,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(images, tmp_path, run):
 def test_a_second_ctrl_c_stops_at_once():
     code = (
         "import signal, time, os\n"
-        "from napari_sr.cli.train import interruptible\n"
+        "from napari_sr.cli.stopping import interruptible\n"
         "with interruptible() as stopped:\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    assert stopped.is_set()\n"

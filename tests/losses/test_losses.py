@@ -102,6 +102,12 @@ def test_perceptual_is_the_distance_of_the_features_of_vgg19(pair, vgg):
     torch.testing.assert_close(ours, F.l1_loss(a, b))
     shifted = create_loss("perceptual", layer="conv1_2", lower=-1, upper=1)(2 * pred - 1, 2 * target - 1)
     torch.testing.assert_close(shifted, ours, rtol=1e-4, atol=1e-5)
+    squared = create_loss("perceptual", layer="conv1_2", distance="l2")(pred, target)
+    torch.testing.assert_close(squared, F.mse_loss(a, b))
+    srgan = create_loss("perceptual", layer="conv1_2", distance="l2", after_activation=True)(pred, target)
+    torch.testing.assert_close(srgan, F.mse_loss(a.relu(), b.relu()))
+    with pytest.raises(ConfigError, match="l1, l2"):
+        create_loss("perceptual", layer="conv1_2", distance="l3")
     grams = [torch.einsum("nfhw,nghw->nfg", x, x) / x[0].numel() for x in (a, b)]
     torch.testing.assert_close(
         create_loss("texture", layer="conv1_2")(pred, target), F.mse_loss(*grams), rtol=1e-4, atol=1e-7
@@ -147,8 +153,8 @@ def test_adversarial_losses_are_the_published_ones():
         "wasserstein": (fake.mean() - real.mean(), -fake.mean()),
         "standard": (bce(real, one) + bce(fake, zero), bce(fake, one)),
         "relativistic": (
-            (bce(real - fake.mean(), one) + bce(fake - real.mean(), zero)) / 2,
-            (bce(real - fake.mean(), zero) + bce(fake - real.mean(), one)) / 2,
+            bce(real - fake.mean(), one) + bce(fake - real.mean(), zero),
+            bce(real - fake.mean(), zero) + bce(fake - real.mean(), one),
         ),
     }
     assert set(expected) == set(ADVERSARIAL_LOSSES)

@@ -9,13 +9,14 @@ from small_models import make_model
 
 from napari_sr import load_model, upscale
 from napari_sr.errors import ModelError
-from napari_sr.models.blend import blend
+from napari_sr.models.blend import blend, partners
 
 
 @pytest.fixture
 def pair():
     first, second = make_model(seed=1), make_model(seed=2)
-    return replace(first, card=replace(first.card, name="a")), replace(second, card=replace(second.card, name="b"))
+    card = replace(second.card, name="b", training={"start_from": "a"})
+    return replace(first, card=replace(first.card, name="a")), replace(second, card=card)
 
 
 def test_weights_are_mixed_and_both_ends_are_the_models(pair, rng):
@@ -50,3 +51,27 @@ def test_models_that_do_not_match_are_refused(pair):
         blend(first, other, 0.5)
     with pytest.raises(ModelError, match="between 0 and 1"):
         blend(first, second, 1.5)
+
+
+def test_only_models_with_a_training_in_common_are_mixed(pair):
+    first, second = pair
+    cards = {
+        "parent": first.card,
+        "child": second.card,
+        "sibling": replace(second.card, name="sibling"),
+        "grandchild": replace(
+            second.card, name="grandchild", training={"start_from": "b", "earlier": [{"start_from": "a"}]}
+        ),
+        "phase": replace(first.card, name="c-pixel"),
+        "adversarial": replace(first.card, name="c", training={"pixel_phase": "c-pixel"}),
+        "stranger": replace(first.card, name="stranger"),
+    }
+    offered = {name: {c.name for c in partners(card, list(cards.values()))} for name, card in cards.items()}
+    family = {"a", "b", "sibling", "grandchild"}
+    for name in ("parent", "child", "sibling", "grandchild"):
+        assert offered[name] == family - {cards[name].name}
+    assert offered["phase"] == {"c"}
+    assert offered["adversarial"] == {"c-pixel"}
+    assert offered["stranger"] == set()
+    with pytest.raises(ModelError, match="no training in common"):
+        blend(first, replace(second, card=cards["stranger"]), 0.5)

@@ -1,18 +1,32 @@
 """Every recipe trains, stops, resumes and goes on; the schedules are those of torch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from small_models import SMALL
 from stopping import StopAt
 
-from napari_sr.errors import Cancelled, ConfigError, TrainingError
+from napari_sr.errors import Cancelled, ConfigError, ModelError, TrainingError
 from napari_sr.losses.adversarial import gradient_penalty
+from napari_sr.models.blend import partners
+from napari_sr.models.companions import critic_path, load_critic
 from napari_sr.models.model import load
 from napari_sr.training import RECIPES, Source, TrainConfig, fit, recipe_config
+from napari_sr.training.critics import starting_critic
 from napari_sr.training.lightning.adversarial import AdversarialTraining
-from napari_sr.training.lightning.optimizers import OPTIMIZERS, SCHEDULES, lower_rates, make_optimizer, make_schedule
+from napari_sr.training.lightning.optimizers import (
+    OPTIMIZERS,
+    SCHEDULES,
+    lower_rates,
+    make_optimizer,
+    make_phases,
+    make_schedule,
+)  # fmt: skip
 from napari_sr.training.lightning.regression import Regression
+from napari_sr.training.lightning.watchdog import Watchdog
+from napari_sr.training.session import check_installable, settle
 from napari_sr.training.start import starting_network
 
 
@@ -215,9 +229,117 @@ def test_schedules_leave_the_moments_alone(name):
         optimizer.step()
         schedule.step(*([1.0] if name == "plateau" else []))
         assert optimizer.param_groups[0]["betas"] == (0.5, 0.9)
-    plain = make_optimizer("rmsprop", [torch.nn.Parameter(torch.ones(1))], 1e-3, (0.9, 0.99))
-    make_schedule(name, plain, 1e-3, 10)
-    assert plain.param_groups[0]["momentum"] == 0
+
+
+def test_rmsprop_decays_as_torch_and_the_theses_have_it():
+    weight = torch.nn.Parameter(torch.tensor([1.0]))
+    optimizer = make_optimizer("rmsprop", [weight], 1e-3, (0.9, 0.999))
+    weight.grad = torch.tensor([0.7])
+    optimizer.step()
+    # v = (1 - 0.99) g^2, and the step is rate g / sqrt(v): ten times the rate; with Adam's 0.999 it would be 32 times
+    assert 1 - weight.item() == pytest.approx(1e-3 / np.sqrt(1 - 0.99), rel=1e-4)
+    assert optimizer.param_groups[0]["momentum"] == 0
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEDULES if name != "plateau"])
+def test_each_phase_has_the_schedule_of_a_run_of_its_own(name):
+    def rates(phases):
+        optimizer = make_optimizer("adam", [torch.nn.Parameter(torch.ones(1))], 1e-3, (0.9, 0.999))
+        schedule = make_phases(optimizer, 1e-3, phases)
+        found = []
+        for _ in range(sum(steps for _, steps in phases)):
+            found.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            schedule.step()
+        return found
+
+    both = rates([("constant", 7), (name, 20)])
+    np.testing.assert_allclose(both, rates([("constant", 7)]) + rates([(name, 20)]), rtol=1e-9)
+    assert rates([("cosine", 0), (name, 20)]) == rates([(name, 20)])
+
+
+def test_the_generator_meets_the_critic_at_its_full_rate(images):
+    config = small("esrgan", images, steps=40, extra_losses={}, extra_options={})
+    config = replace(config, adversarial=replace(config.adversarial, pixel_steps=20, n_critic=1))
+    module = AdversarialTraining(network=starting_network(config).network, config=config)
+    (generator, critic), (of_generator, _) = module.configure_optimizers()
+    for _ in range(20):
+        generator.step()
+        of_generator.step()
+    assert generator.param_groups[0]["lr"] == critic.param_groups[0]["lr"] == config.learning_rate
+
+
+def test_clipped_weights_stay_within_their_limits_and_others_do_not(images, tmp_path):
+    for clip, expected in ((0.01, True), (0.0, False)):
+        config = small("wgan-clip", images)
+        config = replace(config, adversarial=replace(config.adversarial, clip=clip))
+        fit(config, tmp_path / f"{clip}", device="cpu")
+        critic = load_critic(tmp_path / f"{clip}" / "small.safetensors")
+        assert (max(float(w.abs().max()) for w in critic.state.values()) <= 0.01) is expected
+
+
+def test_the_critic_is_kept_beside_the_model_and_gone_on_from(images, tmp_path):
+    notes = []
+
+    def run(name, **changes):
+        config = small("wgan-gp", images, **changes)
+        fit(config, tmp_path / name, device="cpu", on_event=lambda event: notes.append(event.note))
+        return tmp_path / name / "small.safetensors"
+
+    first = run("first")
+    kept = load_critic(first)
+    assert kept.critic == "wgan-critic"
+    config = small("wgan-gp", images, start_from=str(first))
+    assert "critic of small" in starting_critic(config).note
+    torch.testing.assert_close(dict(starting_critic(config).state), dict(kept.state), rtol=0, atol=0)
+    # a first step of the critic moves it from where it was by no more than a few learning rates
+    again = load_critic(run("again", start_from=str(first), steps=3))
+    moved = max(float((again.state[k] - v).abs().max()) for k, v in kept.state.items())
+    assert 0 < moved < 20 * 5e-4
+    other = {"critic_hyper_parameters": {"num_features": 8}}
+    assert "another one" in starting_critic(small("wgan-gp", images, start_from=str(first), adversarial=other)).note
+    critic_path(first).unlink()
+    assert "no critic" in starting_critic(config).note
+    critic_path(first).write_bytes(b"no critic at all")
+    with pytest.raises(ModelError, match="damaged"):
+        starting_critic(config)
+
+
+def test_the_models_of_both_phases_are_kept_and_belong_together(images, tmp_path, small_vgg, monkeypatch):
+    monkeypatch.setenv("NAPARI_SR_MODELS", str(tmp_path / "models"))
+    config = small("esrgan", images, steps=12)
+    config = replace(config, adversarial=replace(config.adversarial, pixel_steps=6))
+    path = fit(config, tmp_path / "run", device="cpu")
+    settle(path, installed="all")
+    sharp, faithful = (load(tmp_path / "models" / f"{name}.safetensors") for name in ("small", "small-pixel"))
+    assert faithful.card.training["steps"] == 6
+    assert "relativistic" not in faithful.card.training["loss"]
+    assert faithful.card.metrics[0]["model"]["psnr"] > 0
+    assert [card.name for card in partners(sharp.card, [faithful.card])] == ["small-pixel"]
+    with pytest.raises(ModelError, match="small"):
+        check_installable(config, overwrite=False)
+    of_both = (faithful.network.state_dict(), sharp.network.state_dict())
+    assert any(not torch.equal(weight, of_both[1][name]) for name, weight in of_both[0].items())
+
+
+def test_early_stopping_by_the_loss_is_that_of_keras(images):
+    from types import SimpleNamespace
+
+    said = []
+    config = small("regression", images, monitor="loss", patience=2, steps=100)
+    watchdog = Watchdog(config=config, say=lambda step, text: said.append(text))
+    trainer = SimpleNamespace(
+        state=SimpleNamespace(fn="fit"), sanity_checking=False, global_step=10, should_stop=False, callback_metrics={}
+    )
+    stopped = []
+    # PSNR only rises: it is the loss that counts; patience ends with the second one that is not below the lowest
+    for loss in (5.0, 4.0, 4.5, 3.9, 4.0, 3.9, 3.0):
+        trainer.callback_metrics = {"val_psnr": 40 - loss, "val_loss": loss}
+        watchdog.on_validation_end(trainer, None)
+        stopped.append(trainer.should_stop)
+    assert stopped == [False, False, False, False, False, True, True]
+    with pytest.raises(ConfigError, match="psnr, loss"):
+        small("regression", images, monitor="nix")
 
 
 @pytest.mark.parametrize("name", list(OPTIMIZERS))

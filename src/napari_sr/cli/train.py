@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+
+from napari_sr.cli.stopping import interruptible
 
 if TYPE_CHECKING:
     from napari_sr.training.progress import TrainProgress
@@ -26,8 +24,8 @@ def command(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="How to train (for images): adaptive, dfcan, wgan-gp, wgan-pixel, rcan, regression, srgan, esrgan, or "
-            "one of a plug-in. Default: adaptive, or what fits the model to fine-tune."
+            help="How to train (for images); an unknown name lists them. Default: adaptive, or what fits the model to "
+            "fine-tune."
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model (for images). Default: my-model.")] = None,
@@ -41,11 +39,37 @@ def command(
         ),
     ] = None,
     start_from: Annotated[str | None, typer.Option(help="Model to fine-tune (for images).")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="Kind of image (for images): EM, fluorescence or N-body, whose logarithm is learnt from. Default: a "
+            "guess from the first image."
+        ),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
     lr_patch: Annotated[int | None, typer.Option(help="Patch side in LR pixels.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Patches a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights and sampling.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Any other field of a configuration, such as adversarial.pixel_weight=200; can be given again.",
+        ),
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=A,B,C",
+            help="Train once for each value, and compare in a table; given again, for every combination.",
+        ),
+    ] = None,
+    few: Annotated[
+        str | None,
+        typer.Option(metavar="5,20,100", help="Train on so many of the images, and draw how fidelity grows with them."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier run in the folder, and a model of the same name.")
@@ -74,11 +98,13 @@ def command(
     """Train or fine-tune a model on your own high-resolution images."""
     from dataclasses import replace
 
+    from napari_sr.cli.train_grid import axes_of, train_many
     from napari_sr.errors import ConfigError
     from napari_sr.training import TrainConfig, fit
     from napari_sr.training.lightning.machine import is_main_process, usual_workers
     from napari_sr.training.request import TrainRequest, make_config
     from napari_sr.training.session import check_installable, settle
+    from napari_sr.training.settings import changed, parse_setting
 
     given = {
         "steps": steps, "lr_patch": lr_patch, "batch_size": batch_size,
@@ -88,7 +114,7 @@ def command(
     if source.suffix.lower() in (".yaml", ".yml"):
         for_images = {
             "--lr": lr, "--recipe": recipe, "--name": name, "--network": network, "--scale": scale,
-            "--degradation": degradation, "--start-from": start_from,
+            "--degradation": degradation, "--start-from": start_from, "--kind": kind,
         }  # fmt: skip
         if useless := [option for option, value in for_images.items() if value is not None]:
             raise ConfigError(f"{', '.join(useless)}: {source.name} says that already; change it there.")
@@ -96,12 +122,23 @@ def command(
     else:
         request = TrainRequest(
             name=name or "my-model", hr=str(source), lr=None if lr is None else str(lr), recipe=recipe or "",
-            start_from=start_from or "", network=network or "", scale=scale, degradation=degradation, changes=changes,
+            start_from=start_from or "", network=network or "", scale=scale, degradation=degradation, kind=kind or "",
+            changes=changes,
         )  # fmt: skip
         config = make_config(request, str(source), "" if lr is None else str(lr))
+    config = changed(config, dict(parse_setting(text) for text in set_ or ()))
+    how: dict[str, Any] = {
+        "overwrite": overwrite, "device": device, "devices": devices, "num_nodes": num_nodes,
+        "workers": usual_workers(device) if workers is None else workers,
+    }  # fmt: skip
+    if grid or few is not None:
+        if install or install_anyway:
+            raise ConfigError("--install: of a grid, add the model that you choose with: napari-sr models add FILE.")
+        train_many(config, output, axes_of(grid or (), few), curve=few is not None, **how)
+        return
     installed: Installed = "all" if install_anyway else "good" if install else "none"
     if installed != "none":
-        check_installable(config.name, overwrite=overwrite)
+        check_installable(config, overwrite=overwrite)
     console = Console(soft_wrap=True)
     trained = output / f"{config.name}.safetensors"
     if install_anyway and not (overwrite or resume) and trained.exists() and (output / "report.html").exists():
@@ -110,15 +147,14 @@ def command(
         return
     with interruptible() as stopped:
         path = fit(
-            config, output, resume=resume, overwrite=overwrite, device=device, devices=devices, num_nodes=num_nodes,
-            workers=usual_workers(device) if workers is None else workers,
-            on_event=lambda event: _show(console, event), should_stop=stopped.is_set,
+            config, output, resume=resume, on_event=lambda event: show(console, event), should_stop=stopped.is_set,
+            **how,
         )  # fmt: skip
     if is_main_process():
         _say(console, settle(path, installed=installed, overwrite=overwrite), installed)
 
 
-def _show(console: Console, event: TrainProgress) -> None:
+def show(console: Console, event: TrainProgress) -> None:
     """Print one look at the run."""
     if event.note or event.stage:
         console.print(event.note or event.stage, style="yellow" if event.note else "", highlight=False)
@@ -151,24 +187,3 @@ def _say(console: Console, trained: Trained, wanted: Installed) -> None:
             f"{trained.path.parent}.",
             highlight=False, markup=False,
         )  # fmt: skip
-
-
-@contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """Make the first Ctrl-C set an event, so that the run is saved; a second one ends the program at once."""
-    stopped = threading.Event()
-
-    def ask(number: int, frame: Any) -> None:
-        if stopped.is_set():
-            signal.default_int_handler(number, frame)
-        stopped.set()
-        typer.echo("Stopping after this step … (Ctrl-C again to stop at once)", err=True)
-
-    if threading.current_thread() is not threading.main_thread():  # only there can signals be received
-        yield stopped
-        return
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield stopped
-    finally:
-        signal.signal(signal.SIGINT, before)

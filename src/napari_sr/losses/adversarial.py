@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_sr.registry import Registry
 
@@ -45,8 +45,8 @@ ADVERSARIAL_LOSSES.register("standard", title="standard (SRGAN)", reference="arX
 
 
 def _relativistic(more: Tensor, less: Tensor) -> Tensor:
-    """Return how far ``more`` is from being more real than the mean of ``less``, and the other way round."""
-    return (F.softplus(less.mean() - more).mean() + F.softplus(less - more.mean()).mean()) / 2
+    """Return -E[log D(more, less)] - E[log(1 - D(less, more))], D(a, b) = sigmoid(a - E[b])."""
+    return F.softplus(less.mean() - more).mean() + F.softplus(less - more.mean()).mean()
 
 
 ADVERSARIAL_LOSSES.register(
@@ -59,7 +59,7 @@ ADVERSARIAL_LOSSES.register(
 )
 
 
-def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, epsilon: Tensor) -> Tensor:
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, epsilon: Tensor) -> Tensor:
     """Return E[(||grad C(x)||_2 - 1)^2] at x = epsilon * real + (1 - epsilon) * fake, in float32.
 
     Parameters
@@ -78,6 +78,7 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, epsilon: Ten
     weight = epsilon.view(-1, 1, 1, 1)
     with torch.autocast(real.device.type, enabled=False):
         between = (weight * real.detach().float() + (1 - weight) * fake.detach().float()).requires_grad_(True)
-        (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+        values = critic(between)  # one an image, or a map of them: then their mean is the image's
+        (gradient,) = torch.autograd.grad(values.reshape(len(values), -1).mean(1).sum(), between, create_graph=True)
     norm: Tensor = gradient.flatten(1).norm(dim=1)
     return (norm - 1).square().mean()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from napari_sr.errors import ConfigError
 from napari_sr.losses import LOSSES
 
+Distance = Literal["l1", "l2"]
 ADDRESS = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 #: the losses of this module, which need weights that are fetched
 OF_FEATURES = frozenset({"perceptual", "texture"})
@@ -21,8 +23,8 @@ BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def vgg19(layer: str, weights: str = "") -> nn.Sequential:
-    """Return VGG19 up to the convolution called ``layer``, before its activation, with weights and frozen.
+def vgg19(layer: str, weights: str = "", *, after_activation: bool = False) -> nn.Sequential:
+    """Return VGG19 up to the convolution called ``layer``, with weights and frozen.
 
     Parameters
     ----------
@@ -31,6 +33,8 @@ def vgg19(layer: str, weights: str = "") -> nn.Sequential:
     weights
         File of torchvision's VGG19 weights; torch.hub's cache, filled on first use, if empty. :data:`RANDOM` for
         random ones, which take as long and tell nothing.
+    after_activation
+        The ReLU behind the layer is the last one; otherwise the convolution is.
 
     Raises
     ------
@@ -47,7 +51,7 @@ def vgg19(layer: str, weights: str = "") -> nn.Sequential:
             layers.append(nn.Conv2d(width, channels, 3, padding=1))
             width = channels
             if f"conv{block}_{number}" == layer:
-                network = nn.Sequential(*layers)
+                network = nn.Sequential(*layers, *([nn.ReLU()] if after_activation else []))
                 if weights == RANDOM:
                     return network.eval().requires_grad_(False)
                 state = read_weights(weights)
@@ -89,9 +93,9 @@ def read_weights(file: str) -> dict[str, Tensor]:
 class Features(nn.Module):
     """Features of VGG19 of a gray image in network values."""
 
-    def __init__(self, *, layer: str, weights: str, lower: float, upper: float) -> None:
+    def __init__(self, *, layer: str, weights: str, lower: float, upper: float, after_activation: bool = False) -> None:
         super().__init__()
-        self.network = vgg19(layer, weights)
+        self.network = vgg19(layer, weights, after_activation=after_activation)
         self.lower, self.upper = lower, upper
         self.mean: Tensor
         self.std: Tensor
@@ -106,14 +110,44 @@ class Features(nn.Module):
 
 @LOSSES.register("perceptual", title="perceptual (VGG19 features)", reference="Johnson et al. 2016, arXiv:1603.08155")
 class Perceptual(nn.Module):
-    """L1 between features of VGG19 before their activation; ``conv3_4`` unless another layer is asked for."""
+    """Mean |phi(pred) - phi(target)|, or its square, of features phi of VGG19.
 
-    def __init__(self, *, layer: str = "conv3_4", weights: str = "", lower: float = 0.0, upper: float = 1.0) -> None:
+    ESRGAN compares them before the activation and absolutely (the default), SRGAN after it and squared
+    (Ledig et al. 2017, arXiv:1609.04802, eq. 5).
+
+    Parameters
+    ----------
+    layer
+        ``conv<block>_<number>``.
+    distance
+        ``l1``: absolute differences; ``l2``: squared ones.
+    after_activation
+        Compare what the layer's ReLU lets through.
+    weights
+        See :func:`vgg19`.
+    """
+
+    def __init__(
+        self,
+        *,
+        layer: str = "conv3_4",
+        distance: Distance = "l1",
+        after_activation: bool = False,
+        weights: str = "",
+        lower: float = 0.0,
+        upper: float = 1.0,
+    ) -> None:
         super().__init__()
-        self.features = Features(layer=layer, weights=weights, lower=lower, upper=upper)
+        if distance not in get_args(Distance):
+            raise ConfigError(f"perceptual: distance must be one of {', '.join(get_args(Distance))}, not {distance!r}.")
+        self.distance = distance
+        self.features = Features(
+            layer=layer, weights=weights, lower=lower, upper=upper, after_activation=after_activation
+        )
 
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:
-        distance: Tensor = (self.features(pred) - self.features(target)).abs().mean()
+        difference = self.features(pred) - self.features(target)
+        distance: Tensor = (difference.abs() if self.distance == "l1" else difference.square()).mean()
         return distance
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 
 from napari_sr.errors import ModelError
-from napari_sr.models.model import Model
+from napari_sr.intensity import Intensity
+from napari_sr.models.model import Model, ModelCard
 
 
 def can_blend(first: Model, second: Model) -> str:
@@ -18,6 +20,8 @@ def can_blend(first: Model, second: Model) -> str:
         return f"{names} have different sizes or scales."
     if first.intensity != second.intensity:
         return f"{names} see images in different intensities."
+    if not related(first.card, second.card):
+        return f"{names} have no training in common: the same weight means something else in each."
     return ""
 
 
@@ -36,7 +40,7 @@ def blend(faithful: Model, realistic: Model, share: float) -> Model:
     Raises
     ------
     ModelError
-        If they do not fit each other, or the share is not between 0 and 1.
+        If they do not fit each other, have no training in common, or the share is not between 0 and 1.
     """
     reason = can_blend(faithful, realistic)
     if reason:
@@ -58,3 +62,24 @@ def blend(faithful: Model, realistic: Model, share: float) -> Model:
         halo={}, metrics=(), weights_sha256="",  # nothing of it was measured
     )  # fmt: skip
     return Model(network=network.eval(), card=card)
+
+
+def partners(card: ModelCard, cards: Sequence[ModelCard]) -> list[ModelCard]:
+    """Return the models that can be mixed with one: of the same network, and with a training in common."""
+
+    def facts(one: ModelCard) -> tuple[object, ...]:
+        return one.network, one.scale, dict(one.hyper_parameters), Intensity.from_dict(one.intensity)
+
+    return [c for c in cards if c.name != card.name and facts(c) == facts(card) and related(c, card)]
+
+
+def related(first: ModelCard, second: ModelCard) -> bool:
+    """Return True if one model was trained from the other, or both from the same."""
+    return bool(lineage(first) & lineage(second))
+
+
+def lineage(card: ModelCard) -> set[str]:
+    """Return the name of a model, of those that it was trained from, and of the first phase of its own training."""
+    runs = [card.training, *card.training.get("earlier", [])]
+    names = {str(run[key]) for run in runs for key in ("start_from", "pixel_phase") if run.get(key)}
+    return {card.name, *names}

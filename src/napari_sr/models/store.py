@@ -13,6 +13,7 @@ import platformdirs
 from napari_sr.errors import ModelError
 from napari_sr.intensity import Intensity
 from napari_sr.models import model as model_file
+from napari_sr.models.companions import copy_critic
 from napari_sr.models.formats import load_foreign
 from napari_sr.models.model import Model, ModelCard
 from napari_sr.networks import NETWORKS, create_network
@@ -44,7 +45,7 @@ def user_path(name: str) -> Path:
 
 
 def install(path: Path, *, overwrite: bool = False) -> Path:
-    """Copy the model in ``path`` into the user's folder, whole or not at all, and return its place there.
+    """Copy the model in ``path``, and its critic, into the user's folder, whole or not at all; return its place there.
 
     Raises
     ------
@@ -59,6 +60,7 @@ def install(path: Path, *, overwrite: bool = False) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, part)
         part.replace(target)
+        copy_critic(path, target)
     except OSError as error:
         part.unlink(missing_ok=True)  # half a model is none
         raise ModelError(

@@ -25,6 +25,8 @@ def check_names(config: TrainConfig) -> None:
     if config.adversarial is not None:
         named += [("adversarial.loss", config.adversarial.loss, ADVERSARIAL_LOSSES)]
         named += [("adversarial.critic", config.adversarial.critic, CRITICS)]
+        if config.adversarial.pixel_schedule:
+            named += [("adversarial.pixel_schedule", config.adversarial.pixel_schedule, SCHEDULES)]
     for field, name, registry in named:
         if name not in registry:
             raise ConfigError(f"{field}: there is no {registry.kind} {name!r}; there are {', '.join(registry)}.")

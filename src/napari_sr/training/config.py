@@ -18,6 +18,7 @@ from napari_sr.models.store import INTERPOLATION_NAMES
 from napari_sr.training.checks import check_kinds, with_numbers
 
 PRECISIONS = ("fp32", "bf16", "fp16")
+MONITORS = ("psnr", "loss")
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,17 @@ class Adversarial:
         Steps of the critic before each step of the generator; every step sees a new batch.
     gradient_penalty
         λ of the gradient penalty; 0 for none.
+    clip
+        The critic's weights are cut to [-clip, clip] after each of its steps, as the first WGAN has it; 0 for not.
     weight
         Of the adversarial loss in the generator's.
     pixel_weight
         Of the pixel loss beside it: γ of the WGAN-GP thesis.
     pixel_steps
-        Steps with the pixel loss alone before the critic enters.
+        Steps with the pixel loss alone before the critic enters. Each of the two phases has a schedule of its own, and
+        the model of the first is kept, too.
+    pixel_schedule
+        Of the first phase; that of the run if empty.
     """
 
     loss: str = "wasserstein"
@@ -74,15 +80,17 @@ class Adversarial:
     critic_learning_rate: float = 5e-4
     n_critic: int = 5
     gradient_penalty: float = 10.0
+    clip: float = 0.0
     weight: float = 1.0
     pixel_weight: float = 100.0
     pixel_steps: int = 0
+    pixel_schedule: str = ""
 
     def __post_init__(self) -> None:
         check_kinds(self)
         if self.n_critic < 1 or self.pixel_steps < 0:
             raise ConfigError("n_critic must be at least 1, pixel_steps at least 0")
-        for name in ("gradient_penalty", "weight", "pixel_weight"):
+        for name in ("gradient_penalty", "clip", "weight", "pixel_weight"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ConfigError(f"{name} must not be negative")
         check_rate("critic_learning_rate", self.critic_learning_rate)
@@ -112,6 +120,9 @@ class TrainConfig:
         Name of the model that comes out.
     train, validation
         HR images. Without ``validation`` images, one image in ten of ``train`` is kept aside.
+    images
+        So many of the images to train on are drawn and used, the rest is left alone; 0 for all. More of them, with the
+        same seed, are the same and others. Those that are validated on stay the same.
     network, hyper_parameters, scale
         What to train.
     start_from
@@ -144,9 +155,12 @@ class TrainConfig:
         ``fp32``, or ``bf16`` or ``fp16`` for mixed precision where the device is fast at it.
     validate_every
         Steps between validations; also between checkpoints.
+    monitor
+        What a validation is judged by: ``psnr`` (the highest) or ``loss`` (the lowest, as Keras's early stopping has
+        it). The best weights are kept by it. Neither tells when an adversarial training is done.
     patience
-        Validations without a better smoothed PSNR after which a run ends early; 0 for never. PSNR does not tell when an
-        adversarial training is done.
+        Validations without a better one after which a run ends early; 0 for never. PSNR is smoothed for this, the loss
+        is not.
     seed
         Of weights and sampling.
     rotate, flip
@@ -161,6 +175,7 @@ class TrainConfig:
     name: str
     train: tuple[Source, ...]
     validation: tuple[Source, ...] = ()
+    images: int = 0
     network: str = "dfcan"
     hyper_parameters: Mapping[str, Any] = field(default_factory=dict)
     scale: int = 4
@@ -184,6 +199,7 @@ class TrainConfig:
     ema: float = 0.0
     precision: str = "fp32"
     validate_every: int = 500
+    monitor: str = "psnr"
     patience: int = 0
     seed: int = 0
     rotate: bool = True
@@ -199,7 +215,7 @@ class TrainConfig:
         for name in positive:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be a whole number of at least 1")
-        for name in ("patience", "seed"):
+        for name in ("images", "patience", "seed"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must not be negative")
         check_rate("learning_rate", self.learning_rate)
@@ -211,6 +227,8 @@ class TrainConfig:
             raise ConfigError("rounded must lie between 0 and 1")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}")
+        if self.monitor not in MONITORS:
+            raise ConfigError(f"monitor must be one of {', '.join(MONITORS)}")
         if self.adversarial is not None and self.adversarial.pixel_steps >= self.steps:
             raise ConfigError("pixel_steps must be fewer than steps, or the critic never enters")
         if not all(0 <= beta < 1 for beta in self.betas):

@@ -9,12 +9,14 @@ from pathlib import Path
 import lightning as L
 
 from napari_sr.errors import Cancelled, TrainingError
+from napari_sr.models.companions import critic_path
 from napari_sr.networks import SRNetwork
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.lightning.checkpoints import checkpoint_step
 from napari_sr.training.lightning.clock import Clock
 from napari_sr.training.lightning.engine import Callbacks, train_safely
 from napari_sr.training.lightning.machine import Machine, is_main_process
+from napari_sr.training.lightning.phases import EndOfPixelPhase
 from napari_sr.training.lightning.stopping import Stopping
 from napari_sr.training.lightning.telling import Telling
 from napari_sr.training.lightning.watchdog import Watchdog
@@ -22,6 +24,7 @@ from napari_sr.training.progress import TrainProgress
 from napari_sr.training.runs.finish import report
 from napari_sr.training.runs.folders import check_folder, working_in
 from napari_sr.training.runs.history import History
+from napari_sr.training.runs.pixel_phase import keep_pixel_model, pixel_path
 from napari_sr.training.task import build, read, resolve, warn
 
 
@@ -42,7 +45,9 @@ def fit(
     """Train and write ``folder/<name>.safetensors``, the curves and a report beside it.
 
     The model gets the best validated weights; after an adversarial training, whose progress PSNR does not
-    tell, the last ones. The last ones are always kept too, in ``<name>-last.safetensors``. A loss that stops
+    tell, the last ones. The last ones are always kept too, in ``<name>-last.safetensors``. An adversarial training
+    also keeps its critic, in ``<name>.critic``, and the model that its first phase, with the pixel loss alone, came to,
+    in ``<name>-pixel.safetensors``. A loss that stops
     being a number takes the run back to its last checkpoint with half the learning rate, twice.
 
     Parameters
@@ -98,6 +103,7 @@ def _callbacks(
         telling=telling,
         stopping=Stopping(should_stop=should_stop, clock=clock),
         watchdog=Watchdog(config=config, say=telling.say),
+        pixel_phase=EndOfPixelPhase(config=config),
     )
 
 
@@ -111,6 +117,7 @@ def _run(
     images = read(config, telling, stopping)
     task = build(config, settings, images, telling, stopping, resume=resume)
     _prepare_folder(config, folder, callbacks, resume=resume, overwrite=overwrite)
+    callbacks.pixel_phase.write = lambda module: keep_pixel_model(module, task, folder, callbacks)
     warn(task, config, machine.accelerator, telling, stopping)
     trainer, module = train_safely(task, config, folder, callbacks, machine, resume=resume)
     if stopping.stopped:
@@ -126,7 +133,9 @@ def _prepare_folder(config: TrainConfig, folder: Path, callbacks: Callbacks, *, 
     try:
         if is_main_process():
             config.write(folder / "config.yaml")
-            for old in ("best.ckpt", "last.ckpt", f"{config.name}.safetensors", "report.html"):
+            model = folder / f"{config.name}.safetensors"
+            others = (critic_path(model), pixel_path(model))
+            for old in ("best.ckpt", "last.ckpt", model.name, *(path.name for path in others), "report.html"):
                 if overwrite and not resume:
                     (folder / old).unlink(missing_ok=True)
             telling.done = checkpoint_step(checkpoint) if resume else 0

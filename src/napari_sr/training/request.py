@@ -8,13 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_sr.errors import Cancelled, ConfigError, ImageError, TrainingError
+from napari_sr.images.lazy_plane import open_planes
+from napari_sr.images.listing import image_files
 from napari_sr.images.stack import Stack
+from napari_sr.intensity import regular_sample
+from napari_sr.models.companions import load_critic, save_critic
+from napari_sr.models.kind import KINDS, guess_kind
 from napari_sr.models.model import save
-from napari_sr.models.store import load_model
+from napari_sr.models.store import load_model, model_paths
 from napari_sr.training.config import Source, TrainConfig
 from napari_sr.training.recipes import DEFAULT_RECIPE, recipe_config, recipe_for
+
+#: pixels from which the kind of an image is guessed
+SAMPLE = 100_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,8 @@ class TrainRequest:
         Of a training without a recipe of its own: any with the pixel loss.
     scale, degradation
         As in :class:`napari_sr.training.TrainConfig`; those of the model to go on from, or of the recipe, if None.
+    kind
+        Of the images: ``EM``, ``fluorescence`` or ``N-body``, whose logarithm is learnt from; guessed if empty.
     changes
         Further settings, as :func:`napari_sr.training.recipe_config` takes them.
     """
@@ -47,6 +58,7 @@ class TrainRequest:
     network: str = ""
     scale: int | None = None
     degradation: str | None = None
+    kind: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -80,7 +92,39 @@ def make_config(request: TrainRequest, hr: str, lr: str) -> TrainConfig:
                 f"network: the recipe {recipe} has its own; another one goes with the recipe {recipe_for('')}."
             )
         recipe, changes = recipe_for(""), {"network": request.network, **changes}
+    if not request.start_from:
+        changes = with_kind(request, changes)
     return recipe_config(recipe or DEFAULT_RECIPE, name=request.name, train=(Source(hr, lr=lr),), **changes)
+
+
+def with_kind(request: TrainRequest, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the changes with the kind of image on the card, where it is a density: its intensities follow from that.
+
+    Of other kinds, a guess is too weak to stand on a card.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such kind.
+    ImageError
+        If the first image cannot be read.
+    """
+    if request.kind and request.kind not in KINDS:
+        raise ConfigError(f"kind: there is no {request.kind!r}; there are {', '.join(KINDS)}.")
+    kind = request.kind or (guess_kind(first_image(request.hr)) if "intensity" not in changes else "")
+    if kind == "N-body" or request.kind:
+        return {**changes, "card": {**changes.get("card", {}), "kind": kind}}
+    return changes
+
+
+def first_image(images: Stack | str) -> npt.NDArray[Any]:
+    """Return a sample of the first of the images; nothing if there is no such file: what reads it says so."""
+    if isinstance(images, str):
+        if not Path(images).exists():
+            return np.empty((0, 0))
+        files = image_files(Path(images))
+        return regular_sample(np.asarray(open_planes(files[0])[0]), SAMPLE)
+    return regular_sample(images.plane(0), SAMPLE)
 
 
 def copied(request: TrainRequest, folder: Path, *, should_stop: Callable[[], bool]) -> TrainConfig:
@@ -103,6 +147,9 @@ def copied(request: TrainRequest, folder: Path, *, should_stop: Callable[[], boo
         path = folder / "start" / f"{model.card.name}.safetensors"
         path.parent.mkdir(exist_ok=True)
         save(model, path)
+        critic = load_critic(model_paths().get(request.start_from, Path(request.start_from)))
+        if critic is not None:
+            save_critic(critic, path)
         request = replace(request, start_from=str(path))
     return make_config(request, hr, lr)
 

@@ -31,6 +31,7 @@ from napari_sr.training.preview import Patches, PatchPreview, Place
 from napari_sr.training.progress import TrainProgress
 from napari_sr.training.request import TrainRequest, copied, make_config
 from napari_sr.training.runs.history import read_history
+from napari_sr.training.runs.pixel_phase import pixel_name, pixel_path
 from napari_sr.training.runs.verdict import Verdict
 
 #: which models come into the user's list: none, those with no bad verdict, all
@@ -169,9 +170,12 @@ def _reader(config: TrainConfig, *, layers: bool) -> Callable[[int], Plane2D]:
     return plane
 
 
-def check_installable(name: str, *, overwrite: bool) -> None:
-    """Raise :class:`ModelError` if a model of that name could not be added to the user's list after a training."""
-    if user_path(name).exists() and not overwrite:  # said before the hours of training, not after them
+def check_installable(config: TrainConfig, *, overwrite: bool) -> None:
+    """Raise :class:`ModelError` if the models of a training could not be added to the user's list after it."""
+    phases = config.adversarial is not None and config.adversarial.pixel_steps > 0
+    names = [config.name, *([pixel_name(config.name)] if phases else [])]
+    taken = [name for name in names if user_path(name).exists()]
+    for name in taken if not overwrite else ():  # said before the hours of training, not after them
         raise ModelError(
             f"You have a model called {name} already. Choose another name, or allow it to be replaced (--overwrite)."
         )
@@ -190,6 +194,8 @@ def settle(path: Path, *, installed: Installed, overwrite: bool = False) -> Trai
     wanted = installed == "all" or (installed == "good" and (verdict is None or not verdict.bad))
     if wanted:
         install(path, overwrite=overwrite)
+        if (pixel := pixel_path(path)).exists():
+            install(pixel, overwrite=overwrite)
     return Trained(path.stem, path, path.with_name("report.html"), verdict, _figures(card, path.parent), wanted)
 
 
@@ -201,11 +207,17 @@ def _figures(card: ModelCard, folder: Path) -> str:
     history: Sequence[TrainProgress] = read_history(folder, steps=config.steps)
     model, bicubic = card.metrics[0]["model"], card.metrics[0]["bicubic"]
     validated = [p for p in history if p.val_psnr is not None]
-    best = max(validated, key=lambda p: p.val_psnr or 0.0, default=None)
+    best = max(validated, key=lambda p: _judged(p, config.monitor), default=None)
     named = best is not None and config.adversarial is None and best != validated[-1]
     step = f" (step {best.step}, the best)" if named and best is not None else ""
     text = f"The model{step} on images kept aside"
     return f"{text}: {in_words(model.get('psnr'), bicubic.get('psnr'), model.get('ssim'), bicubic.get('ssim'))}"
+
+
+def _judged(progress: TrainProgress, monitor: str) -> float:
+    """Return the figure that a validation is judged by; higher is better."""
+    figure, sign = (progress.val_loss, -1) if monitor == "loss" else (progress.val_psnr, 1)
+    return -math.inf if figure is None else sign * figure
 
 
 def in_words(

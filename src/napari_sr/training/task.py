@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
 
 from napari_sr.degradations import Chain, make_degradation
 from napari_sr.errors import TrainingError
@@ -13,6 +17,7 @@ from napari_sr.models.model import ModelCard
 from napari_sr.networks import SRNetwork
 from napari_sr.training.check_names import check_names
 from napari_sr.training.config import TrainConfig
+from napari_sr.training.critics import CriticStart, starting_critic
 from napari_sr.training.data.patches import PatchDataset, Plane2D
 from napari_sr.training.data.sources import load_sources, measured_shifts, without_constant
 from napari_sr.training.data.split import split_planes, without
@@ -33,6 +38,8 @@ class Task:
     ----------
     network, start
         With its first weights; card of the model that they come from.
+    critic
+        First weights of the critic; None for new ones.
     patches, whole
         To train on, and to validate on.
     """
@@ -41,6 +48,7 @@ class Task:
     start: ModelCard | None
     patches: PatchDataset
     whole: WholeImages
+    critic: Mapping[str, Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,15 +95,30 @@ def read(config: TrainConfig, telling: Telling, stopping: Stopping) -> Images:
         telling.say(0, f"{len(constant)} images have one value everywhere, and are left out: {names}.")
     validation = load_sources(config.validation, config.scale, stopping.check)
     if not validation:
-        return Images(
-            *split_planes(planes, scale=config.scale, lr_patch=config.lr_patch, share=config.validation_share)
-        )
+        train, kept = split_planes(planes, scale=config.scale, lr_patch=config.lr_patch, share=config.validation_share)
+        return Images(drawn(train, config), kept)
     left = without(planes, validation)
     if not left:
         raise TrainingError("Every training image is a validation image, too. Choose others to validate on.")
     if shared := len(planes) - len(left):
         telling.say(0, f"{shared} of the images are validation images, too, and are not trained on.")
-    return Images(left, validation)
+    return Images(drawn(left, config), validation)
+
+
+def drawn(planes: list[Plane2D], config: TrainConfig) -> list[Plane2D]:
+    """Return ``config.images`` of the planes, drawn by its seed; those of a smaller number are among them.
+
+    Raises
+    ------
+    TrainingError
+        If there are fewer.
+    """
+    if not config.images:
+        return planes
+    if config.images > len(planes):
+        raise TrainingError(f"images: {config.images} were asked for; there are {len(planes)} to train on.")
+    order = np.random.default_rng(config.seed).permutation(len(planes))[: config.images]
+    return [planes[i] for i in order]
 
 
 def build(
@@ -105,6 +128,9 @@ def build(
     start, degradation, intensity = settings.start, settings.degradation, settings.intensity
     if start.note and not resume:
         telling.say(0, start.note)
+    critic = CriticStart() if resume else starting_critic(config)
+    if critic.note:
+        telling.say(0, critic.note)
     if start.fresh_filters and not resume:
         telling.say(0, stage="Fitting the linear filter that the network starts from …")
         start_filters(start.fresh_filters, images.train, degradation, intensity, config.scale, stopping.check)
@@ -121,7 +147,7 @@ def build(
         planes=images.validation, degradation=degradation, scale=config.scale, intensity=intensity, limit=128,
         conditions=start.network.conditions,
     )  # fmt: skip
-    return Task(start.network, start.card, patches, whole)
+    return Task(start.network, start.card, patches, whole, critic.state)
 
 
 def warn(task: Task, config: TrainConfig, accelerator: str, telling: Telling, stopping: Stopping) -> None:

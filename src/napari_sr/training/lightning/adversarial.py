@@ -11,10 +11,10 @@ from torch.optim import lr_scheduler
 
 from napari_sr.errors import TrainingError
 from napari_sr.losses.adversarial import ADVERSARIAL_LOSSES, gradient_penalty
-from napari_sr.networks import SRNetwork, create_critic
-from napari_sr.training.config import TrainConfig
+from napari_sr.networks import CRITICS, Critic, SRNetwork, create_critic
+from napari_sr.training.config import Adversarial, TrainConfig
 from napari_sr.training.lightning.module import SRModule, images_last
-from napari_sr.training.lightning.optimizers import make_optimizer, make_schedule
+from napari_sr.training.lightning.optimizers import make_optimizer, make_phases
 
 
 class AdversarialTraining(SRModule):
@@ -31,10 +31,9 @@ class AdversarialTraining(SRModule):
         assert config.adversarial is not None
         self.automatic_optimization = False  # Lightning steps one optimiser by itself, not two
         self.settings = config.adversarial
-        hyper_parameters = {"in_channels": network.out_channels, **self.settings.critic_hyper_parameters}
-        self.critic = create_critic(self.settings.critic, **hyper_parameters)
-        self.adversarial_loss = ADVERSARIAL_LOSSES[self.settings.loss]
         hr_patch = config.lr_patch * config.scale
+        self.critic = make_critic(self.settings, channels=network.out_channels, hr_patch=hr_patch)
+        self.adversarial_loss = ADVERSARIAL_LOSSES[self.settings.loss]
         if hr_patch < self.critic.min_patch:
             raise TrainingError(
                 f"lr_patch: {self.settings.critic} needs HR patches of at least {self.critic.min_patch} pixels, "
@@ -53,12 +52,14 @@ class AdversarialTraining(SRModule):
         config, settings = self.config, self.settings
         of_generator = sum(self.is_generator_step(step) for step in range(config.steps))
         pairs = []
-        for network, rate, steps in (
-            (self.network, config.learning_rate, of_generator),
-            (self.critic, settings.critic_learning_rate, config.steps - of_generator),
+        first = settings.pixel_schedule or config.schedule
+        of_both = [(first, settings.pixel_steps), (config.schedule, of_generator - settings.pixel_steps)]
+        for network, rate, phases in (
+            (self.network, config.learning_rate, of_both),
+            (self.critic, settings.critic_learning_rate, [(config.schedule, config.steps - of_generator)]),
         ):
             optimizer = make_optimizer(config.optimizer, network.parameters(), rate, config.betas)
-            pairs.append((optimizer, make_schedule(config.schedule, optimizer, rate, max(steps, 1))))
+            pairs.append((optimizer, make_phases(optimizer, rate, phases)))
         return [optimizer for optimizer, _ in pairs], [schedule for _, schedule in pairs]
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_index: int) -> None:
@@ -71,6 +72,8 @@ class AdversarialTraining(SRModule):
         optimizer.zero_grad()
         self.manual_backward(self.checked(loss))
         optimizer.step()
+        if which == 1 and self.settings.clip:
+            clip_weights(self.critic, self.settings.clip)
         schedule = self.lr_schedulers()[which]
         if not isinstance(schedule, lr_scheduler.ReduceLROnPlateau):
             schedule.step()
@@ -92,7 +95,7 @@ class AdversarialTraining(SRModule):
             loss: Tensor = self.loss(sr, hr)
         else:
             self.critic.requires_grad_(False)  # its gradients are not wanted here
-            fooled = self.adversarial_loss.generator(self.critic(hr), self.critic(sr))
+            fooled = self.adversarial_loss.generator(self._judged(hr, lr), self._judged(sr, lr))
             self.critic.requires_grad_(True)
             loss = self.content_loss(sr, hr, self.settings.pixel_weight) + self.settings.weight * fooled
             self.log("adversarial_loss", fooled, sync_dist=True)
@@ -101,16 +104,37 @@ class AdversarialTraining(SRModule):
     def _critic_loss(self, lr: Tensor, hr: Tensor, conditions: Tensor, step: int) -> Tensor:
         with torch.no_grad():
             sr = self.run(self.network, images_last(lr), conditions)
-        loss = self.adversarial_loss.critic(self.critic(hr), self.critic(sr))
+        loss = self.adversarial_loss.critic(self._judged(hr, lr), self._judged(sr, lr))
         self.log("critic_loss", loss, sync_dist=True)
         if self.settings.gradient_penalty:
-            penalty = gradient_penalty(self.critic, hr, sr, self._epsilon(len(hr), step).to(hr.device))
+            epsilon = self._epsilon(len(hr), step).to(hr.device)
+            penalty = gradient_penalty(lambda image: self._judged(image, lr), hr, sr, epsilon)
             self.log("gradient_penalty", penalty, sync_dist=True)
             loss = loss + self.settings.gradient_penalty * penalty
         return loss
+
+    def _judged(self, image: Tensor, lr: Tensor) -> Tensor:
+        """Return what the critic makes of images, beside what they were made of if it looks at that, too."""
+        value: Tensor = self.critic(image, lr.float()) if self.critic.sees_lr else self.critic(image)
+        return value
 
     def _epsilon(self, count: int, step: int) -> Tensor:
         """Return where between real and generated the penalty is taken: of the seed and the step alone."""
         world, rank = self.trainer.world_size, self.trainer.global_rank
         drawn = np.random.default_rng((self.config.seed, step, 1)).random(count * world, dtype=np.float32)
         return torch.from_numpy(drawn[rank * count : (rank + 1) * count].copy())
+
+
+def make_critic(settings: Adversarial, *, channels: int, hr_patch: int) -> Critic:
+    """Build the critic that a configuration names, for patches of ``hr_patch`` pixels if its size depends on them."""
+    given: dict[str, Any] = {"in_channels": channels}
+    if CRITICS[settings.critic].one_patch_size:
+        given["patch"] = hr_patch
+    return create_critic(settings.critic, **{**given, **settings.critic_hyper_parameters})
+
+
+def clip_weights(critic: Critic, limit: float) -> None:
+    """Cut every weight to [-limit, limit] (Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1)."""
+    with torch.no_grad():
+        for weight in critic.parameters():
+            weight.clamp_(-limit, limit)

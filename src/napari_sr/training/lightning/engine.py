@@ -18,6 +18,7 @@ from napari_sr.training.lightning.adversarial import AdversarialTraining
 from napari_sr.training.lightning.checkpoints import Keeper, WholeFiles, saved
 from napari_sr.training.lightning.machine import Machine
 from napari_sr.training.lightning.module import NonFiniteLoss, SRModule
+from napari_sr.training.lightning.phases import EndOfPixelPhase
 from napari_sr.training.lightning.precision import lightning_precision
 from napari_sr.training.lightning.quiet import quiet_lightning
 from napari_sr.training.lightning.regression import Regression
@@ -37,6 +38,7 @@ class Callbacks:
     telling: Telling
     stopping: Stopping
     watchdog: Watchdog
+    pixel_phase: EndOfPixelPhase
 
 
 def train_safely(
@@ -95,6 +97,8 @@ def train(
     kind = Regression if config.adversarial is None else AdversarialTraining
     module = kind(network=task.network, config=config).to(memory_format=torch.channels_last)
     module.rate_factor = rate_factor
+    if isinstance(module, AdversarialTraining) and task.critic is not None:
+        module.critic.load_state_dict(task.critic)
     checkpoint = folder / "last.ckpt"
     done = saved(checkpoint)["global_step"] if resume else 0
     world = machine.world_size
@@ -102,7 +106,8 @@ def train(
     shared = "ddp" if config.adversarial is None else "ddp_find_unused_parameters_true"
     # two of them: "save_last" would leave last.ckpt as it is when validation did not get better
     common: dict[str, Any] = {"dirpath": folder, "enable_version_counter": False, "save_on_train_epoch_end": False}
-    best = Keeper(filename="best", monitor="val_psnr", mode="max", **common)
+    mode = "max" if config.monitor == "psnr" else "min"
+    best = Keeper(filename="best", monitor=f"val_{config.monitor}", mode=mode, **common)
     last = Keeper(filename="last", **common)
     sampler = FromItem(start=done * config.batch_size, length=len(task.patches), batch_size=config.batch_size)
     with quiet_lightning():
@@ -111,7 +116,9 @@ def train(
             strategy=shared if world > 1 else "auto", use_distributed_sampler=False,
             precision=lightning_precision(config.precision, machine.accelerator), logger=False,
             max_steps=config.steps,
-            callbacks=[best, last, callbacks.watchdog, callbacks.telling, callbacks.stopping],
+            callbacks=[
+                best, last, callbacks.watchdog, callbacks.telling, callbacks.pixel_phase, callbacks.stopping,
+            ],
             plugins=[WholeFiles()], enable_progress_bar=False,
             enable_model_summary=False,
             val_check_interval=min(config.validate_every, config.steps), check_val_every_n_epoch=None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -106,6 +107,11 @@ class SRModule(L.LightningModule):
             for optimizer, config in zip(self.trainer.optimizers, self.trainer.lr_scheduler_configs, strict=True):
                 lower_rates(optimizer, config.scheduler, wanted / self._restored_factor)
             self._restored_factor = wanted
+
+    def on_train_batch_start(self, batch: Any, batch_index: int) -> None:
+        """Let noise that a network draws follow from the seed and the step, so that a resumed run draws the same."""
+        drawn = np.random.SeedSequence((self.config.seed, self.global_step, self.global_rank)).generate_state(1)
+        torch.manual_seed(int(drawn[0]))
 
     def validation_step(self, batch: Whole, batch_index: int) -> None:
         lr, hr, bicubic, data_range, zero, conditions = batch

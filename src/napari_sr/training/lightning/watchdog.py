@@ -63,7 +63,7 @@ class Watchdog(Callback):
         if step >= max(WARM_UP * self.config.steps, WARM_UP_STEPS):
             self._check_collapse(step, float(trainer.callback_metrics["val_contrast"]))
             self._warn(step, psnr, float(trainer.callback_metrics["val_bicubic"]))
-        if self.config.patience and self._no_better(psnr):
+        if self.config.patience and self._no_better(psnr, float(trainer.callback_metrics["val_loss"])):
             self.say(step, f"Ended early: no better for {self.config.patience} validations.")
             trainer.should_stop = True
 
@@ -83,9 +83,12 @@ class Watchdog(Callback):
                 "images more like the validation images may help.",
             )
 
-    def _no_better(self, psnr: float) -> bool:
-        before = psnr if self.smoothed is None else self.smoothed
-        self.smoothed = SMOOTHING * before + (1 - SMOOTHING) * psnr
-        self.without = 0 if self.smoothed > self.best else self.without + 1
-        self.best = max(self.best, self.smoothed)
+    def _no_better(self, psnr: float, loss: float) -> bool:
+        if self.config.monitor == "loss":  # as Keras's EarlyStopping: not smoothed
+            figure = -loss
+        else:
+            before = psnr if self.smoothed is None else self.smoothed
+            figure = self.smoothed = SMOOTHING * before + (1 - SMOOTHING) * psnr
+        self.without = 0 if figure > self.best else self.without + 1
+        self.best = max(self.best, figure)
         return self.without >= self.config.patience

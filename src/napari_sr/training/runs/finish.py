@@ -13,17 +13,18 @@ import numpy.typing as npt
 
 from napari_sr.errors import Cancelled
 from napari_sr.evaluation.table import Table
-from napari_sr.inference.device import device_title
+from napari_sr.models.companions import KeptCritic, save_critic
 from napari_sr.models.model import Model, load, save
 from napari_sr.models.store import load_model
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.validation import WholeImages
+from napari_sr.training.lightning.adversarial import AdversarialTraining
 from napari_sr.training.lightning.checkpoints import saved
 from napari_sr.training.lightning.engine import Callbacks
 from napari_sr.training.lightning.module import SRModule
-from napari_sr.training.runs.card import make_card
 from napari_sr.training.runs.history import read_history
 from napari_sr.training.runs.measure import Centre, measure
+from napari_sr.training.runs.pixel_phase import pixel_path, write_model
 from napari_sr.training.runs.report import Example, write_report
 from napari_sr.training.runs.verdict import Outcome, judge
 from napari_sr.training.start import starting_network
@@ -51,6 +52,8 @@ def report(module: SRModule, task: Task, folder: Path, callbacks: Callbacks) -> 
         module.load_state_dict(saved(best if best.exists() else folder / "last.ckpt")["state_dict"])
     if module.trainer.is_global_zero:
         write_model(module, task, path, callbacks)
+        if isinstance(module, AdversarialTraining):
+            keep_critic(module, path)
         try:
             finish(path, config, task.whole, callbacks)
         except Exception as error:  # the model is there, and must not be lost; the log has the traceback
@@ -59,15 +62,13 @@ def report(module: SRModule, task: Task, folder: Path, callbacks: Callbacks) -> 
     return path
 
 
-def write_model(module: SRModule, task: Task, path: Path, callbacks: Callbacks) -> None:
-    """Write the model with what its card can say before anything is measured."""
-    network = module.kept
-    card = make_card(
-        module.config, network, planes=len(task.patches.planes), steps=callbacks.telling.done,
-        minutes=callbacks.telling.clock.total() / 60, start=task.start, device=device_title(str(module.device)),
-        lr_images=task.patches.measured_ranges(),
-    )  # fmt: skip
-    save(Model(network=network.eval(), card=card), path)
+def keep_critic(module: AdversarialTraining, path: Path) -> None:
+    """Write the critic beside the model that it has judged."""
+    settings = module.settings
+    save_critic(
+        KeptCritic(settings.critic, dict(settings.critic_hyper_parameters), settings.loss, module.critic.state_dict()),
+        path,
+    )
 
 
 def finish(path: Path, config: TrainConfig, whole: WholeImages, callbacks: Callbacks) -> None:
@@ -76,9 +77,10 @@ def finish(path: Path, config: TrainConfig, whole: WholeImages, callbacks: Callb
     If the run is stopped meanwhile, the model stands as it is.
     """
     callbacks.telling.say(config.steps, stage="Measuring the model on the validation images …")
-    model = load(path)
+    model, pixel = load(path), pixel_path(path)
+    first = [load(pixel)] if config.adversarial is not None and pixel.exists() else []
     try:
-        table, centres = measure([model, *starts(config)], whole, should_stop=callbacks.stopping.asked)
+        table, centres = measure([model, *first, *starts(config)], whole, should_stop=callbacks.stopping.asked)
     except Cancelled:
         return
     history = read_history(path.parent, steps=config.steps)
@@ -89,6 +91,9 @@ def finish(path: Path, config: TrainConfig, whole: WholeImages, callbacks: Callb
     )  # fmt: skip
     verdict = judge(config, entry, history, outcome)
     training["verdict"] = verdict.to_dict()
+    for phase in first:
+        training["pixel_phase"] = phase.card.name
+        save(replace(phase, card=replace(phase.card, metrics=(measured(table, phase.card.name),))), pixel)
     model = replace(model, card=replace(model.card, metrics=(entry,), training=training))
     save(model, path)
     last = path.with_name(f"{path.stem}-last{path.suffix}")

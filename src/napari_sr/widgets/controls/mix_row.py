@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
 
-from napari_sr.intensity import Intensity
 from napari_sr.widgets.controls.combo import Combo
 
 if TYPE_CHECKING:
@@ -88,21 +87,3 @@ def load_mixed(name: str, mix: tuple[str, float] | None) -> Model:
 
     model = load_model(name)
     return model if mix is None else blend(model, load_model(mix[0]), mix[1])
-
-
-def partners(card: ModelCard, cards: Sequence[ModelCard]) -> list[ModelCard]:
-    """Return the models that can be mixed with one: of the same network, and one trained from the other."""
-
-    def facts(one: ModelCard) -> tuple[object, ...]:
-        return one.network, one.scale, dict(one.hyper_parameters), Intensity.from_dict(one.intensity)
-
-    def related(one: ModelCard, other: ModelCard) -> bool:
-        return one.name in ancestors(other) or other.name in ancestors(one)
-
-    return [c for c in cards if c.name != card.name and facts(c) == facts(card) and related(c, card)]
-
-
-def ancestors(card: ModelCard) -> set[str]:
-    """Return the names of the models that a model was trained from."""
-    runs = [card.training, *card.training.get("earlier", [])]
-    return {str(run["start_from"]) for run in runs if run.get("start_from")} - {card.name}

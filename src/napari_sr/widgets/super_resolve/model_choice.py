@@ -11,8 +11,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog
 
+from napari_sr.models.blend import partners
 from napari_sr.widgets.base.remembered import remember, remembered
-from napari_sr.widgets.controls.mix_row import load_mixed, partners
+from napari_sr.widgets.controls.mix_row import load_mixed
 from napari_sr.widgets.super_resolve.request import Available, iter_available, iter_models, iter_opened
 
 if TYPE_CHECKING:

@@ -30,6 +30,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Share of the images that is kept aside and never trained on; of a single image at least a fifth.",
     ),
     "validate_every": ("measured every [steps]", "Steps from one measurement on the images kept aside to the next."),
+    "monitor": ("judged by", "By what a measurement is better than another; the best weights are kept."),
     "patience": ("end early after", "Ends after so many measurements without a better one; 0: never."),
     "network": ("network", "The network that is trained."),
     "num_features": ("features", "Maps that each layer computes: more of them learn more, and take longer."),
@@ -58,6 +59,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "critic_learning_rate": ("critic's learning rate", "Length of a step of the critic."),
     "n_critic": ("critic's steps to one", "Steps of the critic to one of the generator."),
     "gradient_penalty": ("gradient penalty (λ)", "How strongly the critic is kept smooth (λ of the paper)."),
+    "clip": ("critic's weights up to", "Cuts the critic's weights to this size, as the first WGAN did; 0: not at all."),
+    "after_activation": ("after activation", "Compares features as SRGAN does; otherwise before it, as ESRGAN does."),
+    "distance": ("compared by", "Absolute (l1) or squared (l2) differences of features."),
     "adversarial.weight": ("weight of the critic", "How much the critic counts beside the other losses."),
     "pixel_weight": ("weight of the truth (γ)", "How much the truth counts beside the critic."),
     "pixel_steps": ("steps without critic", "Steps before the critic joins in."),
@@ -68,6 +72,9 @@ INTENSITIES: Mapping[str, str] = {
     "percentile": "percentiles of the image", "range": "least and largest value", "fixed": "given values",
     "log": "logarithm (densities)", "identity": "nothing",
 }  # fmt: skip
+
+#: by what validations can be judged
+MONITOR_TITLES: Mapping[str, str] = {"psnr": "PSNR", "loss": "the loss"}
 
 #: of VGG19, that can be compared
 LAYERS = ("conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4")

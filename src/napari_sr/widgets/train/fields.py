@@ -17,9 +17,9 @@ from napari_sr.losses import LOSSES
 from napari_sr.losses.adversarial import ADVERSARIAL_LOSSES
 from napari_sr.networks import CRITICS, NETWORKS
 from napari_sr.registry import Registry
-from napari_sr.training.config import PRECISIONS, TrainConfig
+from napari_sr.training.config import MONITORS, PRECISIONS, TrainConfig
 from napari_sr.training.lightning.optimizers import OPTIMIZERS, SCHEDULES
-from napari_sr.widgets.train.field_words import INTENSITIES, LAYERS, WORDS
+from napari_sr.widgets.train.field_words import INTENSITIES, LAYERS, MONITOR_TITLES, WORDS
 
 #: what is set elsewhere: by the run, or by who builds the network or the loss
 GIVEN = {"scale", "in_channels", "out_channels", "lower", "upper"}
@@ -88,7 +88,7 @@ def fields_of(config: TrainConfig, *, fixed: bool = False) -> list[Field]:
         *make.plain("Optimiser", "optimizer", "learning_rate", "schedule"),
         *(make.field("Optimiser", f"betas.{i}", float(config.betas[i])) for i in range(2)),
         *make.plain("Optimiser", "ema", "precision"),
-        *make.plain("Images kept aside", "validation_share", "validate_every", "patience"),
+        *make.plain("Images kept aside", "validation_share", "validate_every", "monitor", "patience"),
     ]
     if not fixed:
         found += make.network() + make.intensity()
@@ -157,6 +157,7 @@ class _Maker:
         lists: dict[str, tuple[tuple[str, str], ...]] = {
             "optimizer": _titles(OPTIMIZERS), "schedule": _titles(SCHEDULES),
             "precision": tuple((name, name) for name in PRECISIONS),
+            "monitor": tuple((name, MONITOR_TITLES[name]) for name in MONITORS),
         }  # fmt: skip
         return [self.field(group, name, getattr(self.config, name), lists.get(name, ())) for name in names]
 
@@ -199,7 +200,9 @@ class _Maker:
             self.field(group, path + "critic", adversarial.critic, _titles(CRITICS)),
             *self.options(group, path + "critic_hyper_parameters", made, given),
         ]
-        names = ("critic_learning_rate", "n_critic", "gradient_penalty", "weight", "pixel_weight", "pixel_steps")
+        names = (
+            "critic_learning_rate", "n_critic", "gradient_penalty", "clip", "weight", "pixel_weight", "pixel_steps",
+        )  # fmt: skip
         return found + [self.field(group, path + n, getattr(adversarial, n)) for n in names]
 
     def options(self, group: str, path: str, made: Callable[..., Any], given: Mapping[str, Any]) -> list[Field]:

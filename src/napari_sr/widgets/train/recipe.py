@@ -49,13 +49,13 @@ class RecipeChoice(QObject):
 
     def fill(self) -> None:
         """List what does not change: degradations, recipes and lengths."""
-        from napari_sr.training.recipes import DEFAULT_RECIPE, LENGTHS, RECIPES
+        from napari_sr.training.recipes import DEFAULT_RECIPE, LENGTHS, PUBLISHED, RECIPES
         from napari_sr.widgets.train.advanced import Advanced
 
         form = self.form
         with QSignalBlocker(form.preset_box), QSignalBlocker(form.recipe_box), QSignalBlocker(form.length_box):
             form.preset_box.fill(str(RECIPES[DEFAULT_RECIPE].get("degradation", "em")))
-            for name in RECIPES:
+            for name in sorted(RECIPES, key=lambda name: (name in PUBLISHED, name)):
                 form.recipe_box.addItem(RECIPES.entry(name).title, name)
             form.recipe_box.setCurrentIndex(form.recipe_box.findData(DEFAULT_RECIPE))
             for name, (title, _) in LENGTHS.items():
@@ -145,6 +145,7 @@ class RecipeChoice(QObject):
     def _on_recipe(self) -> None:
         """A recipe or a length was chosen: show its settings under *Advanced*."""
         from napari_sr.training import Source, recipe_config
+        from napari_sr.training.recipes import length_title
 
         if self.advanced is None:
             return
@@ -154,6 +155,8 @@ class RecipeChoice(QObject):
             str(self.form.recipe_box.currentData()), name="x", train=(Source("x"),), **self._length()
         )
         self._recipe_patch = defaults.lr_patch
+        lengths, recipe = self.form.length_box, str(self.form.recipe_box.currentData())
+        lengths.setItemText(lengths.findData("thorough"), length_title(recipe, "thorough"))
         by_length = ("steps", "validate_every") if self.sender() is self.form.length_box else ()
         self.advanced.show_recipe(defaults, fixed=self.start()[0] is not None, forget=by_length)
         self.fit_patch()
