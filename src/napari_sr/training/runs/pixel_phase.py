@@ -45,7 +45,7 @@ def write_model(
     network = module.kept
     card = make_card(
         config or module.config, network, planes=len(task.patches.planes), steps=callbacks.telling.done,
-        minutes=callbacks.telling.clock.total() / 60, start=task.start, device=device_title(str(module.device)),
+        minutes=callbacks.telling.clock.total() / 60, start=task.start, device=device_title(str(module.trainer.strategy.root_device)),
         lr_images=task.patches.measured_ranges(),
     )  # fmt: skip
     save(Model(network=network.eval(), card=card), path)

@@ -22,7 +22,7 @@ from napari_sr.training.lightning.optimizers import OPTIMIZERS, SCHEDULES
 from napari_sr.widgets.train.field_words import INTENSITIES, LAYERS, MONITOR_TITLES, WORDS
 
 #: what is set elsewhere: by the run, or by who builds the network or the loss
-GIVEN = {"scale", "in_channels", "out_channels", "lower", "upper"}
+GIVEN = {"scale", "in_channels", "out_channels", "lower", "upper", "patch", "lr_channels"}
 #: none of the further losses
 NONE = "none"
 #: a change of one of these brings other fields
