@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -110,6 +111,13 @@ class ValueShift:
         return sr if self.mean is None else sr + sr.new_tensor(self.mean)[:, None, None]
 
 
+def no_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which operands are not cast down; torch's meta device knows no autocast."""
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
+
+
 class OutputHead(nn.Module):
     """Last convolution and activation, always in float32.
 
@@ -129,7 +137,7 @@ class OutputHead(nn.Module):
         weight, bias = self.conv.weight.float(), self.conv.bias
         bias = None if bias is None else bias.float()
         # autocast would cast the operands back down
-        with torch.autocast(features.device.type, enabled=False):
+        with no_autocast(features.device):
             out = F.conv2d(features.float(), weight, bias, padding=self.conv.padding)
         activations = {"tanh": torch.tanh, "sigmoid": torch.sigmoid}
         return activations[self.activation](out) if self.activation in activations else out
