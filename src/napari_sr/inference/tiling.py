@@ -51,7 +51,7 @@ def context(model: Model, target: Target, overlap: int | None) -> tuple[int, int
 
     A network with a finite receptive field needs a halo and no blending; one that pools over the tile is
     never seamless, so its tiles are blended too. So are those of one that pools over windows of a training patch: half
-    of one brings them within 1e-5 of the range of the whole image (em-rcan-x4), and blending hides what is left.
+    of one brings them within 2e-5 of the range of the whole image (em-rcan-x4), and blending hides what is left.
     """
     precision = "fp32" if target.precision == "fp32" else "low"
     if overlap is not None and overlap < 0:
