@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from napari_sr.networks import create_network
+from napari_sr.networks.cost import flops_per_pixel
 
 
 def test_wgan_generator_has_the_thesis_parameters():
@@ -114,3 +115,21 @@ def test_the_wiener_filter_keeps_single_precision_in_mixed_training():
         mixed = network(lr)
     assert mixed.dtype == torch.float32
     torch.testing.assert_close(mixed, network(lr).detach())
+
+
+def test_operations_are_those_of_its_layers():
+    """EDSR's, by hand: blocks at LR resolution, two upsampling convolutions, the last one on the finest grid."""
+    with torch.device("meta"):
+        network = create_network("edsr", scale=4)
+    at_lr = 9 * 64 + 33 * 9 * 64**2 + 9 * 64 * 256
+    products = at_lr / 16 + 9 * 64 * 256 / 4 + 9 * 64
+    assert flops_per_pixel(network) == pytest.approx(2 * products)
+
+
+def test_operations_of_attention_are_counted():
+    """SwinIR's, by hand: a window's tokens are compared with each other, and mixed, in each layer."""
+    with torch.device("meta"):
+        network = create_network("swinir", scale=4, num_blocks=1, num_layers=2)
+    layer = 4 * 60**2 + 2 * 60 * 120 + 2 * 64 * 60
+    products = 2 * layer + 9 * (60 + 2 * 60**2 + 60 * 16)
+    assert flops_per_pixel(network) == pytest.approx(2 * products / 16)

@@ -12,7 +12,20 @@ from rich.console import Console
 from rich.markup import escape
 
 import napari_sr
-from napari_sr.cli import degrade, demo, doctor, evaluate, maps, models, rank, recommend, samples, train, upscale
+from napari_sr.cli import (
+    degrade,
+    demo,
+    doctor,
+    evaluate,
+    maps,
+    models,
+    networks,
+    rank,
+    recommend,
+    samples,
+    train,
+    upscale,
+)
 from napari_sr.errors import SRError
 
 app = typer.Typer(
@@ -22,7 +35,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (upscale, recommend, degrade, train, evaluate, maps, rank, models, samples, doctor, demo):
+for module in (upscale, recommend, degrade, train, evaluate, maps, rank, models, networks, samples, doctor, demo):
     app.command(name=module.__name__.rsplit(".", 1)[1])(module.command)
 
 

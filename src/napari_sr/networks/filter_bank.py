@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_sr.conditions import BLUR, NOISE
+from napari_sr.networks.blocks import no_autocast
 from napari_sr.networks.wiener import WienerFilter
 
 
@@ -53,7 +54,7 @@ class FilterBank(nn.Module):
         """Filter each image of a batch (N, C, H, W) as it was told."""
         n, c, h, w = lr.shape
         # single precision whatever surrounds it: the taps of a deconvolution nearly cancel
-        with torch.autocast(lr.device.type, enabled=False):
+        with no_autocast(lr.device):
             taps = self.blended(told.float())  # (N, s², k, k)
             x = F.pad(lr.float(), (self.halo,) * 4, mode="replicate")
             columns = F.unfold(x.reshape(n * c, 1, *x.shape[-2:]), self.kernel_size)  # (NC, k², HW)

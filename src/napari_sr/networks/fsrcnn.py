@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
-from napari_sr.networks.blocks import conv
+from napari_sr.networks.blocks import conv, no_autocast
 
 KERNEL = 9
 
@@ -28,7 +27,7 @@ class TransposedHead(nn.Module):
         layer = self.conv
         weight, bias = layer.weight.float(), layer.bias
         bias = None if bias is None else bias.float()
-        with torch.autocast(features.device.type, enabled=False):
+        with no_autocast(features.device):
             return F.conv_transpose2d(
                 features.float(), weight, bias, stride=layer.stride, padding=KERNEL // 2,
                 output_padding=layer.output_padding,

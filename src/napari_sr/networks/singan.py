@@ -27,13 +27,10 @@ class PatchGenerator(nn.Module):
 
     def __init__(self, *, channels: int, num_features: int, num_blocks: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for number in range(num_blocks + 1):
-            layers += [
-                conv(num_features if number else channels, num_features),
-                nn.BatchNorm2d(num_features),
-                nn.LeakyReLU(0.2),
-            ]
+        self.first = conv(channels, num_features)
+        layers: list[nn.Module] = [nn.BatchNorm2d(num_features), nn.LeakyReLU(0.2)]
+        for _ in range(num_blocks):
+            layers += [conv(num_features, num_features), nn.BatchNorm2d(num_features), nn.LeakyReLU(0.2)]
         self.body = nn.Sequential(*layers)
         self.last = OutputHead(in_channels=num_features, out_channels=channels, kernel_size=3, activation="tanh")
         for module in self.modules():
@@ -45,7 +42,7 @@ class PatchGenerator(nn.Module):
     def forward(self, image: Tensor, noise: Tensor | None = None) -> Tensor:
         """Add detail to an image (N, C, H, W), given noise of the same shape or none."""
         disturbed = image if noise is None else image + noise
-        detail: Tensor = self.last(self.body(disturbed.to(self.last.conv.weight.dtype)))
+        detail: Tensor = self.last(self.body(self.first(disturbed.to(self.first.weight.dtype))))
         return image + detail
 
 

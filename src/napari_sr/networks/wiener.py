@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
+from napari_sr.networks.blocks import no_autocast
 
 
 @NETWORKS.register(
@@ -42,6 +43,6 @@ class WienerFilter(SRNetwork):
         n, c, h, w = lr.shape
         # single precision whatever surrounds it: the taps of a deconvolution nearly cancel
         x = F.pad(lr.float().reshape(n * c, 1, h, w), (self.halo,) * 4, mode="replicate")
-        with torch.autocast(x.device.type, enabled=False):
+        with no_autocast(x.device):
             x = F.pixel_shuffle(F.conv2d(x, self.taps.float()), self.scale)
         return x.reshape(n, c, h * self.scale, w * self.scale)
