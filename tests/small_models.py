@@ -14,6 +14,17 @@ SMALL = {
     "srresnet": {"num_blocks": 2, "num_features": 8},
     "rrdb": {"num_blocks": 1, "num_features": 8, "growth": 4},
     "adaptive": {"num_blocks": 1, "num_features": 8, "kernel_size": 5},
+    "drcn": {"num_blocks": 2, "num_features": 8},
+    "edsr": {"num_blocks": 2, "num_features": 8},
+    "esrgan-plus": {"num_blocks": 1, "num_features": 8, "growth": 4},
+    "fsrcnn": {"num_blocks": 2, "num_features": 8, "num_shrunk": 6},
+    "msrresnet": {"num_blocks": 2, "num_features": 8},
+    "singan": {"num_blocks": 1, "num_features": 8, "steps_per_octave": 2},
+    "srcnn": {"num_features": 8, "num_maps": 4},
+    "srvgg": {"num_blocks": 2, "num_features": 8},
+    "swinir": {"num_blocks": 1, "num_layers": 2, "num_features": 8, "num_heads": 2, "window_size": 4},
+    "vdsr": {"num_blocks": 2, "num_features": 8},
+    "wdsr": {"num_blocks": 2, "num_features": 8, "expansion": 2},
     "rcan": {"num_groups": 2, "num_blocks": 2, "num_features": 8, "reduction": 4},
 }
 

@@ -46,12 +46,63 @@ def test_lanczos_keeps_constants_and_beats_bilinear_on_a_wave(scale):
     )
 
 
-def test_generators_of_the_gans_have_their_published_sizes():
-    # SRResNet as SRGAN's authors count it, with three colours: 1.5 M; ESRGAN's RRDBNet: 16.7 M
-    srresnet = create_network("srresnet", scale=4, in_channels=3, out_channels=3).parameter_count()
-    rrdb = create_network("rrdb", scale=4, in_channels=3, out_channels=3).parameter_count()
-    assert round(srresnet / 1e6, 1) == 1.5
-    assert rrdb == 16_697_987
+COLOUR = {"in_channels": 3, "out_channels": 3}
+CLASSICAL = {"num_features": 180, "num_blocks": 6, "upsampler": "pixelshuffle"}
+LARGE = {"num_features": 240, "num_blocks": 9, "num_heads": 8, "upsampler": "nearest+conv", "residual": "3conv"}
+
+
+@pytest.mark.parametrize(
+    ("network", "settings", "count"),
+    [
+        # ESRGAN's RRDBNet: 16.7 M; ESRGAN+ adds 69 convolutions 1x1 from 64 to 32 features to it
+        ("rrdb", {"scale": 4, **COLOUR}, 16_697_987),
+        ("esrgan-plus", {"scale": 4, **COLOUR, "noise": False}, 16_697_987 + 69 * 64 * 32),
+        ("esrgan-plus", {"scale": 4, **COLOUR}, 16_697_987 + 69 * 64 * 32 + 69 * 64),
+        # Real-ESRGAN's published files realesr-animevideov3 and realesr-general-x4v3
+        ("srvgg", {"scale": 4, **COLOUR}, 621_424),
+        ("srvgg", {"scale": 4, **COLOUR, "num_blocks": 32}, 1_213_296),
+        # EDSR's table: baseline 1.37 M (x2) and 1.52 M (x4), full 40.7 M (x2) and 43.1 M (x4)
+        ("edsr", {"scale": 2, **COLOUR}, 1_369_859),
+        ("edsr", {"scale": 4, **COLOUR}, 1_517_571),
+        ("edsr", {"scale": 2, **COLOUR, "num_features": 256, "num_blocks": 32}, 40_729_603),
+        ("edsr", {"scale": 4, **COLOUR, "num_features": 256, "num_blocks": 32}, 43_089_923),
+        # SwinIR's code: lightweight 910 k (x2) and 930 k (x4) (the paper: 878 and 897 k), classical 11.8 and 11.9 M,
+        # large real-world 28.0 M
+        ("swinir", {"scale": 2, **COLOUR}, 910_152),
+        ("swinir", {"scale": 4, **COLOUR}, 929_628),
+        ("swinir", {"scale": 2, **COLOUR, **CLASSICAL}, 11_752_487),
+        ("swinir", {"scale": 4, **COLOUR, **CLASSICAL}, 11_900_199),
+        ("swinir", {"scale": 4, **COLOUR, **LARGE}, 28_013_059),
+    ],
+)
+def test_networks_have_their_published_sizes(network, settings, count):
+    with torch.device("meta"):
+        assert create_network(network, **settings).parameter_count() == count
+
+
+@pytest.mark.parametrize(
+    ("network", "settings", "millions", "digits"),
+    [
+        ("srresnet", {"scale": 4, **COLOUR}, 1.5, 1),  # SRGAN's authors, three colours
+        ("rcan", {"scale": 4, **COLOUR, "num_features": 64}, 15.6, 1),  # RCAN's paper: 10 groups of 20 blocks
+        ("wdsr", {"scale": 2, **COLOUR}, 1.19, 2),  # WDSR's code, WDSR-A of 16 blocks of 32 to 128 features
+        ("drcn", {"scale": 4}, 1.77, 2),  # DRCN as later papers count it; 1 775 121 with its biases
+    ],
+)
+def test_networks_have_about_their_published_sizes(network, settings, millions, digits):
+    with torch.device("meta"):
+        count = create_network(network, **settings).parameter_count()
+    assert abs(count / 1e6 - millions) <= 10**-digits * 0.6
+
+
+@pytest.mark.parametrize(
+    ("network", "count"),
+    [("srcnn", 8_032), ("fsrcnn", 12_464), ("vdsr", 9 * (64 + 18 * 64 * 64 + 64))],
+)
+def test_networks_have_the_weights_their_papers_count(network, count):
+    """SRCNN 9-1-5, FSRCNN (56, 12, 4) and VDSR's twenty layers: weights of convolutions, one channel."""
+    network = create_network(network, scale=4)
+    assert sum(p.numel() for p in network.parameters() if p.ndim == 4) == count
 
 
 def test_the_wiener_filter_keeps_single_precision_in_mixed_training():

@@ -20,8 +20,8 @@ class SRNetwork(nn.Module, ABC):
 
     #: upscaling factors the architecture allows
     scales: ClassVar[tuple[int, ...]] = (2, 3, 4, 8)
-    #: True if a statistic over the whole input enters (global pooling): tiles then differ from the
-    #: whole image however large the overlap is
+    #: True if a statistic over the whole input enters (global pooling), or something is counted from its corner
+    #: (windows): tiles then differ from the whole image however large the overlap is
     pools_tile: bool = False
     #: False for fixed interpolations, which have nothing to train
     trainable: ClassVar[bool] = True
@@ -77,16 +77,20 @@ class SRNetwork(nn.Module, ABC):
 
 
 class Critic(nn.Module, ABC):
-    """Judges images: one number an image, higher for what looks real.
+    """Judges images: one number an image or a place, higher for what looks real.
 
-    A critic (Wasserstein) has no bounds; the number of a discriminator is a logit.
+    A critic (Wasserstein) has no bounds; the number of a discriminator is a logit. Losses are means over all numbers.
     """
 
     #: smallest side of a patch that it can judge
     min_patch: ClassVar[int] = 1
     #: fewest patches at a time: batch norm needs two
     min_batch: ClassVar[int] = 1
+    #: True if it is built for patches of one size, as ``patch=`` the side in HR pixels
+    one_patch_size: ClassVar[bool] = False
+    #: True if it judges an image beside the LR image that it came from: ``forward(image, lr)``
+    sees_lr: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
-        """Judge a batch (N, C, H, W); returns (N,)."""
+        """Judge a batch (N, C, H, W); returns (N,), or a map (N, H', W') of what it thinks of each place."""

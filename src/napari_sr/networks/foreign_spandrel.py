@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,7 +35,9 @@ def rebuilt(architecture: str, state: Mapping[str, Tensor]) -> Any:
             f"The installed spandrel does not know the architecture {architecture!r}. Update it: {INSTALL}."
         )
     try:
-        return registry[architecture].architecture.load(dict(state))  # it may take entries out
+        with warnings.catch_warnings():  # of torch, about how its networks are written
+            warnings.simplefilter("ignore", UserWarning)
+            return registry[architecture].architecture.load(dict(state))  # it may take entries out
     except Exception as error:  # it reads shapes before it checks any: whatever comes means "no"
         raise ModelError(f"The weights do not make a model of {architecture} ({error}).") from error
 

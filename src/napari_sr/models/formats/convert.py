@@ -50,7 +50,7 @@ def _own(weights: Weights, answers: Answers) -> Found | None:
         if "head" in _parameters(name):
             head = answers.to(Question("head", f"{name} may end with any of several activations.", HEADS))
             renamed = Renamed(name, weights.state, {"head": head})
-        return _built(renamed, f"{name} of napari-sr, without its card", weights, answers, RANGES[head])
+        return _built(renamed, "of napari-sr, without its card", weights, answers, RANGES[head])
     return None
 
 
@@ -67,6 +67,7 @@ def _looks_like(name: str, state: State) -> bool:
 def _built(renamed: Renamed, title: str, weights: Weights, answers: Answers, intensity: Intensity) -> Found:
     """Find the hyper-parameters, fold the colours, and check that every array has its place."""
     name = renamed.network
+    title = f"{NETWORKS.entry(name).title}, {title}"
     fits = list(fitting(name, renamed.state, renamed.given))
     if not fits:
         raise ModelError(_misfit(renamed, title))

@@ -122,7 +122,7 @@ class Detected:
         settings = ", ".join(
             f"{name} {value}"
             for name, value in self.hyper_parameters.items()
-            if name not in hidden and value not in (None, (), [], {})
+            if name not in hidden and value not in (None, "none", (), [], {})
         )
         several = f"{self.channels[0]} to {self.channels[1]} channels"
         channels = {(1, 1): "grey", (3, 3): "RGB"}.get(self.channels, several)

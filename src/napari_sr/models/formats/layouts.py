@@ -39,11 +39,11 @@ class Renamed:
 
 #: a layout looks at a state dict; None if it is not of this layout
 Layout = Callable[[State, Answers], Renamed | None]
-LAYOUTS: Registry[Layout] = Registry(kind="layout")
+LAYOUTS: Registry[Layout] = Registry(kind="layout", package="napari_sr.models.formats")
 
 
 def renamed(state: State, rules: tuple[Rule, ...]) -> dict[str, Tensor]:
-    """Return weights by their new names; the first rule that fits a whole name counts."""
+    """Return weights by their new names; the first rule that fits a whole name counts. No name: it is not needed."""
     result = {}
     for name, value in state.items():
         for pattern, new in rules:
@@ -51,19 +51,20 @@ def renamed(state: State, rules: tuple[Rule, ...]) -> dict[str, Tensor]:
             if match:
                 name = match.expand(new)
                 break
-        result[name] = value
+        if name:
+            result[name] = value
     return result
 
 
-def _has(state: State, *names: str) -> bool:
+def has(state: State, *names: str) -> bool:
+    """Return True if a state dict has all of some names."""
     return all(name in state for name in names)
 
 
 RRDB_NEW: tuple[Rule, ...] = (
     (r"conv_first\.(\w+)", r"first.\1"),
-    (r"body\.(\d+)\.rdb1\.conv(\d)\.(\w+)", r"blocks.\1.blocks.0.convs.\2.\3"),
-    (r"body\.(\d+)\.rdb2\.conv(\d)\.(\w+)", r"blocks.\1.blocks.1.convs.\2.\3"),
-    (r"body\.(\d+)\.rdb3\.conv(\d)\.(\w+)", r"blocks.\1.blocks.2.convs.\2.\3"),
+    (r"body\.(\d+)\.rdb(\d)\.conv(\d)\.(\w+)", r"blocks.\1.blocks.\2.convs.\3.\4"),
+    (r"body\.(\d+)\.rdb(\d)\.shortcut\.(\w+)", r"blocks.\1.blocks.\2.shortcut.\3"),
     (r"conv_body\.(\w+)", r"after.\1"),
     (r"conv_up(\d)\.(\w+)", r"upsample.\1.\2"),
     (r"conv_hr\.(\w+)", r"fine.\1"),
@@ -71,40 +72,44 @@ RRDB_NEW: tuple[Rule, ...] = (
 )
 
 
-def _rrdb(state: State, answers: Answers, notes: tuple[str, ...] = ()) -> Renamed:
-    """Convert RRDBNet as BasicSR names it: 12 or 48 channels in for 3 out are gathered pixels."""
+def _rrdb(state: State, answers: Answers, network: str = "rrdb") -> Renamed | None:
+    """Convert RRDBNet as BasicSR names it: 12 channels in for 3 out are squares of 2 x 2 pixels."""
     state = {_from_zero(name): value for name, value in renamed(state, RRDB_NEW).items()}
-    given: dict[str, Any] = {"head": "linear"}
-    taken, made = (state[n].shape[axis] for n, axis in (("first.weight", 1), ("last.conv.weight", 0)))
-    if taken in (4 * made, 16 * made):
-        scale = {4: 2, 16: 1}[taken // made]
-        body = {f"body.{name}": value for name, value in state.items()}
-        return Renamed("rrdb-unshuffled", body, {**given, "scale": scale, "in_channels": made, "out_channels": made})
+    given: dict[str, Any] = {"head": "linear", **({"noise": False} if network == "esrgan-plus" else {})}
     steps = count(state, r"upsample\.(\d+)\.")
-    if steps == 1:
+    taken, made = (state[n].shape[axis] for n, axis in (("first.weight", 1), ("last.conv.weight", 0)))
+    if taken in (4 * made, 16 * made) and network == "rrdb":
+        side = {4: 2, 16: 4}[taken // made]
+        given |= {"unshuffle": side, "in_channels": made, "scale": 2**steps // side}
+    elif steps == 1:
         question = Question("scale", "It has one step of upsampling, by 2 or by 3.", ("2", "3"), "2")
-        return Renamed("rrdb", state, {**given, "scale": int(answers.to(question))}, notes)
-    return Renamed("rrdb", state, {**given, "scale": 2**steps}, notes)
+        given["scale"] = int(answers.to(question))
+    else:
+        given["scale"] = 2**steps
+    # those of scale 1 are no network of ours
+    return Renamed(network, state, given) if given["scale"] > 1 else None
 
 
 def _from_zero(name: str) -> str:
-    """Count convolutions of dense blocks and steps of upsampling from zero, where they are counted from one."""
-    match = re.fullmatch(r"(blocks\.\d+\.blocks\.\d\.convs\.|upsample\.)(\d+)(\..*)", name)
-    return f"{match[1]}{int(match[2]) - 1}{match[3]}" if match else name
+    """Count dense blocks, their convolutions and steps of upsampling from zero, where they are counted from one."""
+    for pattern in (r"(blocks\.\d+\.blocks\.)(\d)(\..*)", r"(.*\.convs\.)(\d)(\..*)", r"(upsample\.)(\d)(\..*)"):
+        if match := re.fullmatch(pattern, name):
+            name = f"{match[1]}{int(match[2]) - 1}{match[3]}"
+    return name
 
 
-@LAYOUTS.register("rrdb", title="RRDBNet, as in BasicSR and Real-ESRGAN")
+@LAYOUTS.register("rrdb", title="named as in BasicSR and Real-ESRGAN")
 def rrdb(state: State, answers: Answers) -> Renamed | None:
     """Convert ``conv_first``, ``body.0.rdb1.conv1``, ``conv_body``, ``conv_up1``, ``conv_hr``, ``conv_last``."""
-    if not _has(state, "conv_first.weight", "body.0.rdb1.conv1.weight", "conv_last.weight"):
+    if not has(state, "conv_first.weight", "body.0.rdb1.conv1.weight", "conv_last.weight"):
         return None
     return _rrdb(state, answers)
 
 
-@LAYOUTS.register("rrdb-trunk", title="RRDBNet, as in ESRGAN, BSRGAN and KAIR")
+@LAYOUTS.register("rrdb-trunk", title="named as in ESRGAN, BSRGAN and KAIR")
 def rrdb_trunk(state: State, answers: Answers) -> Renamed | None:
     """Convert ``conv_first``, ``RRDB_trunk.0.RDB1.conv1``, ``trunk_conv``, ``upconv1``, ``HRconv``, ``conv_last``."""
-    if not _has(state, "conv_first.weight", "RRDB_trunk.0.RDB1.conv1.weight", "conv_last.weight"):
+    if not has(state, "conv_first.weight", "RRDB_trunk.0.RDB1.conv1.weight", "conv_last.weight"):
         return None
     rules: tuple[Rule, ...] = (
         (r"RRDB_trunk\.(\d+)\.RDB(\d)\.(conv\d\.\w+)", r"body.\1.rdb\2.\3"),
@@ -115,32 +120,30 @@ def rrdb_trunk(state: State, answers: Answers) -> Renamed | None:
     return _rrdb(renamed(state, rules), answers)
 
 
-@LAYOUTS.register("rrdb-old", title="RRDBNet, as in the first ESRGAN")
+@LAYOUTS.register("rrdb-old", title="named as in the first ESRGAN")
 def rrdb_old(state: State, answers: Answers) -> Renamed | None:
-    """Convert ``model.0``, ``model.1.sub.0.RDB1.conv1.0``, and numbers for what comes after."""
-    if not _has(state, "model.0.weight", "model.1.sub.0.RDB1.conv1.0.weight") or _is_plus(state):
+    """Convert ``model.0``, ``model.1.sub.0.RDB1.conv1.0``, and numbers after that; with ``conv1x1``, ESRGAN+."""
+    if not has(state, "model.0.weight", "model.1.sub.0.RDB1.conv1.0.weight"):
         return None
+    network = "esrgan-plus" if any(".conv1x1." in name for name in state) else "rrdb"
     last, blocks = count(state, r"model\.(\d+)\.") - 1, count(state, r"model\.1\.sub\.(\d+)\.") - 1
     steps = (last - 4) // 3  # interpolation, convolution, activation each
     rules: list[Rule] = [
         (r"model\.0\.(\w+)", r"conv_first.\1"),
         (r"model\.1\.sub\.(\d+)\.RDB(\d)\.(conv\d)\.0\.(\w+)", r"body.\1.rdb\2.\3.\4"),
+        (r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv1x1\.(\w+)", r"body.\1.rdb\2.shortcut.\3"),
         (rf"model\.1\.sub\.{blocks}\.(\w+)", r"conv_body.\1"),
         (rf"model\.{last - 2}\.(\w+)", r"conv_hr.\1"),
         (rf"model\.{last}\.(\w+)", r"conv_last.\1"),
     ]
     rules += [(rf"model\.{3 * (step + 1)}\.(\w+)", rf"conv_up{step + 1}.\1") for step in range(steps)]
-    return _rrdb(renamed(state, tuple(rules)), answers)
+    return _rrdb(renamed(state, tuple(rules)), answers, network)
 
 
-def _is_plus(state: State) -> bool:
-    return any(".conv1x1." in name for name in state)
-
-
-@LAYOUTS.register("srresnet", title="SRResNet, as in a common PyTorch version of SRGAN")
+@LAYOUTS.register("srresnet", title="named as in a common PyTorch version of SRGAN")
 def srresnet(state: State, answers: Answers) -> Renamed | None:
     """Convert ``block1.0``, ``block2.conv1``, ``block8.0.conv``; its output is (tanh + 1) / 2 = sigmoid(2x)."""
-    if not _has(state, "block1.0.weight", "block2.conv1.weight", "block2.prelu.weight", "block8.0.conv.weight"):
+    if not has(state, "block1.0.weight", "block2.conv1.weight", "block2.prelu.weight", "block8.0.conv.weight"):
         return None
     after, ups = count(state, r"block(\d+)\.") - 2, count(state, r"block\d+\.(\d+)\.conv\.")
     end = after + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
@@ -55,28 +55,47 @@ def _one(value: int | None) -> list[int]:
 def _blocks(shapes: Shapes) -> list[int]:
     """Return how many blocks there may be, by the ways in which networks number them."""
     counts = [count(shapes, pattern) for pattern in (
-        r"(?:body\.)?blocks\.(\d+)\.", r"groups\.\d+\.blocks\.(\d+)\.", r"groups\.\d+\.(\d+)\."
+        r"blocks\.(\d+)\.", r"groups\.\d+\.blocks\.(\d+)\.", r"groups\.\d+\.(\d+)\."
     )]  # fmt: skip
     pairs = count(shapes, r"body\.(\d+)\.") // 2  # of a convolution and an activation
-    return sorted({n for n in (*counts, pairs, pairs - 1) if n > 0})
+    recursions = _first(shapes, r"weights", 0) or 0
+    return sorted({n for n in (*counts, pairs, pairs - 1, pairs - 2, recursions) if n > 0})
+
+
+def _window(shapes: Shapes) -> list[int]:
+    """Return the side of windows of attention, which have (2 * side - 1)² relative positions."""
+    positions = _first(shapes, r"blocks\.0\.layers\.0\.attention\.position_bias", 0)
+    return [] if positions is None else [(round(positions**0.5) + 1) // 2]
+
+
+def _ratio(shapes: Shapes, pattern: str) -> list[float]:
+    """Return how much wider a layer's output is than its input."""
+    return next(([s[0] / s[1]] for name, s in shapes.items() if re.fullmatch(pattern, name)), [])
 
 
 def _channels(shapes: Shapes, name: str, axis: int) -> list[int]:
     """Return how many channels there may be, from the first or the last layer: grey, colours, or what it says."""
-    sides = [shapes[n][axis] for n in (name, f"body.{name}") if n in shapes and len(shapes[n]) > axis]
+    sides = [shapes[name][axis]] if name in shapes and len(shapes[name]) > axis else []
     return [n for n in (1, 3) if not sides or sides[0] % n == 0] or sides
 
 
 #: what the shapes say about parameters of constructors, by their names
-KNOWN: Mapping[str, Callable[[Shapes], list[int]]] = {
+KNOWN: Mapping[str, Callable[[Shapes], Sequence[float]]] = {
     "in_channels": lambda s: _channels(s, "first.weight", 1),
     "out_channels": lambda s: _channels(s, "last.conv.weight", 0),
-    "num_features": lambda s: _one(_first(s, r"(body\.)?first\.weight", 0)),
+    "num_features": lambda s: _one(_first(s, r"first\.(parametrizations\.)?weight(\.original1)?", 0)),
     "num_blocks": _blocks,
     "num_groups": lambda s: _one(count(s, r"groups\.(\d+)\.")),
-    "growth": lambda s: _one(_first(s, r"(body\.)?blocks\.0\.blocks\.0\.convs\.0\.weight", 0)),
+    "growth": lambda s: _one(_first(s, r"blocks\.0\.blocks\.0\.convs\.0\.weight", 0)),
     "reduction": _reduction,
     "kernel_size": _squares,
+    "num_layers": lambda s: _one(count(s, r"blocks\.0\.layers\.(\d+)\.")),
+    "num_heads": lambda s: _one(_first(s, r"blocks\.0\.layers\.0\.attention\.position_bias", 1)),
+    "window_size": _window,
+    "mlp_ratio": lambda s: _ratio(s, r"blocks\.0\.layers\.0\.mlp\.0\.weight"),
+    "num_shrunk": lambda s: _one(_first(s, r"body\.1\.weight", 0)),
+    "num_maps": lambda s: _one(_first(s, r"body\.1\.weight", 0)),
+    "expansion": lambda s: [round(r) for r in _ratio(s, r"blocks\.0\.conv1\.parametrizations\.weight\.original1")],
 }
 #: what leaves no trace in the weights
 SILENT = ("head", "mean")
@@ -131,7 +150,7 @@ def _choices(network: type[SRNetwork], shapes: Shapes) -> dict[str, list[Any]]:
         if name == "scale":
             choices[name] = list(network.scales)
         elif name in KNOWN:
-            choices[name] = KNOWN[name](shapes) or [parameter.default]
+            choices[name] = list(KNOWN[name](shapes)) or [parameter.default]
         elif name not in SILENT and get_origin(hints[name]) is Literal:
             choices[name] = list(get_args(hints[name]))
         elif hints[name] is bool:
