@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from torch import Tensor
@@ -15,8 +17,10 @@ from napari_sr.models.formats.checkpoint import Weights
 from napari_sr.models.formats.found import PHOTOGRAPH, Answers, Detected, Found, Question, State
 from napari_sr.models.formats.layouts import LAYOUTS, Renamed
 from napari_sr.models.formats.shapes import built_shapes, fitting, misfit
-from napari_sr.networks import NETWORKS
+from napari_sr.networks import NETWORKS, SRNetwork
 
+#: share of names below which two networks are not of one kind; options of a network add or drop some
+SHARED = 0.5
 HEADS = ("linear", "tanh", "sigmoid")
 #: what a network ends with, and the values it was trained on: tanh and sigmoid cannot reach their limits
 RANGES = {
@@ -31,10 +35,8 @@ def find(candidates: list[Weights], answers: Answers) -> Found | None:
             renamed = LAYOUTS[name](weights.state, answers)
             if renamed is not None:
                 return _built(renamed, LAYOUTS.entry(name).title, weights, answers, PHOTOGRAPH)
-        found = _own(weights, answers)
-        if found is not None:
-            return found
-    return None
+    # building each of our networks to compare takes longer than looking for names
+    return next((found for weights in candidates if (found := _own(weights, answers)) is not None), None)
 
 
 def _own(weights: Weights, answers: Answers) -> Found | None:
@@ -59,9 +61,17 @@ def _parameters(name: str) -> Mapping[str, Any]:
 
 
 def _looks_like(name: str, state: State) -> bool:
-    """Return True if the smallest network of a kind shares most of its first names with a state dict: a quick look."""
-    names = list(built_shapes(name, {"scale": NETWORKS[name].scales[0]}))
-    return bool(names) and names[0] in state and names[-1] in state
+    """Return True if a state dict shares most names, numbers aside, with a kind of network: a quick look."""
+    own, given = _skeleton(NETWORKS[name], name), {re.sub(r"\d+", "#", key) for key in state}
+    return len(own & given) >= SHARED * len(own | given)
+
+
+@cache
+def _skeleton(network: type[SRNetwork], name: str) -> frozenset[str]:
+    """Return the names of a network's weights, without their numbers."""
+    smallest = {key: 1 for key in ("num_blocks", "num_groups", "num_layers") if key in _parameters(name)}
+    shapes = built_shapes(name, {"scale": network.scales[0], **smallest})
+    return frozenset(re.sub(r"\d+", "#", key) for key in shapes)
 
 
 def _built(renamed: Renamed, title: str, weights: Weights, answers: Answers, intensity: Intensity) -> Found:
