@@ -44,13 +44,12 @@ def assembled(found: Found, path: Path) -> Model:
 
 def _card(found: Found, path: Path) -> ModelCard:
     title = NETWORKS.entry(found.network).title
-    origin = f"From {path.name}: {found.detected.sentence()}"
     about: dict[str, Any] = {
         "title": f"{path.stem} ×{found.detected.scale}", "licence": LICENCE,
         "citation": NETWORKS.entry(found.network).reference or title,
         **found.about,
     }  # fmt: skip
-    about["description"] = f"{about.get('description', '')} {origin}".strip()
+    about["description"] = f"{about.get('description', '')} From {path.name}: {found.detected.sentence()}".strip()
     return ModelCard(
         name=path.stem,
         network=found.network,

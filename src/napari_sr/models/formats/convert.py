@@ -80,7 +80,7 @@ def _built(renamed: Renamed, title: str, weights: Weights, answers: Answers, int
     title = f"{NETWORKS.entry(name).title}, {title}"
     fits = list(fitting(name, renamed.state, renamed.given))
     if not fits:
-        raise ModelError(_misfit(renamed, title))
+        raise ModelError(_misfit(renamed, weights, title))
     settings = _chosen(name, fits, answers)
     channels = (int(settings["in_channels"]), int(settings["out_channels"]))
     notes = (*weights.notes, *renamed.notes, *answers.assumed)
@@ -100,15 +100,18 @@ def _chosen(name: str, fits: list[dict[str, Any]], answers: Answers) -> dict[str
     return fits[0]
 
 
-def _misfit(renamed: Renamed, title: str) -> str:
+def _misfit(renamed: Renamed, weights: Weights, title: str) -> str:
     """Say which arrays are too many, missing, or of another shape."""
     names = misfit(renamed.network, renamed.state, renamed.given)
     extra = [name for name in names if name in renamed.state]
     kind = "does not belong there or has another shape" if extra else "is missing"
     more = f" ({len(names)} in all)" if len(names) > 1 else ""
+    first = (extra or names)[0]
+    # as the file calls it
+    first = next((name for name, value in weights.state.items() if value is renamed.state.get(first)), first)
     return (
-        f"It looks like {title}, but does not fit it: {(extra or names)[0]!r} {kind}{more}. It may be a variant that "
-        "is not known here, or incomplete."
+        f"It looks like {title}, but does not fit it: {first!r} {kind}{more}. It may be a variant that is not known "
+        "here, or incomplete."
     )
 
 
