@@ -110,6 +110,20 @@ def prepare(network: SRNetwork, target: Target, conditions: Mapping[str, float] 
     return prepared
 
 
+def trained_patch(model: Model) -> int:
+    """Return the side in LR pixels of the patches that a model was trained on; 64 if its card does not say."""
+    return model.card.trained_patch or 64
+
+
+def localised(model: Model) -> SRNetwork:
+    """Return a model's network; what it pools, if it can, over windows of its training patch and not over the tile."""
+    if not model.network.localises:
+        return model.network
+    network = copy.deepcopy(model.network)
+    network.localise(trained_patch(model))
+    return network
+
+
 class Prepared:
     """A model on a device: its network copied, folded and cast once for everything that it is told.
 
@@ -123,6 +137,7 @@ class Prepared:
 
     def __init__(self, model: Model, target: Target) -> None:
         self.model, self.target = model, target
+        self._network = localised(model)
         self._networks: OrderedDict[tuple[Precision, tuple[tuple[str, float], ...]], SRNetwork] = OrderedDict()
 
     def of(self, model: Model) -> Prepared:
@@ -136,7 +151,7 @@ class Prepared:
         target = Target(self.target.device, precision or self.target.precision)
         key = target.precision, tuple(sorted(conditions.items()))
         if key not in self._networks:
-            self._networks[key] = prepare(self.model.network, target, conditions)
+            self._networks[key] = prepare(self._network, target, conditions)
             if len(self._networks) > KEPT:  # every slider's move tells it something new
                 self._networks.popitem(last=False)
         self._networks.move_to_end(key)

@@ -23,6 +23,8 @@ class SRNetwork(nn.Module, ABC):
     #: True if a statistic over the whole input enters (global pooling), or something is counted from its corner
     #: (windows): tiles then differ from the whole image however large the overlap is
     pools_tile: bool = False
+    #: True if :meth:`localise` lets what is pooled over the tile be pooled over the surroundings of each pixel
+    localises: ClassVar[bool] = False
     #: False for fixed interpolations, which have nothing to train
     trainable: ClassVar[bool] = True
     #: True for one that holds a model of another program: built from its own weights, and never trained here
@@ -62,6 +64,13 @@ class SRNetwork(nn.Module, ABC):
 
     def tell(self, values: Mapping[str, float]) -> None:
         """Fix what the image suffers from, by names of :attr:`conditions`; defaults where one is missing."""
+
+    def localise(self, patch: int) -> None:
+        """Pool over a window of ``patch`` LR pixels about each pixel from now on, not over the whole tile.
+
+        A network has learnt what means over a training patch say; those over a larger tile say something else, and
+        those of two tiles differ (Chu et al. 2022, arXiv:2112.04491). Does nothing unless :attr:`localises`.
+        """
 
     def fold_for_inference(self) -> SRNetwork:
         """Return a network that computes the same numbers with less memory traffic; may change ``self``."""

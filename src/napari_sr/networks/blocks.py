@@ -135,17 +135,43 @@ class OutputHead(nn.Module):
         return activations[self.activation](out) if self.activation in activations else out
 
 
+def local_mean(x: Tensor, patch: int) -> Tensor:
+    """Return the mean of the ``patch`` x ``patch`` pixels about each pixel, same shape.
+
+    Near a border the window stops there and the pixels take the mean of the nearest whole one, as Chu et al. do
+    (arXiv:2112.04491, section 3.3). Sums are differences of cumulative sums, in single precision: a time that does not
+    depend on the window.
+    """
+    height, width = x.shape[-2:]
+    rows, columns = min(patch, height), min(patch, width)
+    across = _window_sums(x if x.dtype == torch.float64 else x.float(), columns)
+    sums = _window_sums(across.transpose(-1, -2), rows).transpose(-1, -2)
+    above, left = (rows - 1) // 2, (columns - 1) // 2
+    border = (left, columns - 1 - left, above, rows - 1 - above)
+    return F.pad(sums / (rows * columns), border, mode="replicate").to(x.dtype)
+
+
+def _window_sums(x: Tensor, length: int) -> Tensor:
+    """Return the sums of ``length`` neighbours along the last axis, wherever they all exist."""
+    cumulative = F.pad(x.cumsum(dim=-1), (1, 0))
+    return cumulative[..., length:] - cumulative[..., : x.shape[-1] - length + 1]
+
+
 class ChannelAttention(nn.Module):
-    """Squeeze (global average, 1x1 down) and excite (1x1 up, sigmoid), then scale the channels."""
+    """Squeeze (average, 1x1 down) and excite (1x1 up, sigmoid), then scale the channels.
+
+    The average is that of the whole image, or of a window of :attr:`patch` pixels about each pixel if that is not 0.
+    """
 
     def __init__(self, *, num_features: int, reduction: int) -> None:
         super().__init__()
+        self.patch = 0
         self.down = nn.Conv2d(num_features, max(num_features // reduction, 1), 1)
         self.up = nn.Conv2d(max(num_features // reduction, 1), num_features, 1)
 
     def weights(self, statistics: Tensor) -> Tensor:
-        """Return one factor in (0, 1) a channel, shape (N, F, 1, 1)."""
-        pooled = statistics.mean(dim=(-2, -1), keepdim=True)
+        """Return one factor in (0, 1) a channel, shape (N, F, 1, 1), or (N, F, H, W) if averages are local."""
+        pooled = local_mean(statistics, self.patch) if self.patch else statistics.mean(dim=(-2, -1), keepdim=True)
         return torch.sigmoid(self.up(torch.relu(self.down(pooled))))
 
     def forward(self, features: Tensor) -> Tensor:

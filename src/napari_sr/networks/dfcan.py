@@ -60,6 +60,11 @@ class FourierChannelAttentionBlock(nn.Module):
 class DFCAN(SRNetwork):
     """Four residual groups of four Fourier channel attention blocks; about 2.4 M parameters at x4.
 
+    What it pools is the spectrum of a tile, of which there is no local mean: the spectra of windows about each pixel
+    would cost a transform and a convolution a window. Measured with windows of the training patch, half of it apart,
+    tiles came five times closer to the whole, from 0.05 to 0.01 % of the range, in two to three times the time and
+    with no better PSNR. So it does not localise: its tiles are of the training patch's size, and blended.
+
     Parameters
     ----------
     skip

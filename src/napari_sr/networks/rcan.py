@@ -14,6 +14,7 @@ from napari_sr.networks.blocks import (
     ValueShift,
     conv,
     factors_of,
+    shuffle_reach,
     shuffle_upsampler,
 )
 
@@ -68,6 +69,7 @@ class RCAN(SRNetwork):
 
     scales = (2, 3, 4, 8)
     pools_tile = True
+    localises = True
 
     def __init__(
         self,
@@ -86,7 +88,7 @@ class RCAN(SRNetwork):
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.factors = factors_of(scale)
         self.values = ValueShift(mean=mean, value_range=value_range, channels=(in_channels, out_channels))
-        self.num_groups, self.num_blocks = num_groups, num_blocks
+        self.num_groups, self.num_blocks, self.patch = num_groups, num_blocks, 0
         self.first = conv(in_channels, num_features)
         self.groups = nn.Sequential(
             *(
@@ -100,8 +102,16 @@ class RCAN(SRNetwork):
 
     @property
     def halo(self) -> int:
-        # convolutions only; the attention pools over the whole tile, which no halo can cover
-        return 1 + self.num_groups * (2 * self.num_blocks + 1) + 1 + len(self.factors) + 1
+        # the attention pools over the whole tile, which no halo can cover, or over windows: in theory all of them add
+        # up, though what lies beyond the first of them hardly counts
+        block = 2 + self.patch // 2
+        return 1 + self.num_groups * (self.num_blocks * block + 1) + 1 + shuffle_reach(1, self.factors)
+
+    def localise(self, patch: int) -> None:
+        self.patch, self.pools_tile = patch, False
+        for module in self.modules():
+            if isinstance(module, ChannelAttention):
+                module.patch = patch
 
     def forward(self, lr: Tensor) -> Tensor:
         features = self.first(self.values.forward(lr).to(self.first.weight.dtype))  # (N, F, H, W)

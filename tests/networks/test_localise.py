@@ -1,0 +1,110 @@
+"""Means over windows of the training patch's size, in place of means over the tile."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from small_models import make_model
+
+from napari_sr import upscale
+from napari_sr.inference.device import Target, localised
+from napari_sr.inference.tiling import choose_tiling
+from napari_sr.models.store import load_model
+from napari_sr.networks import NETWORKS, blocks, create_network
+from napari_sr.networks.blocks import local_mean
+
+SMALL = {"num_groups": 2, "num_blocks": 2, "num_features": 8, "reduction": 4}
+
+
+@pytest.mark.parametrize("patch", [1, 4, 5, 40])
+@pytest.mark.parametrize("size", [(9, 14), (1, 3), (40, 40)])
+def test_local_means_are_those_of_the_nearest_whole_window(patch, size):
+    """Against a loop."""
+    x = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(patch))
+    found = local_mean(x, patch)
+    assert found.shape == x.shape
+    lengths = [min(patch, n) for n in size]
+    for row in range(size[0]):
+        for column in range(size[1]):
+            starts = [
+                min(max(at - (k - 1) // 2, 0), n - k) for at, k, n in zip((row, column), lengths, size, strict=True)
+            ]
+            window = x[..., starts[0] : starts[0] + lengths[0], starts[1] : starts[1] + lengths[1]]
+            torch.testing.assert_close(found[..., row, column], window.mean(dim=(-2, -1)), rtol=1e-5, atol=1e-5)
+
+
+def test_on_a_patch_of_its_training_size_nothing_changes():
+    network = create_network("rcan", scale=2, **SMALL).eval()
+    lr = torch.rand(1, 1, 16, 16)
+    with torch.inference_mode():
+        whole = network(lr)
+        network.localise(16)
+        torch.testing.assert_close(network(lr), whole, rtol=1e-5, atol=1e-5)
+        assert not torch.allclose(network(torch.rand(1, 1, 32, 32))[..., :32, :32], whole)
+
+
+@pytest.mark.parametrize("patch", [4, 5])
+@pytest.mark.parametrize("scale", [2, 3])
+def test_its_reach_is_finite_and_known(patch, scale, monkeypatch):
+    """As the contract's receptive field: where an LR pixel's outputs have a gradient.
+
+    Cumulative sums leave rounding of 1e-22 everywhere, so means are taken by pooling here.
+    """
+
+    def pooled(x, patch):
+        before = (patch - 1) // 2
+        means = F.avg_pool2d(x, patch, stride=1)
+        return F.pad(means, (before, patch - 1 - before) * 2, mode="replicate")
+
+    x = torch.rand(1, 2, 9, 11)
+    torch.testing.assert_close(pooled(x, patch), local_mean(x, patch))
+    monkeypatch.setattr(blocks, "local_mean", pooled)
+    torch.manual_seed(0)
+    network = create_network("rcan", scale=scale, **SMALL).double()
+    network.localise(patch)
+    assert not network.pools_tile
+    assert NETWORKS["rcan"].pools_tile
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.copy_(0.03 * torch.rand_like(weight))  # no ReLU and no saturated sigmoid may hide what it sees
+    middle = network.halo + patch
+    lr = torch.rand(1, 1, 2 * middle + 1, 2 * middle + 1, dtype=torch.float64, requires_grad=True)
+    own = network(lr)[..., middle * scale : (middle + 1) * scale, middle * scale : (middle + 1) * scale]
+    (gradient,) = torch.autograd.grad(own.square().sum(), lr)
+    assert int((torch.nonzero(gradient[0, 0]) - middle).abs().max()) == network.halo
+
+
+def test_the_shipped_rcan_gives_the_same_in_tiles_as_on_the_whole(rng):
+    """fp32 on the CPU: how far a tile is from the whole, of the training patch's size and with means over the tile, as
+    it was run before, and of twice that size with local means.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    model = load_model("em-rcan-x4")
+    smooth = gaussian_filter(rng.normal(size=(96, 32)), 1.5)
+    smooth[:48] *= 0.1  # half of it nearly empty: a tile's mean is not the image's
+    lr = torch.from_numpy((0.5 + 0.15 * smooth / smooth.std()).astype(np.float32))[None, None]
+
+    def error(local, tile, halo):
+        network = localised(model) if local else model.network.eval()
+        inner = slice(4 * halo, 4 * (tile - halo))
+        with torch.inference_mode():
+            whole, part = network(lr)[..., inner, :], network(lr[..., :tile, :])[..., inner, :]
+        return float((whole - part).abs().max())
+
+    assert error(True, 64, 16) < 2e-4
+    assert error(True, 64, 16) < 0.05 * error(False, 32, 4)
+
+
+def test_the_engine_localises_what_can_be_and_takes_larger_tiles(image):
+    """fp32 on the CPU."""
+    model = make_model("rcan", 2)
+    target = Target("cpu", "fp32")
+    sizes = {"shape": image.shape, "planes": 1, "tile": None, "overlap": None}
+    assert choose_tiling(model, model.network, target, **sizes).tile == max(image.shape)
+    whole = upscale(image, model, precision="fp32", dtype=np.float32)
+    tiles = upscale(image, model, precision="fp32", dtype=np.float32, tile=56)
+    assert np.abs(tiles - whole).max() < 1e-3 * np.ptp(whole)
+    assert model.network.pools_tile  # the model's own network is left as it is
+    dfcan = make_model("dfcan", 2)
+    assert choose_tiling(dfcan, dfcan.network, target, **sizes).tile == 32
