@@ -61,8 +61,10 @@ def test_plain_weights_are_refused_with_the_reason(tmp_path):
     with pytest.raises(ModelError, match="does not say which network"):
         store.load_model(tmp_path / "plain.pth")
     save_file({"a": torch.zeros(3)}, tmp_path / "plain.safetensors")
-    with pytest.raises(ModelError, match="no napari-sr model card"):
+    with pytest.raises(ModelError, match="does not say which network"):
         store.load_model(tmp_path / "plain.safetensors")
+    with pytest.raises(ModelError, match="no napari-sr model card"):
+        read_card(tmp_path / "plain.safetensors")
 
 
 def test_a_truncated_file_is_refused(model, tmp_path):

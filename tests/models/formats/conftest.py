@@ -8,11 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
-
-def forget(*packages: str) -> None:
-    for name in [n for n in sys.modules if n.split(".")[0] in packages]:
-        del sys.modules[name]
+from published import forget
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 MEAN = (0.4488, 0.4371, 0.4040)
+
+
+def forget(*packages: str) -> None:
+    """Let packages be imported anew."""
+    for name in [n for n in sys.modules if n.split(".")[0] in packages]:
+        del sys.modules[name]
 
 
 def grey(module, lr: Tensor) -> Tensor:

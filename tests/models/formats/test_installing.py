@@ -20,7 +20,7 @@ from napari_sr.models import store
 from napari_sr.models.card_text import card_sections
 from napari_sr.models.fit import fit, look
 from napari_sr.networks import NETWORKS, create_network
-from napari_sr.training.config import TrainConfig
+from napari_sr.training.config import Source, TrainConfig
 from napari_sr.training.start import starting_network
 
 
@@ -112,7 +112,9 @@ def test_models_of_other_programs_are_not_trained_further(tmp_path):
     store.install_foreign(tmp_path / "m.onnx", name="graph")
     intensity = store.load_model("graph").card.intensity
     with pytest.raises(ConfigError, match="graph is a model of another program"):
-        starting_network(TrainConfig(name="x", train=(), start_from="graph", scale=2, intensity=intensity))
+        starting_network(
+            TrainConfig(name="x", train=(Source(str(tmp_path)),), start_from="graph", scale=2, intensity=intensity)
+        )
 
 
 @pytest.mark.parametrize("name", [n for n in NETWORKS if NETWORKS[n].foreign])

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from published import forget
 from safetensors.torch import save_file
 
 from napari_sr.errors import ModelError
@@ -135,8 +136,6 @@ def test_what_needs_spandrel_says_what_to_install(tmp_path, monkeypatch):
 
 def test_a_missing_torchvision_is_named(monkeypatch):
     """spandrel needs it, and there are machines for which it does not exist."""
-    from conftest import forget
-
     monkeypatch.delitem(sys.modules, "spandrel")
     monkeypatch.setitem(sys.modules, "torchvision", None)
     try:
