@@ -24,7 +24,7 @@ class SRNetwork(nn.Module, ABC):
     #: (windows): tiles then differ from the whole image however large the overlap is
     pools_tile: bool = False
     #: True if :meth:`localise` lets what is pooled over the tile be pooled over the surroundings of each pixel
-    localises: ClassVar[bool] = False
+    localises: bool = False
     #: False for fixed interpolations, which have nothing to train
     trainable: ClassVar[bool] = True
     #: True for one that holds a model of another program: built from its own weights, and never trained here

@@ -23,7 +23,9 @@ def spandrel_registry() -> Any:
         from spandrel import MAIN_REGISTRY
     except ModuleNotFoundError as error:
         missing = (error.name or "").split(".")[0]
-        raise ModelError(f"This architecture needs the package {missing}, which is not installed: {INSTALL}.") from None
+        raise ModelError(
+            f"Models that spandrel runs need the package {missing}, which is not installed: {INSTALL}."
+        ) from None
     return MAIN_REGISTRY
 
 

@@ -97,6 +97,7 @@ def test_rcan_with_the_mean_colour_of_its_authors(spandrel, tmp_path):
     torch.save(module.state_dict(), tmp_path / "rcan.pt")
     model = load_foreign(tmp_path / "rcan.pt")
     assert model.card.hyper_parameters["settings"]["value_range"] == 255
+    assert model.network.localises  # its attention pools over windows, as that of an RCAN for one channel does
     lr = torch.rand(1, 1, 12, 9)
     with torch.inference_mode():
         torch.testing.assert_close(model.network(lr), grey(module, lr), **TOLERANCE)

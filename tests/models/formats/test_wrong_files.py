@@ -130,7 +130,7 @@ def test_what_needs_spandrel_says_what_to_install(tmp_path, monkeypatch):
     torch.save({"some.conv.weight": torch.ones(1)}, tmp_path / "x.pth")
     with pytest.raises(ModelError, match=r'pip install "napari-sr\[zoo\]"'):
         load_foreign(tmp_path / "x.pth")
-    with pytest.raises(ModelError, match=r'needs the package spandrel, .*pip install "napari-sr\[zoo\]"'):
+    with pytest.raises(ModelError, match=r'need the package spandrel, .*pip install "napari-sr\[zoo\]"'):
         create_network("spandrel", scale=2, architecture="HAT").make_room({})
 
 
@@ -139,7 +139,7 @@ def test_a_missing_torchvision_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "spandrel")
     monkeypatch.setitem(sys.modules, "torchvision", None)
     try:
-        with pytest.raises(ModelError, match="needs the package torchvision"):
+        with pytest.raises(ModelError, match="need the package torchvision"):
             create_network("spandrel", scale=2, architecture="HAT").make_room({})
     finally:
         forget("spandrel")

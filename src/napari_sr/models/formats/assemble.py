@@ -74,7 +74,7 @@ def _measured(model: Model, found: Found, path: Path) -> Model:
             return assembled(replace(found, hyper_parameters=settings, measure=False), path)
         if halo:
             return replace(model, card=replace(card, halo=halo))
-    if network.pools_tile:
+    if network.pools_tile and not network.localises:
         return replace(model, card=replace(card, trained_patch=card.trained_patch or PATCH))
     return model
 

@@ -15,8 +15,8 @@ def find(candidates: list[Weights]) -> tuple[Found | None, str]:
     """Return the network of the first state dict that spandrel knows, or None and what might help."""
     try:
         registry = spandrel_registry()
-    except ModelError:
-        return None, 'With the package spandrel many more are known: pip install "napari-sr[zoo]".'
+    except ModelError as error:
+        return None, f"Many more architectures are known to spandrel. {error}"
     problem = ""
     for weights in candidates:
         for support in registry.architectures("detection"):
