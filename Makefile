@@ -39,6 +39,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt scripts/system_libraries.sh
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps spandrel
 	touch $@
 
 clean:

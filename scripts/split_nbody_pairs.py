@@ -2,7 +2,8 @@
 
     python scripts/split_nbody_pairs.py scripts/models/nbody
 
-For every ``mpcSIZE/PART_boxN.npz`` that simulate_nbody.py made: ``pairs/hr/PART/mpcSIZE.npz``, ``pairs/lr/PART/mpcSIZE.npz``.
+For every ``mpcSIZE/PART_boxN.npz`` that simulate_nbody.py made: ``pairs/hr/PART/mpcSIZE.npz``, and the same in
+``pairs/lr``.
 """
 
 from __future__ import annotations

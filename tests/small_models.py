@@ -18,6 +18,7 @@ SMALL = {
     "edsr": {"num_blocks": 2, "num_features": 8},
     "esrgan-plus": {"num_blocks": 1, "num_features": 8, "growth": 4},
     "fsrcnn": {"num_blocks": 2, "num_features": 8, "num_shrunk": 6},
+    "msrresnet": {"num_blocks": 2, "num_features": 8},
     "singan": {"num_blocks": 1, "num_features": 8, "steps_per_octave": 2},
     "srcnn": {"num_features": 8, "num_maps": 4},
     "srvgg": {"num_blocks": 2, "num_features": 8},

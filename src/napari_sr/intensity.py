@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from napari_sr.errors import ConfigError
 
-Kind = Literal["identity", "range", "percentile", "fixed", "log"]
+Kind = Literal["identity", "range", "percentile", "fixed", "log", "standard"]
 
 LARGEST = float(np.finfo(np.float64).max)
 #: pixels that the statistics of a large image are taken from
@@ -69,7 +69,7 @@ class Intensity:
     kind
         ``percentile``: low and high are percentiles of the image; ``range``: its minimum and maximum;
         ``fixed``: low and high are image values; ``log``: they are values of log10(image + offset);
-        ``identity``: nothing is done.
+        ``standard``: low is its mean, high one standard deviation more; ``identity``: nothing is done.
     low, high
         As above.
     lower, upper
@@ -89,10 +89,10 @@ class Intensity:
     @property
     def depends_on_image(self) -> bool:
         """True if each image is scaled by its own values."""
-        return self.kind in ("percentile", "range")
+        return self.kind in ("percentile", "range", "standard")
 
     def __post_init__(self) -> None:
-        if self.kind not in ("identity", "range", "percentile", "fixed", "log"):
+        if self.kind not in ("identity", "range", "percentile", "fixed", "log", "standard"):
             raise ConfigError(f"intensity.kind: {self.kind!r} is not known")
         if self.kind != "range" and not self.low < self.high:
             raise ConfigError(f"intensity.low ({self.low}) must be below intensity.high ({self.high})")
@@ -128,6 +128,9 @@ class Intensity:
             return FittedIntensity(0.0, 1.0, **limits)
         if float(np.abs(values).max()) > LARGEST / 4:  # the width of such a range would not be a number
             values = values / 4
+        if self.kind == "standard":
+            low = float(values.mean())
+            return FittedIntensity(low, low + (float(values.std()) or 1.0), **limits)
         percentiles = (0, 100) if self.kind == "range" else (self.low, self.high)
         low, high = (float(v) for v in np.percentile(values, percentiles))
         if high <= low:  # nearly constant: the full range, and if that is empty too, any width will do

@@ -85,6 +85,8 @@ def command(
     if tile != "auto" and not tile.isdigit():
         raise typer.BadParameter(f"{tile!r} is neither a number nor auto", param_hint="--tile")
     loaded = load_model(model)
+    if found := loaded.card.source.get("detected"):  # of another program: what it was taken for
+        console.print(f"{loaded.card.source['file']}: {found}", highlight=False, markup=False)
     upscaler = Upscaler(loaded, device=device, precision=precision, tile=tile, overlap=overlap)
     settings = {"axes": axes, "conditions": given_conditions(blur=blur, noise=noise)}
     tasks = tasks_of(inputs, output, loaded.card.name)

@@ -29,6 +29,9 @@ def card_sections(card: ModelCard) -> list[Section]:
         ("Method", card.citation),
     ]
     sections = [("", [("", card.description), *about])]
+    if card.source:
+        rows = [("Made from", card.source.get("file", "")), ("Its SHA-256", card.source.get("sha256", ""))]
+        sections.append(("Where it comes from", rows))
     if card.metrics:
         rows = []
         for entry in card.metrics:

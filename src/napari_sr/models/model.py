@@ -61,6 +61,8 @@ class ModelCard:
         One entry a measured data set: ``{"data", "model": {...}, "bicubic": {...}}``.
     licence, attribution, citation
         Of the weights, of the training data, of the method.
+    source
+        Of a model of another program: the ``file`` it was made from, its ``sha256``, and what was ``detected`` in it.
     weights_sha256
         Filled in by :func:`save`.
     """
@@ -86,6 +88,7 @@ class ModelCard:
     licence: str = ""
     attribution: str = ""
     citation: str = ""
+    source: Mapping[str, str] = field(default_factory=dict)
     weights_sha256: str = ""
     format_version: int = FORMAT_VERSION
 
@@ -222,13 +225,30 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
         raise ModelError(f"{path.name} cannot be used. {error}") from None
 
 
-def load(path: str | os.PathLike[str]) -> Model:
-    """Load a model file; nothing in it is ever executed.
+def has_card(path: Path) -> bool:
+    """Return False for a safetensors file that another program wrote: it can be read, but has no card of ours."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return HEADER_KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return True  # reading the card says what is wrong
+
+
+def load(path: str | os.PathLike[str], *, allow_code: bool = False) -> Model:
+    """Load a model file.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    allow_code
+        Also take a model that holds program code, which runs when the model does. Without it, nothing in a file is ever
+        executed.
 
     Raises
     ------
     ModelError
-        If the file is missing, truncated or changed, or card and weights do not fit each other.
+        If the file is missing, truncated or changed, card and weights do not fit each other, or it holds code.
     """
     path = Path(path)
     card = read_card(path)
@@ -238,6 +258,12 @@ def load(path: str | os.PathLike[str]) -> Model:
         if card.weights_sha256 and card.weights_sha256 != weights_hash(state):
             raise ModelError("Its weights are not those its card was written for; the file was changed or damaged.")
         network = build_network(card)
+        if network.runs_code and not allow_code:
+            raise ModelError(
+                "It holds program code that would run with it. If you trust where it came from, allow that "
+                "(allow_code=True)."
+            )
+        network.make_room(state)
         expected = network.state_dict()
         missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
         shapes = [n for n in expected if n in state and expected[n].shape != state[n].shape]

@@ -7,6 +7,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -14,11 +15,12 @@ from napari_sr.errors import ModelError
 from napari_sr.intensity import Intensity
 from napari_sr.models import model as model_file
 from napari_sr.models.companions import copy_critic
-from napari_sr.models.formats import load_foreign
+from napari_sr.models.consent import allow, is_allowed
+from napari_sr.models.formats import is_package, load_foreign
 from napari_sr.models.model import Model, ModelCard
 from napari_sr.networks import NETWORKS, create_network
 
-__all__ = ["install", "list_models", "load_model", "shipped_folder", "user_folder"]
+__all__ = ["install", "install_foreign", "list_models", "load_model", "shipped_folder", "user_folder"]
 
 SUFFIX = ".safetensors"
 #: environment variable that moves the user's model folder
@@ -69,6 +71,45 @@ def install(path: Path, *, overwrite: bool = False) -> Path:
     return target
 
 
+def install_foreign(
+    path: str | os.PathLike[str], *, name: str = "", overwrite: bool = False, allow_code: bool = False, **settings: Any
+) -> Path:
+    """Convert a model of another program to one of ours in the user's folder, where lists show it.
+
+    Parameters
+    ----------
+    path
+        As :func:`napari_sr.models.formats.load_foreign` takes it.
+    name
+        In lists; the file's name if empty.
+    overwrite
+        Replace a model of that name.
+    allow_code
+        Also take a model that holds program code. It may then run whenever the model is used.
+    settings
+        ``answers``, ``scale``.
+
+    Returns
+    -------
+    Path
+        Of the new file.
+
+    Raises
+    ------
+    OpenQuestion, ModelError
+        As :func:`napari_sr.models.formats.load_foreign`; or if there is a model of that name.
+    """
+    model = load_foreign(path, allow_code=allow_code, **settings)
+    name = name or re.sub(r"[^\w.+-]+", "-", model.card.name)
+    target = user_path(name)
+    if name in model_paths() and not (overwrite and target.exists()):
+        raise ModelError(f"There is a model called {name} already; choose another name.")
+    card = model_file.save(replace(model, card=replace(model.card, name=name)), target)
+    if model.network.runs_code:
+        allow(user_folder(), card.weights_sha256)
+    return target
+
+
 def interpolation_card(name: str, scale: int) -> ModelCard:
     """Return the card of an interpolation, which needs no file."""
     return ModelCard(
@@ -108,18 +149,29 @@ def list_models(*, interpolations: bool = True) -> list[ModelCard]:
     return cards
 
 
-def load_model(name_or_path: str | os.PathLike[str]) -> Model:
+def load_model(name_or_path: str | os.PathLike[str], *, allow_code: bool = False, **settings: Any) -> Model:
     """Load a model by name (``em-dfcan-x4``, ``bicubic-x4``, one in the user's folder) or by path.
+
+    Parameters
+    ----------
+    name_or_path
+        Also of a model file of another program: see :func:`napari_sr.models.formats.load_foreign`.
+    allow_code
+        Also take a model that holds program code; one that was installed with it needs no more.
+    settings
+        ``answers`` and ``scale``, for a model file of another program.
 
     Raises
     ------
+    OpenQuestion
+        If a file of another program can be read in several ways.
     ModelError
         With the known names if there is no such model, or with what is wrong with the file.
     """
     text = os.fspath(name_or_path)
     paths = model_paths()
     if text in paths:
-        loaded = model_file.load(paths[text])
+        loaded = _load_own(paths[text], allow_code=allow_code)
         # the file may have been renamed: lists show the name that loads it
         return replace(loaded, card=replace(loaded.card, name=text))
     match = INTERPOLATION_NAMES.fullmatch(text)
@@ -128,9 +180,16 @@ def load_model(name_or_path: str | os.PathLike[str]) -> Model:
         network = create_network(card.network, scale=card.scale)
         return Model(network=network.eval(), card=card)
     path = Path(text)
-    if path.is_file():
-        return model_file.load(path) if path.suffix == SUFFIX else load_foreign(path)
+    if path.is_file() and path.suffix == SUFFIX and model_file.has_card(path):
+        return _load_own(path, allow_code=allow_code)
+    if path.is_file() or is_package(path):
+        return load_foreign(path, allow_code=allow_code, **settings)
     if path.suffix or os.sep in text:
         raise ModelError(f"There is no model file {text}.")
     known = ", ".join([*paths, *(f"{n}-x4" for n in INTERPOLATIONS)])
     raise ModelError(f"There is no model called {text!r}. Known: {known}.")
+
+
+def _load_own(path: Path, *, allow_code: bool) -> Model:
+    """Load a model file of ours; code that the user has allowed once may run again."""
+    return model_file.load(path, allow_code=allow_code or is_allowed(user_folder(), path))

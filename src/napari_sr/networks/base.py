@@ -24,9 +24,13 @@ class SRNetwork(nn.Module, ABC):
     #: (windows): tiles then differ from the whole image however large the overlap is
     pools_tile: bool = False
     #: True if :meth:`localise` lets what is pooled over the tile be pooled over the surroundings of each pixel
-    localises: ClassVar[bool] = False
+    localises: bool = False
     #: False for fixed interpolations, which have nothing to train
     trainable: ClassVar[bool] = True
+    #: True for one that holds a model of another program: built from its own weights, and never trained here
+    foreign: ClassVar[bool] = False
+    #: True for one whose weights hold program code, which runs only where the user has allowed it
+    runs_code: ClassVar[bool] = False
     #: True for a linear filter, which learns no structure: it is fitted in closed form, and nothing goes on from it
     linear: ClassVar[bool] = False
     #: True for a network, or a part of one, that is computed in float32 whatever the rest runs in
@@ -51,6 +55,12 @@ class SRNetwork(nn.Module, ABC):
     @abstractmethod
     def halo(self) -> int:
         """Radius of the receptive field in LR pixels: an output pixel depends on no LR pixel further away."""
+
+    def make_room(self, state: Mapping[str, Tensor]) -> None:
+        """Become the network that a state dict belongs to, where hyper-parameters alone do not say which that is.
+
+        Called before weights are loaded. Raises :class:`napari_sr.errors.ModelError` if that cannot be.
+        """
 
     def tell(self, values: Mapping[str, float]) -> None:
         """Fix what the image suffers from, by names of :attr:`conditions`; defaults where one is missing."""

@@ -56,13 +56,15 @@ def starting_network(config: TrainConfig) -> Start:
     """
     if not config.start_from:
         network = create_network(config.network, **{"scale": config.scale, **dict(config.hyper_parameters)})
-        if not network.trainable:
+        if not network.trainable or network.foreign:
             raise ConfigError(f"network: {config.network} has no weights to train.")
         for field in ("in_channels", "out_channels"):
             if (count := getattr(network, field)) != 1:
                 raise ConfigError(f"{field}: images are trained on one channel at a time, not {count}.")
         return Start(network, None, _filters(network))
     model = load_model(config.start_from)
+    if model.network.foreign:
+        raise ConfigError(f"start_from: {model.card.name} is a model of another program, which is not trained further.")
     if Intensity.from_dict(config.intensity) != model.intensity:
         raise TrainingError(
             f"intensity: {model.card.name} was trained with {model.card.intensity}; fine-tuning needs the same."

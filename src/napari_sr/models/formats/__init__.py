@@ -1,44 +1,114 @@
-"""Checkpoints of other programs."""
+"""Models of other programs: checkpoints of known layouts, what spandrel knows, ONNX, TorchScript, bioimage.io packages.
+
+Nothing in a file is executed, unless it cannot be read otherwise and the user allows it.
+"""
 
 from __future__ import annotations
 
 import os
-import pickle
-import warnings
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from zipfile import BadZipFile
-
-import torch
 
 from napari_sr.errors import ModelError
+from napari_sr.models.formats.found import Answers, Detected, Found, OpenQuestion, Question
+from napari_sr.models.formats.package import is_package, names
 from napari_sr.models.model import Model
 
-__all__ = ["load_foreign"]
+__all__ = ["Detected", "OpenQuestion", "Question", "is_package", "load_foreign"]
 
 
-def load_foreign(path: str | os.PathLike[str]) -> Model:
-    """Say why a file that is not one of ours cannot be used; its contents are never executed.
+def load_foreign(
+    path: str | os.PathLike[str],
+    *,
+    answers: Mapping[str, object] | None = None,
+    allow_code: bool = False,
+    scale: int | None = None,
+) -> Model:
+    """Open a model file of another program.
+
+    Parameters
+    ----------
+    path
+        ``.pth``, ``.pt``, ``.ckpt``, ``.safetensors`` with weights; ``.onnx``; a bioimage.io package (zip or folder).
+    answers
+        To questions that the file leaves open, by their keys: see :class:`Question`.
+    allow_code
+        Also open what holds program code, which runs then: TorchScript.
+    scale
+        Short for ``answers={"scale": ...}``.
+
+    Returns
+    -------
+    Model
+        For one channel; ``card.source`` says what was found in the file.
 
     Raises
     ------
+    OpenQuestion
+        If the file can be read in several ways; its ``question`` says which.
     ModelError
-        Always: a pickle with code in it is refused as such, and plain weights do not say which network
-        they belong to.
+        If it cannot be used, and why.
     """
+    from napari_sr.models.formats.assemble import assembled
+
     path = Path(path)
-    advice = "napari-sr opens .safetensors files that it or `napari-sr train` wrote."
+    given = {**(answers or {}), **({} if scale is None else {"scale": scale})}
     try:
-        with warnings.catch_warnings():  # torch's remarks on the file format; the file is refused anyway
-            warnings.simplefilter("ignore", UserWarning)
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise ModelError(
-            f"{path.name} was refused: it contains program code that would run when opened, not only weights. {advice}"
-        ) from None
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, zlib.error, BadZipFile) as error:
-        raise ModelError(f"{path.name} is not a model file ({type(error).__name__}). {advice}") from None
-    count = len(content) if isinstance(content, dict) else 1
+        found = find(path, Answers(given), allow_code=allow_code)
+    except OpenQuestion as error:
+        raise OpenQuestion(error.question, path.name) from None
+    return assembled(found, path)
+
+
+def find(path: Path, answers: Answers, *, allow_code: bool) -> Found:
+    """Return the network and weights in a file, by what the file is."""
+    from napari_sr.models.formats import bioimageio, graph, script
+
+    if is_package(path):
+        return bioimageio.find(path, answers, allow_code=allow_code)
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder without a model description (rdf.yaml). Choose the model file in it.")
+    if path.suffix.lower() == ".onnx":
+        return graph.find(path.read_bytes(), path.name, answers)
+    if _is_torchscript(path):
+        return script.find(path, answers, allow_code=allow_code)
+    return _checkpoint(path, answers)
+
+
+def _is_torchscript(path: Path) -> bool:
+    return any(name.endswith("/constants.pkl") for name in names(path))
+
+
+def _checkpoint(path: Path, answers: Answers) -> Found:
+    """Look for a layout that we know, then for one that spandrel knows."""
+    from napari_sr.models.formats import convert, zoo
+    from napari_sr.models.formats.checkpoint import read_checkpoint, weights_in
+    from napari_sr.models.formats.found import first_names
+
+    candidates = weights_in(read_checkpoint(path), path.name)
+    try:
+        found = convert.find(candidates, answers)
+        reason = ""
+    except OpenQuestion:
+        raise
+    except ModelError as error:  # of a layout that we know; a variant of it may be known to spandrel
+        found, reason = None, str(error)
+    if found is not None:
+        return found
+    found, missing = zoo.find(candidates)
+    if found is not None:
+        return found
+    if reason:
+        raise ModelError(f"{path.name} cannot be used. {reason}{missing and f' {missing}'}")
+    state = candidates[0].state
     raise ModelError(
-        f"{path.name} holds {count} arrays of weights but does not say which network they belong to. {advice}"
+        f"{path.name} holds {len(state)} arrays of weights but does not say which network they belong to, and their "
+        f"names ({first_names(state)}) are of none that is known here. "
+        f"{_what_it_may_be(state)}{missing and f' {missing}'}"
     )
+
+
+def _what_it_may_be(names: Mapping[str, object]) -> str:
+    if any(name.endswith(("fc.weight", "classifier.weight", "head.fc.weight")) for name in names):
+        return "It looks like a network that classifies images; such a network makes none."
+    return "Export the model to ONNX with the program that made it (torch.onnx.export), and open that."

@@ -43,9 +43,10 @@ def write_model(
 ) -> None:
     """Write the model with what its card can say before anything is measured; its run is ``config`` if given."""
     network = module.kept
+    device = str(module.trainer.strategy.root_device)  # Lightning has moved the network away from it by now
     card = make_card(
         config or module.config, network, planes=len(task.patches.planes), steps=callbacks.telling.done,
-        minutes=callbacks.telling.clock.total() / 60, start=task.start, device=device_title(str(module.trainer.strategy.root_device)),
+        minutes=callbacks.telling.clock.total() / 60, start=task.start, device=device_title(device),
         lr_images=task.patches.measured_ranges(),
     )  # fmt: skip
     save(Model(network=network.eval(), card=card), path)

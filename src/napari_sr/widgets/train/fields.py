@@ -165,8 +165,10 @@ class _Maker:
         config, group = self.config, "Network"
         found = []
         if config.recipe == "regression":  # the others are about one network
-            # a filter is fitted, not trained
-            every = {n: NETWORKS.entry(n).title for n in NETWORKS if NETWORKS[n].trainable and not NETWORKS[n].linear}
+            # a filter is fitted, not trained, and models of other programs stay as they are
+            kinds = {n: NETWORKS[n] for n in NETWORKS}
+            taught = [n for n, kind in kinds.items() if kind.trainable and not kind.linear and not kind.foreign]
+            every = {n: NETWORKS.entry(n).title for n in taught}
             found.append(self.field(group, "network", config.network, tuple(every.items())))
         return found + self.options(group, "hyper_parameters", NETWORKS[config.network], config.hyper_parameters)
 

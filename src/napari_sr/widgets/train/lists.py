@@ -52,7 +52,9 @@ def find() -> Found:
     from napari_sr.training.runs.folders import runs_folder, unfinished_runs
     from napari_sr.training.runs.undecided import undecided_runs
 
-    cards = tuple(c for c in list_models(interpolations=False) if not NETWORKS[c.network].linear)
+    every = list_models(interpolations=False)
+    # from a linear filter, or a model of another program, no training goes on
+    cards = tuple(c for c in every if not (NETWORKS[c.network].linear or NETWORKS[c.network].foreign))
     last = {c.name: runs_folder() / c.name / f"{c.name}-last.safetensors" for c in cards}
     return Found(
         cards, tuple((name, path) for name, path in last.items() if path.exists()), tuple(unfinished_runs()),

@@ -1,0 +1,31 @@
+"""TorchScript files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_sr.errors import ModelError, SRError
+from napari_sr.models.formats.found import Answers, Found
+from napari_sr.models.formats.probe import probed
+from napari_sr.networks.foreign_base import Around
+from napari_sr.networks.foreign_bytes import as_bytes
+
+
+def find(path: Path, answers: Answers, *, allow_code: bool) -> Found:
+    """Return the network in a TorchScript file, whose code runs for that.
+
+    Raises
+    ------
+    ModelError
+        If the user has not allowed that, or it is no network from image to image.
+    """
+    if not allow_code:
+        raise ModelError(
+            f"{path.name} is a TorchScript model: it holds program code that would run when opened. If you trust where "
+            "it came from, allow that (allow_code=True); better, get it as ONNX."
+        )
+    state = as_bytes(path.read_bytes())
+    try:
+        return probed("torchscript", "TorchScript model", state, Around(), answers)
+    except SRError as error:
+        raise ModelError(f"{path.name} cannot be used. {error}") from None
