@@ -12,7 +12,20 @@ from rich.console import Console
 from rich.markup import escape
 
 import napari_sr
-from napari_sr.cli import degrade, demo, doctor, evaluate, maps, models, rank, recommend, samples, train, upscale
+from napari_sr.cli import (
+    degrade,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    maps,
+    models,
+    rank,
+    recommend,
+    samples,
+    train,
+    upscale,
+)
 from napari_sr.errors import SRError
 
 app = typer.Typer(
@@ -22,8 +35,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (upscale, recommend, degrade, train, evaluate, maps, rank, models, samples, doctor, demo):
+for module in (upscale, recommend, degrade, train, evaluate, maps, rank, export, samples, doctor, demo):
     app.command(name=module.__name__.rsplit(".", 1)[1])(module.command)
+app.add_typer(models.app, name="models")
 
 
 def _version(value: bool) -> None:
