@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 import tifffile
 
-from napari_sr.models.export import request
+from napari_sr.models.export import formats
 
 
 def test_an_onnx_file_with_two_inputs(run, tmp_path):
@@ -91,7 +91,7 @@ def test_an_existing_file_is_replaced_only_when_asked(run, tmp_path):
 
 
 def test_a_missing_package_is_named_with_the_command_that_brings_it(run, tmp_path, monkeypatch):
-    monkeypatch.setitem(request.FORMATS, "onnx", request.Format("onnx", "ONNX", ".onnx", "", ("no_such_one",), "onnx"))
+    monkeypatch.setitem(formats.FORMATS, "onnx", formats.Format("onnx", "ONNX", ".onnx", "", ("no_such_one",), "onnx"))
     code, _, errors = run("export", "em-x2", "--to", "onnx", "-o", tmp_path)
     assert code == 1
     assert 'pip install "napari-sr[onnx]"' in errors.replace("\n", "")

@@ -64,7 +64,7 @@ def command(
             console.print(
                 f"Tested: differs from napari-sr by at most {event.deviation:.1g} of the range.", highlight=False
             )
-            for note in event.notes:
+            for note in (*event.how_to, *event.notes):
                 console.print(f"  {note}", highlight=False, markup=False)
 
 

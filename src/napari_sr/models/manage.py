@@ -184,7 +184,8 @@ def edit(name: str, **values: Any) -> Entry:
     unknown = sorted(set(values) - set(EDITABLE))
     if unknown:
         raise ModelError(f"{unknown[0]} cannot be edited, only {', '.join(EDITABLE)}.")
-    _rewrite(entry.path, replace(_card(entry), name=name, **_checked_values(values)), entry.path)
+    card = _card(entry)
+    _rewrite(entry.path, replace(card, name=name, **_checked_values(values, kind=card.kind)), entry.path)
     return _entry(entry.path, shipped=False)
 
 
@@ -280,13 +281,13 @@ def _card(entry: Entry) -> ModelCard:
     return entry.card
 
 
-def _checked_values(values: dict[str, Any]) -> dict[str, Any]:
-    """Return values for a card; raises :class:`ModelError` for what makes no sense."""
+def _checked_values(values: dict[str, Any], *, kind: str) -> dict[str, Any]:
+    """Return values for a card, whose ``kind`` may stay; raises :class:`ModelError` for what makes no sense."""
     checked = dict(values)
     for field, value in values.items():
         if field != "pixel_size" and (not isinstance(value, str) or len(value) > LARGEST_TEXT):
             raise ModelError(f"{field} must be a text of at most {LARGEST_TEXT} letters.")
-    if values.get("kind", "any") not in ALL_KINDS:
+    if values.get("kind", kind) not in (*ALL_KINDS, kind):
         raise ModelError(f"kind must be one of {', '.join(ALL_KINDS)}, not {values['kind']!r}.")
     if "pixel_size" in values:
         try:

@@ -74,7 +74,7 @@ def test_densities_go_in_and_come_out_as_they_are(bioimageio, tmp_path):
     log = Intensity(kind="log", low=-1.699, high=2.602)
     model = replace(model, card=replace(model.card, intensity=log.to_dict(), kind="N-body"))
     exported = export_model(model, tmp_path, to="bioimageio")  # tested within
-    assert "Values are those of the image, in and out." in exported.notes
+    assert "Values are those of the image, in and out." in exported.how_to
     assert not any("not tested" in n for n in exported.notes)
     assert description(exported.path)["inputs"][0]["preprocessing"] == [
         {"id": "ensure_dtype", "kwargs": {"dtype": "float32"}}

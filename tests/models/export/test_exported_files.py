@@ -92,7 +92,7 @@ def test_blur_and_noise_can_be_fixed(to, tmp_path, rng):
     told = network_values(model, lr, [{"blur": 0.9, "noise": 12.0}])
     np.testing.assert_allclose(sr, told, atol=1e-4, rtol=0)
     assert np.abs(sr - network_values(model, lr, [{}])).max() > 0.01  # it is not as good as not told
-    assert any("blur 0.9 LR pixels, noise 12 % of the range" in n for n in exported.notes)
+    assert any("blur 0.9 LR pixels, noise 12 % of the range" in n for n in exported.how_to)
     model.network.tell({})  # and the model itself was not told
     np.testing.assert_array_equal(network_values(model, lr), network_values(model, lr, [{}]))
 
@@ -119,7 +119,7 @@ def test_a_transform_that_is_the_same_for_every_image_is_part_of_the_file(intens
     expected = fitted.inverse(network_values(model, fitted.forward(image)))
     scale = np.abs(expected).max()
     np.testing.assert_allclose(RUN[to](exported.path, image), expected, rtol=1e-3, atol=1e-4 * scale)
-    assert "Values are those of the image, in and out." in exported.notes
+    assert "Values are those of the image, in and out." in exported.how_to
 
 
 def test_an_onnx_file_says_what_it_is(tmp_path):
@@ -153,7 +153,7 @@ def test_a_torchscript_file_says_what_it_is(tmp_path):
 
 
 def test_a_network_that_looks_at_the_whole_says_at_which_size_to_run_it(tmp_path):
-    notes = export_model(make_model("dfcan", 2), tmp_path, to="torchscript").notes
+    notes = export_model(make_model("dfcan", 2), tmp_path, to="torchscript").how_to
     assert any("tiles of 32 pixels" in n for n in notes)
 
 

@@ -65,7 +65,7 @@ def iter_package(request: ExportRequest, folder: Path) -> Generator[Step | Expor
         yield Step("Testing the package as bioimage.io does")
         untested = check_package(part)
     notes += [f"It was not tested as bioimage.io does: {untested}"] if untested else []
-    yield Exported(request.target, max(onnx.deviation, script.deviation), (*scaled, *notes))
+    yield Exported(request.target, max(onnx.deviation, script.deviation), tuple(scaled), tuple(notes))
 
 
 def check_package(path: Path) -> str:

@@ -11,48 +11,10 @@ from typing import Any, Literal
 import numpy.typing as npt
 
 from napari_sr.errors import ConfigError, ModelError
+from napari_sr.models.export.formats import FORMATS, Format
 from napari_sr.models.model import Model
 
 Values = Literal["auto", "image", "network"]
-
-
-@dataclass(frozen=True)
-class Format:
-    """A kind of file that other programs read.
-
-    Attributes
-    ----------
-    name, title, suffix
-        For code, for people, and how its files end.
-    explanation
-        Who reads it, in a sentence.
-    packages
-        What must be installed to write it, beside what napari-sr always needs, and the extra that brings it.
-    """
-
-    name: str
-    title: str
-    suffix: str
-    explanation: str
-    packages: tuple[str, ...] = ()
-    extra: str = ""
-
-
-FORMATS = {
-    f.name: f
-    for f in (
-        Format(
-            "bioimageio", "bioimage.io package", ".zip",
-            "For Fiji (deepImageJ), ilastik, QuPath, and the collection on bioimage.io.",
-            ("onnx", "onnxruntime"), "onnx",
-        ),
-        Format(
-            "onnx", "ONNX", ".onnx", "For programs in nearly any language, and for fast runtimes.",
-            ("onnx", "onnxruntime"), "onnx",
-        ),
-        Format("torchscript", "TorchScript", ".pt", "For programs that use PyTorch, from Python or C++."),
-    )
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,7 +28,7 @@ class ExportRequest:
     path
         The file, or a folder for a file of the model's name.
     format
-        A name in :data:`FORMATS`.
+        A name in :data:`~napari_sr.models.export.formats.FORMATS`.
     conditions
         For a network that is told of its image: fixed values by name. None: they become a second input.
     values
@@ -120,12 +82,15 @@ class Exported:
         Where it is.
     deviation
         Largest difference from napari-sr that a test on images of several sizes found, as a share of the range.
+    how_to
+        What goes into the file and comes out, in sentences for who gets it; they stand in the file, too.
     notes
-        What the person who gets the file must know, in sentences.
+        What is missing, in sentences for who gives it away.
     """
 
     path: Path
     deviation: float
+    how_to: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
