@@ -122,7 +122,7 @@ def about(entry: Entry | None) -> str:
     if entry is None:
         return "Choose a model."
     whose = "came with napari-sr, and stays as it is" if entry.shipped else "yours"
-    parts = [entry.name, whose, size_in_words(entry.size)]
+    parts = [entry.name, whose, size_in_words(entry.size).replace(" ", "\u00a0")]
     if entry.problem:
         return f"{', '.join(parts)}. {entry.problem}"
     assert entry.card is not None
