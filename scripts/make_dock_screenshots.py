@@ -22,7 +22,7 @@ def docks(viewer: napari.Viewer) -> dict[str, Any]:
     """Open every dock on the phantom, with a result and a comparison."""
     viewer.open_sample("napari-sr", "em-phantom")
     opened: dict[str, Any] = {}
-    for title in ("Super-resolve", "Simulate low resolution", "Train", "Compare"):
+    for title in ("Super-resolve", "Simulate low resolution", "Train", "Compare", "Models"):
         _, opened[title] = viewer.window.add_plugin_dock_widget("napari-sr", title)
         dock = opened[title]
         wait(lambda dock=dock: dock.job is None and not dock.side_jobs)
@@ -33,6 +33,8 @@ def docks(viewer: napari.Viewer) -> dict[str, Any]:
             wait(lambda dock=dock: "on this computer" in dock.form.estimate.text())
         elif title == "Compare":
             click(dock.form.compare_button)
+        elif title == "Models":
+            wait(lambda dock=dock: not dock.loading)
         wait(lambda dock=dock: dock.job is None)
     return opened
 

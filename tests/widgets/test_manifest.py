@@ -30,7 +30,8 @@ def test_every_sample_is_in_the_menu_under_its_title():
 def test_widgets_are_in_the_layers_menu():
     menus = ("napari/layers/filter", "napari/layers/measure")
     in_menu = {item.command for menu in menus for item in MANIFEST.contributions.menus[menu]}
-    of_layers = {w.command for w in MANIFEST.contributions.widgets} - {"napari-sr.train"}  # makes no layer of a layer
+    others = {"napari-sr.train", "napari-sr.models"}  # they make no layer of a layer
+    of_layers = {w.command for w in MANIFEST.contributions.widgets} - others
     assert in_menu == of_layers
 
 
@@ -54,6 +55,7 @@ def test_opening_the_widget_does_not_wait_for_torch():
         "import sys, napari_sr.widgets.super_resolve.dock, napari_sr.widgets.simulate, "
         "napari_sr.widgets.layers.snapshot, "
         "napari_sr.widgets.compare.dock, napari_sr.widgets.compare.plots, napari_sr.widgets.train.dock, "
+        "napari_sr.widgets.models.dock, "
         "napari_sr.images.axes\nprint('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

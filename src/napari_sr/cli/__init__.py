@@ -1,4 +1,4 @@
-"""Command line: ``napari-sr upscale | degrade | train | evaluate | maps | rank | models | samples | doctor | demo``."""
+"""Command line: ``napari-sr upscale``, ``train``, ``evaluate``, ``export`` and more; one file a command."""
 
 from __future__ import annotations
 

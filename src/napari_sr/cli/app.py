@@ -17,6 +17,7 @@ from napari_sr.cli import (
     demo,
     doctor,
     evaluate,
+    export,
     maps,
     models,
     networks,
@@ -35,8 +36,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (upscale, recommend, degrade, train, evaluate, maps, rank, models, networks, samples, doctor, demo):
+for module in (upscale, recommend, degrade, train, evaluate, maps, rank, export, networks, samples, doctor, demo):
     app.command(name=module.__name__.rsplit(".", 1)[1])(module.command)
+app.add_typer(models.app, name="models")
 
 
 def _version(value: bool) -> None:

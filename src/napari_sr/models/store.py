@@ -36,9 +36,32 @@ def shipped_folder() -> Path:
 
 
 def user_folder() -> Path:
-    """Return the user's model folder (it may not exist yet); ``NAPARI_SR_MODELS`` moves it."""
+    """Return the user's model folder (it may not exist yet); ``NAPARI_SR_MODELS`` moves it, or the user has."""
     moved = os.environ.get(ENVIRONMENT)
-    return Path(moved) if moved else Path(platformdirs.user_data_dir("napari-sr")) / "models"
+    if not moved and (note := _folder_note()).is_file():
+        moved = note.read_text(encoding="utf-8").strip()
+    return Path(moved) if moved else _data_folder() / "models"
+
+
+def set_user_folder(folder: Path) -> None:
+    """Use another folder for the user's models from now on; what is in the old one stays there."""
+    note = _folder_note()
+    if folder == _data_folder() / "models":
+        note.unlink(missing_ok=True)
+        return
+    note.parent.mkdir(parents=True, exist_ok=True)
+    part = note.with_suffix(f".{os.getpid()}.part")
+    part.write_text(f"{folder}\n", encoding="utf-8")
+    part.replace(note)
+
+
+def _data_folder() -> Path:
+    return Path(platformdirs.user_data_dir("napari-sr"))
+
+
+def _folder_note() -> Path:
+    """Return the file that says where the user's models are, if they were moved."""
+    return _data_folder() / "models-folder.txt"
 
 
 def user_path(name: str) -> Path:

@@ -104,9 +104,10 @@ class AdaptiveSR(SRNetwork):
         self.told = torch.tensor([normalised(self.conditions, values)], device=self.told.device)
 
     def forward(self, lr: Tensor, conditions: Tensor | None = None) -> Tensor:
-        told = self.told.expand(len(lr), -1) if conditions is None else conditions  # (N, 3)
+        # sizes by .shape: len() would be a constant in a traced or exported network
+        told = self.told.expand(lr.shape[0], -1) if conditions is None else conditions  # (N, 3)
         modulation = self.embed(told.to(self.first.weight.dtype))
-        scales, shifts = modulation.reshape(len(lr), self.num_blocks + 1, 2, self.num_features, 1, 1).unbind(2)
+        scales, shifts = modulation.reshape(lr.shape[0], self.num_blocks + 1, 2, self.num_features, 1, 1).unbind(2)
         x = self.first(lr.to(self.first.weight.dtype)) * (1 + scales[:, 0]) + shifts[:, 0]  # (N, F, H, W)
         for number, block in enumerate(self.blocks, start=1):
             x = block(x, 1 + scales[:, number], shifts[:, number])

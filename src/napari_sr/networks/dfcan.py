@@ -21,6 +21,8 @@ def power_spectrum(features: Tensor, gamma: float = 0.8) -> Tensor:
     |F(-k)| = |F(k)|. ``norm="ortho"`` keeps the values independent of the patch size (the published
     unnormalised transform is five times larger at 512 than at 64 pixels).
     """
+    if torch.onnx.is_in_onnx_export():  # ONNX has no real transform of every size
+        return power_spectrum_by_products(features, gamma)
     height, width = features.shape[-2:]
     half = torch.fft.rfft2(features.float(), norm="ortho")
     # |F|^gamma = (re^2 + im^2)^(gamma/2); the floor keeps the gradient finite at zero
@@ -30,6 +32,28 @@ def power_spectrum(features: Tensor, gamma: float = 0.8) -> Tensor:
     mirrored = torch.cat((mirrored[..., :1, :], mirrored[..., 1:, :].flip(-2)), dim=-2)
     full = torch.cat((half_power, mirrored), dim=-1)
     return full.roll((height // 2, width // 2), dims=(-2, -1))
+
+
+def power_spectrum_by_products(features: Tensor, gamma: float = 0.8) -> Tensor:
+    """Return :func:`power_spectrum` computed by products of matrices only, which every runtime has, for any size.
+
+    With C and S the cosines and sines of 2π k n / N, the zero frequency k in the middle row, F = (C - iS) x (C - iS)^T.
+    It takes H W (H + W) steps instead of H W log(H W): at the sizes of tiles, no more than the convolutions beside it.
+    """
+    x = features.float()
+    cos_y, sin_y = _waves(x.shape[-2], x)
+    cos_x, sin_x = _waves(x.shape[-1], x)
+    by_cos, by_sin = x @ cos_x.T, x @ sin_x.T
+    real, imaginary = cos_y @ by_cos - sin_y @ by_sin, sin_y @ by_cos + cos_y @ by_sin
+    return (real.square() + imaginary.square()).clamp_min(1e-12).pow(gamma / 2)
+
+
+def _waves(length: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return cosines and sines (frequency, place) of the orthonormal transform, the zero frequency in the middle."""
+    places = torch.arange(length, device=like.device)
+    # the remainder first: a float32 has no digits left for the angle of a large product
+    turns = torch.remainder((places[:, None] - length // 2) * places[None, :], length).to(like.dtype) / length
+    return torch.cos(2 * torch.pi * turns) / length**0.5, torch.sin(2 * torch.pi * turns) / length**0.5
 
 
 Skip = Literal["none", "bicubic", "filter"]

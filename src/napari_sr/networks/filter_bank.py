@@ -48,7 +48,7 @@ class FilterBank(nn.Module):
         """Return the filters (N, scale², k, k) for normalised conditions (N, ≥ 2): blur and noise come first."""
         weights = _hat(told[:, 0], self.num_blurs)[:, :, None] * _hat(told[:, 1], self.num_noises)[:, None, :]
         blended = weights.flatten(1) @ self.taps.float().flatten(1)
-        return blended.reshape(len(told), self.scale**2, self.kernel_size, self.kernel_size)
+        return blended.reshape(told.shape[0], self.scale**2, self.kernel_size, self.kernel_size)
 
     def forward(self, lr: Tensor, told: Tensor) -> Tensor:
         """Filter each image of a batch (N, C, H, W) as it was told."""

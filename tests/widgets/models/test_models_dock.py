@@ -1,0 +1,307 @@
+"""The dock widget *Models*, opened and clicked as a user does."""
+
+import json
+
+import onnx
+import pytest
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDesktopServices, QDropEvent
+from qtpy.QtWidgets import QFileDialog
+from small_models import make_model
+
+from napari_sr.models import manage, store
+from napari_sr.models.export.formats import FORMATS
+from napari_sr.models.model import read_card, save
+from napari_sr.models.store import user_folder, user_path
+from napari_sr.widgets.base.catalogue import catalogue
+from napari_sr.widgets.base.colours import ON_DARK
+
+MINUTE = 60_000
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "given.safetensors"
+    save(make_model(), path)
+    return path
+
+
+@pytest.fixture
+def dock(viewer, qtbot, own_folders):
+    save(make_model(), user_path("mine"))
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Models")
+    settle(widget, qtbot)
+    return widget
+
+
+def settle(widget, qtbot):
+    qtbot.waitUntil(lambda: not widget.running and not widget.side_jobs and not widget.loading, timeout=MINUTE)
+
+
+def click(qtbot, button):
+    assert button.isEnabled()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def answer(dock, qtbot, text):
+    """Click an answer of the question that stands open."""
+    (button,) = [b for b in dock.dialog.buttons() if b.text().replace("&", "") == text]
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def names(dock):
+    items = [dock.form.list.item(i).data(Qt.ItemDataRole.UserRole) for i in range(dock.form.list.count())]
+    return [e.name for e in items if e is not None]
+
+
+def test_ones_own_stand_first_and_the_first_is_chosen(dock):
+    assert names(dock)[0] == "mine"
+    assert len(names(dock)) == 17
+    assert dock.form.entry().name == "mine"
+    assert dock.form.rename_button.isEnabled()
+    assert dock.form.select("em-x4")
+    assert not dock.form.rename_button.isEnabled()
+    assert not dock.form.remove_button.isEnabled()
+    assert "stays as it is" in dock.form.about.text()
+    assert not dock.form.select("none")
+
+
+def test_the_arrow_keys_go_past_headings_and_enter_shows_the_card(dock, qtbot):
+    seen = [dock.form.entry().name]
+    for _ in range(3):
+        qtbot.keyClick(dock.form.list, Qt.Key.Key_Down)
+        seen.append(dock.form.entry().name)
+    assert seen == names(dock)[:4]
+    qtbot.keyClick(dock.form.list, Qt.Key.Key_Return)
+    assert dock.dialog.windowTitle() == f"Model card: {seen[-1]}"
+    dock.dialog.close()
+
+
+def test_a_file_is_added_and_every_list_hears_of_it(dock, qtbot, file, monkeypatch):
+    heard = []
+    catalogue().changed.connect(heard.append)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(file), ""))
+    click(qtbot, dock.form.add_button)
+    settle(dock, qtbot)
+    catalogue().changed.disconnect(heard.append)
+    assert heard == ["given"]
+    assert user_path("given").exists()
+    assert dock.form.entry().name == "given"
+    assert dock.form.status.text() == "given is in your list of models now."
+    assert ON_DARK["good"] in dock.form.status.styleSheet()
+
+
+def drop(dock, path):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    event = QDropEvent(
+        QPointF(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    dock.dropEvent(event)
+    return event.isAccepted()
+
+
+def test_a_file_can_be_dropped(dock, qtbot, file, tmp_path):
+    assert drop(dock, file)
+    settle(dock, qtbot)
+    assert "given" in names(dock)
+    wrong = tmp_path / "notes.txt"
+    wrong.write_text("no model")
+    drop(dock, wrong)
+    settle(dock, qtbot)
+    assert "notes.txt" in dock.form.status.text()
+    assert ON_DARK["error"] in dock.form.status.styleSheet()
+
+
+def test_a_file_of_another_program_can_be_dropped(dock, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "load_foreign", lambda path: make_model("rcan", 2))
+    path = tmp_path / "foreign.pth"
+    path.write_bytes(b"weights")
+    drop(dock, path)
+    settle(dock, qtbot)
+    assert read_card(user_path("foreign")).network == "rcan"
+
+
+def test_a_name_that_is_taken_is_asked_about(dock, qtbot, tmp_path):
+    path = tmp_path / "mine.safetensors"
+    save(make_model(seed=1), path)
+    before = user_path("mine").read_bytes()
+    dock.add(path)
+    assert "A model of yours has the name mine already" in dock.dialog.text()
+    answer(dock, qtbot, "Cancel")
+    settle(dock, qtbot)
+    assert user_path("mine").read_bytes() == before
+    dock.add(path)
+    answer(dock, qtbot, "Add as mine-2")
+    settle(dock, qtbot)
+    assert {"mine", "mine-2"} <= set(names(dock))
+    dock.add(path)
+    answer(dock, qtbot, "Replace")
+    settle(dock, qtbot)
+    assert user_path("mine").read_bytes() != before
+
+
+def test_the_name_of_a_shipped_model_is_never_replaced(dock, qtbot, tmp_path):
+    path = tmp_path / "em-x4.safetensors"
+    save(make_model(), path)
+    dock.add(path)
+    assert sorted(b.text().replace("&", "") for b in dock.dialog.buttons()) == ["Add as em-x4-2", "Cancel"]
+    answer(dock, qtbot, "Cancel")
+
+
+def test_a_model_is_renamed(dock, qtbot):
+    click(qtbot, dock.form.rename_button)
+    dialog = dock.dialog
+    assert not dialog.ok_button().isEnabled()
+    dialog.edit.setText("em-x4")
+    assert "came with napari-sr" in dialog.problem.text()
+    assert not dialog.ok_button().isEnabled()
+    dialog.edit.setText("yours")
+    assert dialog.problem.text() == ""
+    qtbot.mouseClick(dialog.ok_button(), Qt.MouseButton.LeftButton)
+    settle(dock, qtbot)
+    assert names(dock)[0] == "yours"
+    assert dock.form.entry().name == "yours"
+    assert not user_path("mine").exists()
+
+
+def test_a_card_is_edited(dock, qtbot):
+    click(qtbot, dock.form.edit_button)
+    dialog = dock.dialog
+    dialog.title.setText("Liver cells")
+    dialog.licence.setText("CC-BY-4.0")
+    dialog.pixel_size.setText("40 to 720")
+    dialog.pixel_unit.setText("nm")
+    dialog.kind.setCurrentIndex(dialog.kind.findData("fluorescence"))
+    qtbot.mouseClick(dialog.ok_button(), Qt.MouseButton.LeftButton)
+    settle(dock, qtbot)
+    card = read_card(user_path("mine"))
+    assert (card.title, card.licence, card.pixel_size, card.kind) == (
+        "Liver cells", "CC-BY-4.0", (40.0, 720.0), "fluorescence"
+    )  # fmt: skip
+    assert dock.form.list.currentItem().text().strip() == "Liver cells"
+
+
+def test_what_makes_no_sense_on_a_card_is_said(dock, qtbot):
+    click(qtbot, dock.form.edit_button)
+    dock.dialog.pixel_size.setText("many")
+    qtbot.mouseClick(dock.dialog.ok_button(), Qt.MouseButton.LeftButton)
+    settle(dock, qtbot)
+    assert "pixel_size must be numbers" in dock.form.status.text()
+
+
+def test_a_model_is_deleted_only_after_a_yes(dock, qtbot):
+    click(qtbot, dock.form.remove_button)
+    assert "It cannot be brought back" in dock.dialog.text()
+    answer(dock, qtbot, "Cancel")
+    settle(dock, qtbot)
+    assert user_path("mine").exists()
+    click(qtbot, dock.form.remove_button)
+    answer(dock, qtbot, "Delete")
+    settle(dock, qtbot)
+    assert not user_path("mine").exists()
+    assert "mine" not in names(dock)
+    assert "no models of your own yet" in dock.form.where.text()
+
+
+def test_all_are_checked_and_a_changed_one_is_named(dock, qtbot, monkeypatch):
+    monkeypatch.setattr(manage, "shipped_folder", lambda: user_folder() / "none")  # they take seconds
+    click(qtbot, dock.form.check_button)
+    settle(dock, qtbot)
+    assert dock.form.status.text().startswith("The model is good")
+    content = bytearray(user_path("mine").read_bytes())
+    content[-2] ^= 1
+    user_path("mine").write_bytes(content)
+    click(qtbot, dock.form.check_button)
+    settle(dock, qtbot)
+    assert dock.form.status.text().startswith("1 of 1 models cannot be used. mine.safetensors cannot be used.")
+
+
+def test_a_model_is_exported_with_blur_and_noise_fixed(dock, qtbot, tmp_path, monkeypatch):
+    path = tmp_path / "out.onnx"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(path), ""))
+    part = dock.form.export_part
+    dock.form.select("em-x2")
+    part.format_box.setCurrentIndex(part.format_box.findData("onnx"))
+    assert part.author_edit.isHidden()
+    part.told_box.setCurrentIndex(1)
+    assert not part.conditions.isHidden()
+    part.conditions.sliders["noise"].slider.setValue(100)
+    click(qtbot, part.button)
+    assert not part.button.isEnabled()
+    settle(dock, qtbot)
+    assert dock.form.status.text().startswith("out.onnx is written, and was tested")
+    facts = json.loads({p.key: p.value for p in onnx.load(path).metadata_props}["napari_sr_export"])
+    assert facts["told"] == pytest.approx({"blur": 0.5, "noise": 1.732}, abs=1e-3)
+    assert facts["inputs"] == ["lr"]
+
+
+def test_an_export_that_cannot_be_is_said(dock, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(tmp_path / "none" / "out.pt"), ""))
+    part = dock.form.export_part
+    part.format_box.setCurrentIndex(part.format_box.findData("torchscript"))
+    click(qtbot, part.button)
+    settle(dock, qtbot)
+    assert "There is no folder" in dock.form.status.text()
+    assert ON_DARK["error"] in dock.form.status.styleSheet()
+
+
+def test_every_format_can_be_chosen_and_says_who_reads_it(dock):
+    part = dock.form.export_part
+    assert [part.format_box.itemData(i) for i in range(part.format_box.count())] == list(FORMATS)
+    for index, one in enumerate(FORMATS.values()):
+        part.format_box.setCurrentIndex(index)
+        assert part.for_whom.text() == one.explanation
+
+
+def test_an_export_can_be_cancelled(dock, qtbot, tmp_path):
+    dock.form.select("em-dfcan-x4")
+    dock.export(tmp_path / "out.onnx")
+    assert dock.form.cancel_button.isEnabled()
+    click(qtbot, dock.form.cancel_button)
+    settle(dock, qtbot)
+    assert dock.form.status.text() == "Cancelled. Nothing was left behind."
+    assert list(tmp_path.glob("*.onnx")) == []
+
+
+def test_the_folder_is_opened_and_where_it_cannot_be_moved_that_is_said(dock, qtbot, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+    click(qtbot, dock.form.folder_button)
+    assert opened[0].toLocalFile() == str(user_folder())
+    assert f"in {user_folder()}." in dock.form.where.text()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: str(tmp_path / "new"))
+    click(qtbot, dock.form.move_button)
+    settle(dock, qtbot)
+    assert "NAPARI_SR_MODELS says where models are" in dock.form.status.text()
+
+
+def test_the_folder_is_moved(dock, qtbot, tmp_path, monkeypatch):
+    monkeypatch.delenv(store.ENVIRONMENT)
+    monkeypatch.setattr(store.platformdirs, "user_data_dir", lambda name: str(tmp_path / "data"))
+    save(make_model(), user_path("moved"))
+    dock.move_to(tmp_path / "new")
+    settle(dock, qtbot)
+    assert (tmp_path / "new" / "moved.safetensors").exists()
+    assert str(tmp_path / "new") in dock.form.where.text()
+
+
+def test_a_model_of_another_dock_appears(dock, qtbot):
+    save(make_model(), user_path("trained"))
+    catalogue().changed.emit("trained")
+    settle(dock, qtbot)
+    assert dock.form.entry().name == "trained"
+
+
+def test_the_list_of_super_resolve_follows(dock, viewer, qtbot, file):
+    _, other = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
+    qtbot.waitUntil(lambda: other.form.model_box.card() is not None and other.job is None, timeout=MINUTE)
+    dock.add(file)
+    settle(dock, qtbot)
+    qtbot.waitUntil(lambda: "given" in {c.name for c in other.form.model_box.cards()}, timeout=MINUTE)
+    dock.form.select("given")
+    click(qtbot, dock.form.remove_button)
+    answer(dock, qtbot, "Delete")
+    settle(dock, qtbot)
+    qtbot.waitUntil(lambda: "given" not in {c.name for c in other.form.model_box.cards()}, timeout=MINUTE)
+    qtbot.waitUntil(lambda: not other.side_jobs and not other.busy, timeout=MINUTE)
