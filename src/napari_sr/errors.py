@@ -15,6 +15,10 @@ class ModelError(SRError):
     """A model file or name that cannot be used."""
 
 
+class CodeRefused(ModelError):
+    """A model file that holds program code; it can be opened if the user allows that."""
+
+
 class ImageError(SRError):
     """An image that cannot be read, written or super-resolved."""
 

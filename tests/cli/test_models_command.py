@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from small_models import make_model
 from typer.testing import CliRunner
 
@@ -102,3 +103,15 @@ def test_an_edit_of_nothing_says_how(run, file):
     code, _, errors = run("models", "edit", "given")
     assert code == 2
     assert "for example --title" in errors
+
+
+def test_what_a_file_of_another_program_leaves_open_is_said_and_answered(run, tmp_path):
+    torch.save(make_model().network.state_dict(), tmp_path / "plain.pth")
+    code, _, errors = run("models", "add", tmp_path / "plain.pth")
+    assert code == 1
+    assert "answer with head, one of: linear, tanh, sigmoid" in errors.replace("\n", " ")
+    assert "key=choice" in run("models", "add", tmp_path / "plain.pth", "--answer", "tanh")[2]
+    code, out, _ = run("models", "add", tmp_path / "plain.pth", "--answer", "head=tanh")
+    assert code == 0
+    assert "plain.pth: " in out
+    assert read_card(user_path("plain")).hyper_parameters["head"] == "tanh"

@@ -74,13 +74,12 @@ def test_a_file_is_added_with_its_weights_as_they_are(tmp_path):
     assert path.exists()
 
 
-def test_a_file_of_another_program_is_added_as_one_of_ours(tmp_path, monkeypatch):
-    path = tmp_path / "foreign.pth"
-    path.write_bytes(b"weights")
-    monkeypatch.setattr(store, "load_foreign", lambda p: make_model("rcan", 2))
+def test_a_file_of_another_program_is_added_as_one_of_ours(tmp_path):
+    path = tmp_path / "a foreign one.pth"
+    torch.save(make_model("srvgg", 2).network.state_dict(), path)
     entry = manage.add(path)
-    assert load(entry.path).card.name == "foreign"
-    assert load(entry.path).card.network == "rcan"
+    assert load(entry.path).card.name == "a-foreign-one"
+    assert load(entry.path).card.network == "srvgg"
 
 
 def test_what_cannot_be_added_is_said(own, tmp_path):

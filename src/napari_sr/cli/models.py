@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
+from napari_sr.cli.foreign import ALLOW_CODE, ANSWERS, answers_of
+
 
 class ModelsGroup(TyperGroup):
     """Commands, and names of models: a name alone shows its card."""
@@ -84,11 +86,15 @@ def add(
     file: Annotated[Path, typer.Argument(help="A model file.", show_default=False)],
     name: Annotated[str, typer.Option(help="What it is to be called. Default: the file's name.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model of yours of that name.")] = False,
+    answer: ANSWERS = None,
+    allow_code: ALLOW_CODE = False,
 ) -> None:
-    """Copy a model file into your folder."""
+    """Copy a model file, also of another program, into your folder."""
     from napari_sr.models.manage import add as add_model
 
-    entry = add_model(file, name=name, overwrite=overwrite)
+    entry = add_model(file, name=name, overwrite=overwrite, answers=answers_of(answer), allow_code=allow_code)
+    if entry.card is not None and (found := entry.card.source.get("detected")):
+        _say(f"{file.name}: {found}")
     _say(f"{entry.name} is in the list now: {entry.path}")
 
 

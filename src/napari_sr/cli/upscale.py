@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from napari_sr.cli.foreign import ALLOW_CODE, ANSWERS, answers_of
 from napari_sr.errors import ImageError
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def command(
         bool, typer.Option("--strict", help="Stop at an image that the model does not suit, instead of warning.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    answer: ANSWERS = None,
+    allow_code: ALLOW_CODE = False,
 ) -> None:
     """Super-resolve images with a model."""
     from napari_sr.inference import Upscaler
@@ -84,7 +87,7 @@ def command(
     console = Console(soft_wrap=True)
     if tile != "auto" and not tile.isdigit():
         raise typer.BadParameter(f"{tile!r} is neither a number nor auto", param_hint="--tile")
-    loaded = load_model(model)
+    loaded = load_model(model, answers=answers_of(answer), allow_code=allow_code)
     if found := loaded.card.source.get("detected"):  # of another program: what it was taken for
         console.print(f"{loaded.card.source['file']}: {found}", highlight=False, markup=False)
     upscaler = Upscaler(loaded, device=device, precision=precision, tile=tile, overlap=overlap)

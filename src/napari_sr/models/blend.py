@@ -79,7 +79,11 @@ def related(first: ModelCard, second: ModelCard) -> bool:
 
 
 def lineage(card: ModelCard) -> set[str]:
-    """Return the name of a model, of those that it was trained from, and of the first phase of its own training."""
+    """Return names and hashes of a model, of those that it was trained from, and of its training's first phase.
+
+    A hash stays when a model is renamed.
+    """
     runs = [card.training, *card.training.get("earlier", [])]
-    names = {str(run[key]) for run in runs for key in ("start_from", "pixel_phase") if run.get(key)}
-    return {card.name, *names}
+    names = {str(run[key]) for run in runs for key in ("start_from", "start_sha256", "pixel_phase") if run.get(key)}
+    own = {card.name, card.weights_sha256} - {""}
+    return own | names

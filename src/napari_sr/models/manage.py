@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +15,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from napari_sr.errors import ModelError
+from napari_sr.models import consent, store
 from napari_sr.models import model as model_file
-from napari_sr.models import store
+from napari_sr.models.companions import copy_critic, critic_path
 from napari_sr.models.kind import KINDS
 from napari_sr.models.model import HEADER_KEY, ModelCard
 from napari_sr.models.store import INTERPOLATION_NAMES, SUFFIX, shipped_folder, user_folder
@@ -79,6 +80,11 @@ def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{SUFFIX}"), key=lambda p: p.stem) if folder.is_dir() else []
 
 
+def _beside(folder: Path) -> list[Path]:
+    """Return what belongs to the models of a folder without being one: critics, and which may run code."""
+    return [p for p in (*(critic_path(p) for p in _files(folder)), folder / consent.FILE) if p.exists()]
+
+
 def _entry(path: Path, *, shipped: bool) -> Entry:
     try:
         card, problem = replace(model_file.read_card(path), name=path.stem), ""
@@ -100,7 +106,14 @@ def size_in_words(size: int) -> str:
     return f"{size} bytes"
 
 
-def add(path: str | os.PathLike[str], *, name: str = "", overwrite: bool = False) -> Entry:
+def add(
+    path: str | os.PathLike[str],
+    *,
+    name: str = "",
+    overwrite: bool = False,
+    answers: Mapping[str, object] | None = None,
+    allow_code: bool = False,
+) -> Entry:
     """Copy a model file into the user's folder.
 
     Parameters
@@ -111,25 +124,28 @@ def add(path: str | os.PathLike[str], *, name: str = "", overwrite: bool = False
         What it is to be called; the file's name if empty.
     overwrite
         Take the place of a model of the user's of that name.
+    answers, allow_code
+        Of a file of another program, as :func:`napari_sr.models.formats.load_foreign` takes them.
 
     Raises
     ------
+    OpenQuestion
+        If a file of another program can be read in several ways.
+    CodeRefused
+        If it holds program code, and that is not allowed.
     ModelError
         If the file is no model, its name is taken or cannot be one, or the copy cannot be written.
     """
     path = Path(path)
-    wanted = name or path.stem
+    wanted = name or re.sub(r"[^\w.+-]+", "-", path.stem).strip("-.")
     free_name(wanted, overwrite=overwrite)
-    loaded = store.load_model(path)  # all of it: what is damaged must not get into the list
     target = store.user_path(wanted)
-    try:
-        own = model_file.read_card(path) if path.suffix == SUFFIX else None
-    except ModelError:  # weights of another program, which it was opened as
-        own = None
-    if own is None:
-        model_file.save(replace(loaded, card=replace(loaded.card, name=wanted)), target)
+    if path.suffix == SUFFIX and model_file.has_card(path):
+        store.load_model(path, allow_code=allow_code)  # all of it: what is damaged must not get into the list
+        _rewrite(path, replace(model_file.read_card(path), name=wanted), target)
+        copy_critic(path, target)
     else:
-        _rewrite(path, replace(own, name=wanted), target)
+        store.install_foreign(path, name=wanted, overwrite=overwrite, allow_code=allow_code, answers=answers)
     return _entry(target, shipped=False)
 
 
@@ -138,6 +154,7 @@ def remove(name: str) -> Path:
     entry = own_entry(name)
     try:
         entry.path.unlink()
+        critic_path(entry.path).unlink(missing_ok=True)
     except OSError as error:
         raise ModelError(f"{entry.path} could not be deleted: {error.strerror}.") from None
     return entry.path
@@ -158,7 +175,9 @@ def rename(name: str, new: str) -> Entry:
     target = store.user_path(new)
     _rewrite(entry.path, replace(_card(entry), name=new), target)
     try:
+        copy_critic(entry.path, target)
         entry.path.unlink()
+        critic_path(entry.path).unlink(missing_ok=True)
     except OSError as error:
         target.unlink()
         raise ModelError(f"{entry.path} could not be renamed: {error.strerror}.") from None
@@ -226,7 +245,7 @@ def move_folder(target: str | os.PathLike[str]) -> Path:
     source, target = user_folder(), Path(target).expanduser().absolute()
     if source.absolute() == target:
         raise ModelError(f"The models are in {target} already.")
-    paths = _files(source)
+    paths = [*_files(source), *_beside(source)]
     taken = [p.name for p in paths if (target / p.name).exists()]
     if taken:
         raise ModelError(f"{target} has another {taken[0]}. Rename or remove one of the two; nothing was moved.")

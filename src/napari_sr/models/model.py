@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from napari_sr.errors import ConfigError, ModelError
+from napari_sr.errors import CodeRefused, ConfigError, ModelError
 from napari_sr.intensity import Intensity
 from napari_sr.networks import SRNetwork, create_network
 
@@ -259,9 +259,9 @@ def load(path: str | os.PathLike[str], *, allow_code: bool = False) -> Model:
             raise ModelError("Its weights are not those its card was written for; the file was changed or damaged.")
         network = build_network(card)
         if network.runs_code and not allow_code:
-            raise ModelError(
-                "It holds program code that would run with it. If you trust where it came from, allow that "
-                "(allow_code=True)."
+            raise CodeRefused(
+                "It holds program code that would run with it. If you trust where it came from, allow that (in a "
+                "shell: --allow-code)."
             )
         network.make_room(state)
         expected = network.state_dict()
@@ -273,6 +273,6 @@ def load(path: str | os.PathLike[str], *, allow_code: bool = False) -> Model:
         if any(not bool(torch.isfinite(t).all()) for t in state.values() if t.is_floating_point()):
             raise ModelError("Its weights contain values that are not finite.")
     except ModelError as error:
-        raise ModelError(f"{path.name} cannot be used. {error}") from None
+        raise type(error)(f"{path.name} cannot be used. {error}") from None
     network.load_state_dict({name: t.to(expected[name].dtype) for name, t in state.items()})
     return Model(network=network.eval(), card=card)

@@ -189,7 +189,7 @@ def script(tmp_path):
 
 def test_torchscript_needs_consent(script):
     _, path = script
-    with pytest.raises(ModelError, match=r"TorchScript model: it holds program code.*allow_code=True.*ONNX"):
+    with pytest.raises(ModelError, match=r"TorchScript model: it holds program code.*--allow-code.*ONNX"):
         load_foreign(path)
 
 

@@ -1,15 +1,18 @@
 """The dock widget *Models*, opened and clicked as a user does."""
 
 import json
+import warnings
 
 import onnx
 import pytest
+import torch
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QDropEvent
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QLabel
 from small_models import make_model
 
 from napari_sr.models import manage, store
+from napari_sr.models.companions import KeptCritic, critic_path, load_critic, save_critic
 from napari_sr.models.export.formats import FORMATS
 from napari_sr.models.model import read_card, save
 from napari_sr.models.store import user_folder, user_path
@@ -113,13 +116,12 @@ def test_a_file_can_be_dropped(dock, qtbot, file, tmp_path):
     assert ON_DARK["error"] in dock.form.status.styleSheet()
 
 
-def test_a_file_of_another_program_can_be_dropped(dock, qtbot, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "load_foreign", lambda path: make_model("rcan", 2))
+def test_a_file_of_another_program_can_be_dropped(dock, qtbot, tmp_path):
     path = tmp_path / "foreign.pth"
-    path.write_bytes(b"weights")
+    torch.save(make_model("srvgg", 2).network.state_dict(), path)
     drop(dock, path)
     settle(dock, qtbot)
-    assert read_card(user_path("foreign")).network == "rcan"
+    assert read_card(user_path("foreign")).network == "srvgg"
 
 
 def test_a_name_that_is_taken_is_asked_about(dock, qtbot, tmp_path):
@@ -305,3 +307,64 @@ def test_the_list_of_super_resolve_follows(dock, viewer, qtbot, file):
     settle(dock, qtbot)
     qtbot.waitUntil(lambda: "given" not in {c.name for c in other.form.model_box.cards()}, timeout=MINUTE)
     qtbot.waitUntil(lambda: not other.side_jobs and not other.busy, timeout=MINUTE)
+
+
+def test_what_a_file_of_another_program_leaves_open_is_asked(dock, qtbot, tmp_path):
+    """A plain state dict of the WGAN generator does not say how its last layer ends."""
+    network = make_model().network
+    torch.save({"state_dict": {f"module.{k}": v for k, v in network.state_dict().items()}}, tmp_path / "plain.pth")
+    dock.add(tmp_path / "plain.pth")
+    settle(dock, qtbot)
+    assert not user_path("plain").exists()
+    assert "activations" in dock.dialog.findChild(QLabel).text()
+    dock.dialog.box.setCurrentText("linear")
+    qtbot.mouseClick(dock.dialog.ok_button(), Qt.MouseButton.LeftButton)
+    settle(dock, qtbot)
+    assert read_card(user_path("plain")).hyper_parameters["head"] == "linear"
+    assert dock.form.status.text().startswith("plain is in your list of models now. ")
+    assert dock.form.entry().name == "plain"
+    lr = torch.rand(1, 1, 12, 12)
+    torch.testing.assert_close(
+        store.load_model("plain").network(lr), torch.atanh(network(lr).double()).float(), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_a_question_that_is_not_answered_adds_nothing(dock, qtbot, tmp_path):
+    torch.save(make_model().network.state_dict(), tmp_path / "plain.pth")
+    dock.add(tmp_path / "plain.pth")
+    settle(dock, qtbot)
+    dock.dialog.reject()
+    settle(dock, qtbot)
+    assert not user_path("plain").exists()
+    assert dock.form.status.text() == ""
+
+
+def test_program_code_runs_only_if_the_user_lets_it(dock, qtbot, tmp_path):
+    class Doubled(torch.nn.Module):
+        def forward(self, lr):
+            return torch.nn.functional.interpolate(lr, scale_factor=2.0, mode="nearest")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.trace(Doubled(), torch.rand(1, 1, 16, 16)).save(tmp_path / "scripted.pt")
+    dock.add(tmp_path / "scripted.pt")
+    settle(dock, qtbot)
+    assert not user_path("scripted").exists()
+    assert "scripted.pt holds program code" in dock.dialog.text()
+    answer(dock, qtbot, "Let it run")
+    settle(dock, qtbot)
+    assert store.load_model("scripted").scale == 2
+
+
+def test_the_critic_of_a_model_goes_with_it(dock, qtbot, tmp_path):
+    critic = KeptCritic("wgan-critic", {}, "wasserstein", {"weight": torch.ones(2)})
+    save(make_model(), tmp_path / "gan.safetensors")
+    save_critic(critic, tmp_path / "gan.safetensors")
+    dock.add(tmp_path / "gan.safetensors")
+    settle(dock, qtbot)
+    assert critic_path(user_path("gan")).exists()
+    manage.rename("gan", "other")
+    assert load_critic(user_path("other")).critic == "wgan-critic"
+    assert not critic_path(user_path("gan")).exists()
+    manage.remove("other")
+    assert not critic_path(user_path("other")).exists()

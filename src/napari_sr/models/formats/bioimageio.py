@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from napari_sr.errors import ModelError, SRError
+from napari_sr.errors import CodeRefused, ModelError, SRError
 from napari_sr.models.formats import convert, zoo
 from napari_sr.models.formats.checkpoint import read_checkpoint, weights_in
 from napari_sr.models.formats.found import Answers, Found, OpenQuestion
@@ -73,13 +73,14 @@ def _first(described: Described, answers: Answers, *, allow_code: bool) -> Found
         "pytorch_state_dict": _state_dict,
         "torchscript": lambda d, a: _bytes(d, a, "torchscript", "torchscript"),
     }
-    problems = []
+    problems, refused = [], False
     for kind, way in ways.items():
         if kind not in described.weights:
             continue
         if kind == "torchscript" and not allow_code:
+            refused = True
             problems.append(
-                "torchscript: holds program code; if you trust where it came from, allow it (allow_code=True)"
+                "torchscript: holds program code; if you trust where it came from, allow it (in a shell: --allow-code)"
             )
             continue
         try:
@@ -90,7 +91,8 @@ def _first(described: Described, answers: Answers, *, allow_code: bool) -> Found
             problems.append(f"{kind}: {error}")
     others = [kind for kind in described.weights if kind not in ways]
     problems += [f"{', '.join(others)}: not read here"] if others else []
-    raise ModelError("None of its weights can be used. " + " ".join(f"({p.rstrip('.')})" for p in problems))
+    error_class = CodeRefused if refused else ModelError
+    raise error_class("None of its weights can be used. " + " ".join(f"({p.rstrip('.')})" for p in problems))
 
 
 def _bytes(described: Described, answers: Answers, kind: str, network: str) -> Found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_sr.errors import ModelError, SRError
+from napari_sr.errors import CodeRefused, ModelError, SRError
 from napari_sr.models.formats.found import Answers, Found
 from napari_sr.models.formats.probe import probed
 from napari_sr.networks.foreign_base import Around
@@ -20,9 +20,9 @@ def find(path: Path, answers: Answers, *, allow_code: bool) -> Found:
         If the user has not allowed that, or it is no network from image to image.
     """
     if not allow_code:
-        raise ModelError(
+        raise CodeRefused(
             f"{path.name} is a TorchScript model: it holds program code that would run when opened. If you trust where "
-            "it came from, allow that (allow_code=True); better, get it as ONNX."
+            "it came from, allow that (in a shell: --allow-code); better, get it as ONNX."
         )
     state = as_bytes(path.read_bytes())
     try:

@@ -71,6 +71,7 @@ def make_card(
     inherited: dict[str, Any] = {}
     if start is not None:
         before = dict(start.training)
+        training["start_sha256"] = start.weights_sha256
         training["earlier"] = [*before.pop("earlier", []), before]
         inherited = {name: getattr(start, name) for name in ("kind", "licence", "attribution", "citation")}
     return ModelCard(

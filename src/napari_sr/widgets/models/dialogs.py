@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
+    QLabel,
     QLineEdit,
     QMessageBox,
     QPlainTextEdit,
@@ -66,6 +67,25 @@ class _Dialog(QDialog):
     def ok_button(self) -> Any:
         """The button that takes the fields."""
         return self.buttons.button(Buttons.Ok)
+
+
+class ChoiceDialog(_Dialog):
+    """Asks what a file of another program leaves open."""
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget, title: str, text: str, choices: Sequence[str]) -> None:
+        super().__init__(parent, title)
+        self.box = QComboBox()
+        self.box.addItems(list(choices))
+        question = QLabel(text)
+        question.setWordWrap(True)
+        question.setBuddy(self.box)
+        lines = QVBoxLayout(self)
+        for part in (question, self.box, self.buttons):
+            lines.addWidget(part)
+        self.accepted.connect(lambda: self.chosen.emit(self.box.currentText()))
+        self.setMinimumWidth(340)
 
 
 class RenameDialog(_Dialog):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.messages import ERROR, GOOD
-from napari_sr.widgets.models.dialogs import EditDialog, RenameDialog, ask
+from napari_sr.widgets.models.dialogs import ChoiceDialog, EditDialog, RenameDialog, ask
 from napari_sr.widgets.models.form import ModelsForm
 from napari_sr.widgets.models.state import Choices, checked, free_name, is_told, resolve, taken
 
@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     from napari_sr.models.manage import Checked, Entry
 
 NAME = "Models"
-FILES = "Models (*.safetensors *.pth *.pt *.ckpt *.zip);;All (*)"
+FILES = "Models (*.safetensors *.pth *.pt *.ckpt *.onnx *.zip);;All (*)"
+#: before a model's own code is let run
+CODE = (
+    "{file} holds program code. It runs whenever the model is used, and can do whatever you can do on this computer. "
+    "Let it run only if you trust where it came from."
+)
 
 
 class Models(Dock):
@@ -175,13 +180,47 @@ class Models(Dock):
         whose = "A model that came with napari-sr has" if other.shipped else "A model of yours has"
         self.dialog = ask(self, "The name is taken", f"{whose} the name {path.stem} already.", answers)
 
-    def _add(self, path: Path, *, name: str = "", overwrite: bool = False) -> None:
-        def act() -> str:
+    def _add(self, path: Path, **how: Any) -> None:
+        """Add a file; what it leaves open is asked, and whether its code may run, and then it is tried again."""
+
+        def work() -> Generator[Entry | SRError, None, None]:
+            from napari_sr.errors import CodeRefused
+            from napari_sr.models.formats import OpenQuestion
             from napari_sr.models.manage import add
 
-            return add(path, name=name, overwrite=overwrite).name
+            try:
+                yield add(path, **how)
+            except (OpenQuestion, CodeRefused) as error:  # not the end: the user answers
+                yield error
 
-        self._change(f"Adding {path.name} …", act, lambda new: f"{new} is in your list of models now.")
+        def show(found: Entry | SRError) -> None:
+            if isinstance(found, SRError):
+                self.say("")
+                self._ask_about(path, found, how)
+                return
+            detected = "" if found.card is None else str(found.card.source.get("detected", ""))
+            self._outcome = " ".join([f"{found.name} is in your list of models now.", detected]).strip()
+            self.say(self._outcome, GOOD)
+            catalogue().changed.emit(found.name)
+
+        self._start(f"Adding {path.name} …", work, show)
+
+    def _ask_about(self, path: Path, open_point: SRError, how: Mapping[str, Any]) -> None:
+        """Ask what a file of another program leaves open."""
+        from napari_sr.models.formats import OpenQuestion
+
+        if not isinstance(open_point, OpenQuestion):
+            answer = {"Let it run": lambda: self._add(path, **{**how, "allow_code": True})}
+            self.dialog = ask(self, "A model with program code", CODE.format(file=path.name), answer)
+            return
+        question = open_point.question
+
+        def answered(choice: str) -> None:
+            self._add(path, **{**how, "answers": {**how.get("answers", {}), question.key: choice}})
+
+        self.dialog = ChoiceDialog(self, path.name, question.text, question.choices)
+        self.dialog.chosen.connect(answered)
+        self.dialog.open()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802 - Qt's name
         """Take files."""
