@@ -179,6 +179,6 @@ def where() -> None:
 @app.command()
 def move(folder: Annotated[Path, typer.Argument(help="Where they are to be.", show_default=False)]) -> None:
     """Move all of your models into another folder, which is used from now on."""
-    from napari_sr.models.manage import move_folder
+    from napari_sr.models.move import move_folder
 
     _say(f"Your models are in {move_folder(folder)} now.")

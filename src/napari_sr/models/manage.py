@@ -1,25 +1,21 @@
-"""The user's models: listing, adding, renaming, editing, checking, removing, and moving all of them elsewhere."""
+"""The user's models: listing, adding, renaming, editing, checking, removing."""
 
 from __future__ import annotations
 
 import os
 import re
-import tempfile
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-
 from napari_sr.errors import ModelError
-from napari_sr.models import consent, store
 from napari_sr.models import model as model_file
+from napari_sr.models import store
 from napari_sr.models.companions import copy_critic, critic_path
 from napari_sr.models.kind import KINDS
-from napari_sr.models.model import HEADER_KEY, ModelCard
+from napari_sr.models.model import ModelCard
+from napari_sr.models.rewrite import rewrite
 from napari_sr.models.store import INTERPOLATION_NAMES, SUFFIX, shipped_folder, user_folder
 
 #: what names may be: file names everywhere, and words in a shell
@@ -70,19 +66,15 @@ class Checked:
 
 def entries() -> list[Entry]:
     """Return all model files, also damaged ones: those that came with napari-sr, then the user's."""
-    shipped = _files(shipped_folder())
+    shipped = files(shipped_folder())
     taken = {p.stem for p in shipped}
     found = [_entry(p, shipped=True) for p in shipped]
-    return found + [replace(_entry(p, shipped=False), hides=p.stem in taken) for p in _files(user_folder())]
+    return found + [replace(_entry(p, shipped=False), hides=p.stem in taken) for p in files(user_folder())]
 
 
-def _files(folder: Path) -> list[Path]:
+def files(folder: Path) -> list[Path]:
+    """Return the model files in a folder, in the order of their names."""
     return sorted(folder.glob(f"*{SUFFIX}"), key=lambda p: p.stem) if folder.is_dir() else []
-
-
-def _beside(folder: Path) -> list[Path]:
-    """Return what belongs to the models of a folder without being one: critics, and which may run code."""
-    return [p for p in (*(critic_path(p) for p in _files(folder)), folder / consent.FILE) if p.exists()]
 
 
 def _entry(path: Path, *, shipped: bool) -> Entry:
@@ -142,7 +134,7 @@ def add(
     target = store.user_path(wanted)
     if path.suffix == SUFFIX and model_file.has_card(path):
         store.load_model(path, allow_code=allow_code)  # all of it: what is damaged must not get into the list
-        _rewrite(path, replace(model_file.read_card(path), name=wanted), target)
+        rewrite(path, replace(model_file.read_card(path), name=wanted), target)
         copy_critic(path, target)
     else:
         store.install_foreign(path, name=wanted, overwrite=overwrite, allow_code=allow_code, answers=answers)
@@ -173,7 +165,7 @@ def rename(name: str, new: str) -> Entry:
         return entry
     free_name(new)
     target = store.user_path(new)
-    _rewrite(entry.path, replace(_card(entry), name=new), target)
+    rewrite(entry.path, replace(_card(entry), name=new), target)
     try:
         copy_critic(entry.path, target)
         entry.path.unlink()
@@ -204,7 +196,7 @@ def edit(name: str, **values: Any) -> Entry:
     if unknown:
         raise ModelError(f"{unknown[0]} cannot be edited, only {', '.join(EDITABLE)}.")
     card = _card(entry)
-    _rewrite(entry.path, replace(card, name=name, **_checked_values(values, kind=card.kind)), entry.path)
+    rewrite(entry.path, replace(card, name=name, **_checked_values(values, kind=card.kind)), entry.path)
     return _entry(entry.path, shipped=False)
 
 
@@ -223,50 +215,12 @@ def iter_check(names: list[str] | None = None) -> Generator[Checked, None, None]
     for number, entry in enumerate(chosen, start=1):
         problem = ""
         try:
-            model_file.load(entry.path)
+            store.load_model(entry.path)
         except ModelError as error:
             problem = str(error)
         yield Checked(entry.name, problem, number, total)
     for number, name in enumerate(missing, start=len(chosen) + 1):
         yield Checked(name, f"There is no model called {name!r}.", number, total)
-
-
-def move_folder(target: str | os.PathLike[str]) -> Path:
-    """Move all of the user's models into another folder, which is used from now on: all of them, or none.
-
-    Raises
-    ------
-    ModelError
-        If the folder has models of the same names, has no room, or cannot be written, or if the environment says
-        where models are.
-    """
-    if os.environ.get(store.ENVIRONMENT):
-        raise ModelError(f"{store.ENVIRONMENT} says where models are. Change it there, or take it away first.")
-    source, target = user_folder(), Path(target).expanduser().absolute()
-    if source.absolute() == target:
-        raise ModelError(f"The models are in {target} already.")
-    paths = [*_files(source), *_beside(source)]
-    taken = [p.name for p in paths if (target / p.name).exists()]
-    if taken:
-        raise ModelError(f"{target} has another {taken[0]}. Rename or remove one of the two; nothing was moved.")
-    copied: list[Path] = []
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for path in paths:
-            copied.append(target / path.name)
-            _copy(path, copied[-1])
-        store.set_user_folder(target)
-    except BaseException as error:  # also Ctrl-C: all or none
-        for path in copied:
-            with suppress(OSError):  # the first reason is the one to tell
-                path.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise ModelError(f"The models were not moved to {target}: {error.strerror}. Nothing was changed.") from None
-        raise
-    for path in paths:
-        with suppress(OSError):  # it is in both places then, and the one that counts is the new one
-            path.unlink()
-    return target
 
 
 def own_entry(name: str) -> Entry:
@@ -317,39 +271,3 @@ def _checked_values(values: dict[str, Any], *, kind: str) -> dict[str, Any]:
             raise ModelError("pixel_size must be one size, or the smallest and the largest, above 0.")
         checked["pixel_size"] = sizes
     return checked
-
-
-def _rewrite(source: Path, card: ModelCard, target: Path) -> None:
-    """Write the weights in ``source`` as they are, with another card, to ``target``: whole or not at all."""
-    try:
-        with safe_open(source, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        with _part(target) as part:
-            save_file(state, part, metadata={HEADER_KEY: card.to_json()})
-    except (OSError, SafetensorError) as error:  # of a full disk, safetensors raises its own
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ModelError(f"The model could not be written to {target}: {reason}.") from None
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file, and read it again: what is deleted afterwards must be there."""
-    content = source.read_bytes()
-    with _part(target) as part:
-        part.write_bytes(content)
-        if part.read_bytes() != content:
-            raise OSError(5, f"what was written to {target} is not what was read")
-
-
-@contextmanager
-def _part(target: Path) -> Iterator[Path]:
-    """Give a name to write to, which takes the place of ``target`` if all goes well, and goes if not."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
-    os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-        os.chmod(part, 0o644)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)

@@ -128,16 +128,16 @@ def test_a_name_that_is_taken_is_asked_about(dock, qtbot, tmp_path):
     path = tmp_path / "mine.safetensors"
     save(make_model(seed=1), path)
     before = user_path("mine").read_bytes()
-    dock.add(path)
+    dock.changes.add(path)
     assert "A model of yours has the name mine already" in dock.dialog.text()
     answer(dock, qtbot, "Cancel")
     settle(dock, qtbot)
     assert user_path("mine").read_bytes() == before
-    dock.add(path)
+    dock.changes.add(path)
     answer(dock, qtbot, "Add as mine-2")
     settle(dock, qtbot)
     assert {"mine", "mine-2"} <= set(names(dock))
-    dock.add(path)
+    dock.changes.add(path)
     answer(dock, qtbot, "Replace")
     settle(dock, qtbot)
     assert user_path("mine").read_bytes() != before
@@ -146,7 +146,7 @@ def test_a_name_that_is_taken_is_asked_about(dock, qtbot, tmp_path):
 def test_the_name_of_a_shipped_model_is_never_replaced(dock, qtbot, tmp_path):
     path = tmp_path / "em-x4.safetensors"
     save(make_model(), path)
-    dock.add(path)
+    dock.changes.add(path)
     assert sorted(b.text().replace("&", "") for b in dock.dialog.buttons()) == ["Add as em-x4-2", "Cancel"]
     answer(dock, qtbot, "Cancel")
 
@@ -282,7 +282,7 @@ def test_the_folder_is_moved(dock, qtbot, tmp_path, monkeypatch):
     monkeypatch.delenv(store.ENVIRONMENT)
     monkeypatch.setattr(store.platformdirs, "user_data_dir", lambda name: str(tmp_path / "data"))
     save(make_model(), user_path("moved"))
-    dock.move_to(tmp_path / "new")
+    dock.changes.move_to(tmp_path / "new")
     settle(dock, qtbot)
     assert (tmp_path / "new" / "moved.safetensors").exists()
     assert str(tmp_path / "new") in dock.form.where.text()
@@ -298,7 +298,7 @@ def test_a_model_of_another_dock_appears(dock, qtbot):
 def test_the_list_of_super_resolve_follows(dock, viewer, qtbot, file):
     _, other = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
     qtbot.waitUntil(lambda: other.form.model_box.card() is not None and other.job is None, timeout=MINUTE)
-    dock.add(file)
+    dock.changes.add(file)
     settle(dock, qtbot)
     qtbot.waitUntil(lambda: "given" in {c.name for c in other.form.model_box.cards()}, timeout=MINUTE)
     dock.form.select("given")

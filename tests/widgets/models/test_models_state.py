@@ -6,10 +6,21 @@ from pathlib import Path
 import pytest
 from small_models import make_model
 
-from napari_sr.models.manage import entries
+from napari_sr.models.manage import NAMES, entries
 from napari_sr.models.model import save
 from napari_sr.models.store import user_path
-from napari_sr.widgets.models.state import DAMAGED, YOURS, Choices, checked, free_name, groups, line, resolve, taken
+from napari_sr.widgets.models.state import (
+    DAMAGED,
+    YOURS,
+    Choices,
+    checked,
+    free_name,
+    groups,
+    line,
+    plain_name,
+    resolve,
+    taken,
+)
 
 
 @pytest.fixture
@@ -88,11 +99,19 @@ def test_where_they_are_and_what_they_take(listed):
 
 
 def test_a_name_that_is_taken_gets_a_number(listed):
-    assert taken(Path("x/liver.safetensors"), listed) == named(listed, "liver")
-    assert taken(Path("x/em-x4.pth"), listed).shipped
-    assert taken(Path("x/new.pth"), listed) is None
+    assert taken("liver", listed) == named(listed, "liver")
+    assert taken("em-x4", listed).shipped
+    assert taken("new", listed) is None
     assert free_name("liver", listed) == "liver-2"
     assert free_name("new", listed) == "new"
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("My model (1).pth", "My-model-1"), ("ä.pt", "model"), ("a_b.v2.safetensors", "a_b.v2")]
+)
+def test_files_get_names_that_can_be_typed(file, name):
+    assert plain_name(Path(file)) == name
+    assert NAMES.fullmatch(name)
 
 
 def test_a_check_in_words():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +11,14 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QFileDialog
 
-from napari_sr.errors import SRError
 from napari_sr.models.export.formats import FORMATS
 from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.messages import ERROR, GOOD
-from napari_sr.widgets.models.dialogs import ChoiceDialog, EditDialog, RenameDialog, ask
+from napari_sr.widgets.models.changes import Changes
 from napari_sr.widgets.models.form import ModelsForm
-from napari_sr.widgets.models.state import Choices, checked, free_name, is_told, resolve, taken
+from napari_sr.widgets.models.state import Choices, checked, is_told, resolve
 
 if TYPE_CHECKING:
     import napari
@@ -28,12 +27,6 @@ if TYPE_CHECKING:
     from napari_sr.models.manage import Checked, Entry
 
 NAME = "Models"
-FILES = "Models (*.safetensors *.pth *.pt *.ckpt *.onnx *.zip);;All (*)"
-#: before a model's own code is let run
-CODE = (
-    "{file} holds program code. It runs whenever the model is used, and can do whatever you can do on this computer. "
-    "Let it run only if you trust where it came from."
-)
 
 
 class Models(Dock):
@@ -50,23 +43,24 @@ class Models(Dock):
         self.form = ModelsForm()
         self.entries: tuple[Entry, ...] = ()
         self.folder, self.loading = "", True
-        self._outcome = "done."
+        self.done = "done."
+        self.changes = Changes(self)
         self.lay_out(self.form, self.form.footer)
         self.setAcceptDrops(True)
         form = self.form
         form.selected.connect(self._on_selected)
         form.export_part.changed.connect(self.refresh)
         form.card_pressed.connect(self.show_card)
-        form.add_pressed.connect(self._ask_for_files)
+        form.add_pressed.connect(self.changes.ask_for_file)
         form.check_pressed.connect(self.check)
-        form.rename_pressed.connect(self._ask_for_name)
-        form.edit_pressed.connect(self._ask_for_words)
-        form.remove_pressed.connect(self._ask_to_remove)
+        form.rename_pressed.connect(self.changes.ask_for_name)
+        form.edit_pressed.connect(self.changes.ask_for_words)
+        form.remove_pressed.connect(self.changes.ask_to_remove)
         form.export_pressed.connect(self._ask_where_to)
         form.cancel_pressed.connect(self.cancel)
         form.help_pressed.connect(self.open_handbook)
         form.folder_pressed.connect(self._open_folder)
-        form.move_pressed.connect(self._ask_for_folder)
+        form.move_pressed.connect(self.changes.ask_for_folder)
         catalogue().changed.connect(self.load)
         form.show_progress(0, 1)
         self.refresh()
@@ -81,7 +75,7 @@ class Models(Dock):
 
     def outcome(self) -> str:
         """Return what is told of a job to those who look elsewhere."""
-        return self._outcome
+        return self.done
 
     def refresh(self, event: Any = None) -> None:
         """Show what follows from what was chosen."""
@@ -122,7 +116,7 @@ class Models(Dock):
 
     # -- jobs -------------------------------------------------------------------------------------
 
-    def _start(
+    def start(
         self, meanwhile: str, work: Callable[[], Generator[Any, None, None]], show: Callable[[Any], None]
     ) -> None:
         """Run one job, and say how it ended if that was not well."""
@@ -140,98 +134,12 @@ class Models(Dock):
         self.form.show_progress(0, 0)
         self.start_job(work, show, end)
 
-    def _change(self, meanwhile: str, act: Callable[[], str], said: Callable[[str], str]) -> None:
-        """Do something that changes the list; ``act`` returns the name to choose afterwards."""
-
-        def work() -> Generator[str, None, None]:
-            yield act()
-
-        def show(name: str) -> None:
-            self._outcome = said(name)
-            self.say(self._outcome, GOOD)
-            catalogue().changed.emit(name)
-
-        self._start(meanwhile, work, show)
-
     def cancel(self) -> None:
         """Stop at the next step."""
         super().cancel()
         if self.running:
             self.say("Stopping …")
             self.refresh()
-
-    # -- adding -----------------------------------------------------------------------------------
-
-    def _ask_for_files(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Add a model file", "", FILES)
-        if path:
-            self.add(Path(path))
-
-    def add(self, path: Path) -> None:
-        """Copy a model file into the user's folder; asks what to do if its name is taken."""
-        other = taken(path, self.entries)
-        if other is None:
-            self._add(path)
-            return
-        free = free_name(path.stem, self.entries)
-        answers: dict[str, Callable[[], None]] = {f"Add as {free}": lambda: self._add(path, name=free)}
-        if not other.shipped:
-            answers["Replace"] = lambda: self._add(path, overwrite=True)
-        whose = "A model that came with napari-sr has" if other.shipped else "A model of yours has"
-        self.dialog = ask(self, "The name is taken", f"{whose} the name {path.stem} already.", answers)
-
-    def _add(self, path: Path, **how: Any) -> None:
-        """Add a file; what it leaves open is asked, and whether its code may run, and then it is tried again."""
-
-        def work() -> Generator[Entry | SRError, None, None]:
-            from napari_sr.errors import CodeRefused
-            from napari_sr.models.formats import OpenQuestion
-            from napari_sr.models.manage import add
-
-            try:
-                yield add(path, **how)
-            except (OpenQuestion, CodeRefused) as error:  # not the end: the user answers
-                yield error
-
-        def show(found: Entry | SRError) -> None:
-            if isinstance(found, SRError):
-                self.say("")
-                self._ask_about(path, found, how)
-                return
-            detected = "" if found.card is None else str(found.card.source.get("detected", ""))
-            self._outcome = " ".join([f"{found.name} is in your list of models now.", detected]).strip()
-            self.say(self._outcome, GOOD)
-            catalogue().changed.emit(found.name)
-
-        self._start(f"Adding {path.name} …", work, show)
-
-    def _ask_about(self, path: Path, open_point: SRError, how: Mapping[str, Any]) -> None:
-        """Ask what a file of another program leaves open."""
-        from napari_sr.models.formats import OpenQuestion
-
-        if not isinstance(open_point, OpenQuestion):
-            answer = {"Let it run": lambda: self._add(path, **{**how, "allow_code": True})}
-            self.dialog = ask(self, "A model with program code", CODE.format(file=path.name), answer)
-            return
-        question = open_point.question
-
-        def answered(choice: str) -> None:
-            self._add(path, **{**how, "answers": {**how.get("answers", {}), question.key: choice}})
-
-        self.dialog = ChoiceDialog(self, path.name, question.text, question.choices)
-        self.dialog.chosen.connect(answered)
-        self.dialog.open()
-
-    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Take files."""
-        if event is not None and dropped_file(event) is not None:
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Add a file that was dropped here."""
-        if event is not None and not self.running and (path := dropped_file(event)) is not None:
-            event.acceptProposedAction()
-            self.add(path)
 
     # -- one model --------------------------------------------------------------------------------
 
@@ -244,59 +152,16 @@ class Models(Dock):
             self.dialog = CardDialog(entry.card, self)
             self.dialog.show()
 
-    def _ask_for_name(self) -> None:
-        from napari_sr.models import manage
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Take files."""
+        if event is not None and dropped_file(event) is not None:
+            event.acceptProposedAction()
 
-        entry = self.form.entry()
-        if entry is None:
-            return
-
-        def objection(name: str) -> str:
-            try:
-                manage.free_name(name)
-            except SRError as error:
-                return str(error)
-            return ""
-
-        def rename(new: str) -> None:
-            said = f"{entry.name} is called {new} now."
-            self._change(f"Renaming {entry.name} …", lambda: manage.rename(entry.name, new).name, lambda name: said)
-
-        self.dialog = RenameDialog(self, entry.name, objection)
-        self.dialog.named.connect(rename)
-        self.dialog.open()
-
-    def _ask_for_words(self) -> None:
-        from napari_sr.models import manage
-
-        entry = self.form.entry()
-        if entry is None or entry.card is None:
-            return
-
-        def edit(values: dict[str, Any]) -> None:
-            said = f"The card of {entry.name} is changed."
-            self._change(f"Writing {entry.name} …", lambda: manage.edit(entry.name, **values).name, lambda name: said)
-
-        self.dialog = EditDialog(self, entry.card, manage.ALL_KINDS)
-        self.dialog.edited.connect(edit)
-        self.dialog.open()
-
-    def _ask_to_remove(self) -> None:
-        from napari_sr.models import manage
-
-        entry = self.form.entry()
-        if entry is None:
-            return
-
-        def act() -> str:
-            manage.remove(entry.name)
-            return ""
-
-        def remove() -> None:
-            self._change(f"Deleting {entry.name} …", act, lambda name: f"{entry.name} is deleted.")
-
-        text = f"Delete {entry.name} ({manage.size_in_words(entry.size)})? It cannot be brought back."
-        self.dialog = ask(self, "Delete a model", text, {"Delete": remove})
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Add a file that was dropped here."""
+        if event is not None and not self.running and (path := dropped_file(event)) is not None:
+            event.acceptProposedAction()
+            self.changes.add(path)
 
     # -- all models -------------------------------------------------------------------------------
 
@@ -314,31 +179,19 @@ class Models(Dock):
             self.form.show_progress(found.done, found.total)
             self.say(f"Checking: {found.done} of {found.total}")
             if found.done == found.total:
-                self._outcome = checked(problems, found.total)
-                self.say(self._outcome, ERROR if problems else GOOD)
+                self.done = checked(problems, found.total)
+                self.say(self.done, ERROR if problems else GOOD)
 
-        self._start("Checking …", work, show)
+        self.start("Checking …", work, show)
 
     def _open_folder(self) -> None:
         folder = Path(self.folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self.say(f"{folder} cannot be made: {error.strerror}.", ERROR)
+            return
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
-
-    def _ask_for_folder(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Where shall your models be?", self.folder)
-        if chosen:
-            self.move_to(Path(chosen))
-
-    def move_to(self, folder: Path) -> None:
-        """Move all of the user's models into another folder."""
-
-        def act() -> str:
-            from napari_sr.models.manage import move_folder
-
-            move_folder(folder)
-            return ""
-
-        self._change("Moving …", act, lambda name: f"Your models are in {folder} now.")
 
     # -- other programs ---------------------------------------------------------------------------
 
@@ -374,11 +227,11 @@ class Models(Dock):
                 self.say(f"{event.text} …")
                 return
             said = f"{event.path.name} is written, and was tested: other programs get the same from it. It says how"
-            self._outcome = " ".join([f"{said} it is used.", *event.notes])
-            self.say(self._outcome, GOOD)
+            self.done = " ".join([f"{said} it is used.", *event.notes])
+            self.say(self.done, GOOD)
             self.form.status.setToolTip("\n".join([str(event.path), *event.how_to]))
 
-        self._start(f"Exporting {entry.name} …", work, show)
+        self.start(f"Exporting {entry.name} …", work, show)
 
     def shut_down(self) -> None:
         """Stop listening to the other widgets too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,9 +143,14 @@ def where(entries: Sequence[Entry], folder: str) -> str:
     return f"{count}, {size_in_words(disk_use(list(entries)))}, in {folder}."
 
 
-def taken(path: Path, entries: Sequence[Entry]) -> Entry | None:
-    """Return the model that has the name of a file."""
-    found = [e for e in entries if e.name == path.stem]
+def plain_name(path: Path) -> str:
+    """Return a name for the model in a file, in the letters that names may have."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", path.stem).strip("-._+") or "model"
+
+
+def taken(name: str, entries: Sequence[Entry]) -> Entry | None:
+    """Return the model that has a name."""
+    found = [e for e in entries if e.name == name]
     return found[-1] if found else None  # the user's own come last
 
 

@@ -1,0 +1,42 @@
+"""Model files that are written anew with another card, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from napari_sr.errors import ModelError
+from napari_sr.models.model import HEADER_KEY, ModelCard
+
+
+def rewrite(source: Path, card: ModelCard, target: Path) -> None:
+    """Write the weights in ``source`` as they are, with another card, to ``target``: whole or not at all."""
+    try:
+        with safe_open(source, framework="pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        with beside(target) as part:
+            save_file(state, part, metadata={HEADER_KEY: card.to_json()})
+    except (OSError, SafetensorError) as error:  # of a full disk, safetensors raises its own
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ModelError(f"The model could not be written to {target}: {reason}.") from None
+
+
+@contextmanager
+def beside(target: Path) -> Iterator[Path]:
+    """Give a name to write to, which takes the place of ``target`` if all goes well, and goes if not."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        os.chmod(part, 0o644)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
