@@ -10,7 +10,7 @@ from napari_sr.inference.device import Target, localised, prepare
 from napari_sr.models.model import load, save
 from napari_sr.networks import NETWORKS, create_network
 
-TRAINABLE = [name for name in NETWORKS if NETWORKS[name].trainable]
+TRAINABLE = [name for name in NETWORKS if NETWORKS[name].trainable and not NETWORKS[name].foreign]
 
 
 def shaken(network):

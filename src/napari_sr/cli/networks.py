@@ -17,7 +17,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     """List the networks at ×4 with their default settings: size, cost and how far an output pixel sees."""
     from napari_sr.networks import NETWORKS
 
-    rows = [_row(name) for name in NETWORKS]
+    rows = [_row(name) for name in NETWORKS if not NETWORKS[name].foreign]
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return

@@ -29,6 +29,8 @@ class SRNetwork(nn.Module, ABC):
     trainable: ClassVar[bool] = True
     #: True for one that holds a model of another program: built from its own weights, and never trained here
     foreign: ClassVar[bool] = False
+    #: False for one that another program's library computes: there is nothing here to write for others
+    exportable: ClassVar[bool] = True
     #: True for one whose weights hold program code, which runs only where the user has allowed it
     runs_code: ClassVar[bool] = False
     #: True for a linear filter, which learns no structure: it is fitted in closed form, and nothing goes on from it

@@ -19,6 +19,8 @@ CONTENTS = "contents"
 class BytesNetwork(ForeignNetwork):
     """Holds a file's bytes as its only array, so that a model stays one safetensors file, and opens it when it runs."""
 
+    exportable = False
+
     contents: Tensor
 
     def __init__(

@@ -97,7 +97,7 @@ class SinGAN(SRNetwork):
         return math.ceil(sum((radius + 1 + 2 * self.ratio) / self.ratio**step for step in steps))
 
     def forward(self, lr: Tensor) -> Tensor:
-        height, width = lr.shape[-2:]
+        height, width = (int(n) for n in lr.shape[-2:])  # recording a graph, torch has tensors for them
         sr = lr.float()
         for step in range(1, self.num_steps + 1):
             larger = self.ratio**step

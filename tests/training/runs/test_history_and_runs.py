@@ -26,7 +26,7 @@ from napari_sr.training.data.split import kept_part, split_planes, stack_split
 from napari_sr.training.lightning import clock, telling
 from napari_sr.training.preview import PatchPreview, Place
 from napari_sr.training.progress import TrainProgress
-from napari_sr.training.recipes import LENGTHS, RECIPES, length_changes
+from napari_sr.training.recipes import LENGTHS, PUBLISHED, RECIPES, length_changes, length_title
 from napari_sr.training.runs import finish as finishing
 from napari_sr.training.runs.curves import curve, draw_curves, smoothed, thinned
 from napari_sr.training.runs.folders import command_line, runs_folder, unfinished_runs
@@ -250,8 +250,19 @@ def test_steps_are_measured_for_every_recipe(recipe, images):
 def test_lengths_keep_the_papers_steps():
     for recipe in RECIPES:
         steps = {length: length_changes(recipe, length)["steps"] for length in LENGTHS}
-        assert steps["quick"] < steps["good"] < steps["thorough"] == RECIPES[recipe].get("steps", TrainConfig.steps)
+        assert steps["quick"] < steps["good"]
+        assert steps["quick"] < steps["thorough"] == RECIPES[recipe].get("steps", TrainConfig.steps)
         recipe_config(recipe, name="x", train=(Source("x"),), **length_changes(recipe, "quick"))
+
+
+def test_as_published_stands_beside_numbers_of_a_source_only():
+    assert set(PUBLISHED) <= set(RECIPES)
+    for recipe in RECIPES:
+        title = length_title(recipe, "thorough")
+        assert title.startswith("As published (" if recipe in PUBLISHED else "Thorough (")
+        assert "steps" in RECIPES[recipe] or recipe not in PUBLISHED
+    assert length_title("wgan-gp", "thorough") == "As published (108\u202f000 steps)"
+    assert length_title("adaptive", "quick") == "Quick look (500 steps)"
 
 
 def test_densities_bring_their_logarithm(images):

@@ -313,7 +313,7 @@ def test_what_a_file_of_another_program_leaves_open_is_asked(dock, qtbot, tmp_pa
     """A plain state dict of the WGAN generator does not say how its last layer ends."""
     network = make_model().network
     torch.save({"state_dict": {f"module.{k}": v for k, v in network.state_dict().items()}}, tmp_path / "plain.pth")
-    dock.add(tmp_path / "plain.pth")
+    dock.changes.add(tmp_path / "plain.pth")
     settle(dock, qtbot)
     assert not user_path("plain").exists()
     assert "activations" in dock.dialog.findChild(QLabel).text()
@@ -331,7 +331,7 @@ def test_what_a_file_of_another_program_leaves_open_is_asked(dock, qtbot, tmp_pa
 
 def test_a_question_that_is_not_answered_adds_nothing(dock, qtbot, tmp_path):
     torch.save(make_model().network.state_dict(), tmp_path / "plain.pth")
-    dock.add(tmp_path / "plain.pth")
+    dock.changes.add(tmp_path / "plain.pth")
     settle(dock, qtbot)
     dock.dialog.reject()
     settle(dock, qtbot)
@@ -347,7 +347,7 @@ def test_program_code_runs_only_if_the_user_lets_it(dock, qtbot, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.jit.trace(Doubled(), torch.rand(1, 1, 16, 16)).save(tmp_path / "scripted.pt")
-    dock.add(tmp_path / "scripted.pt")
+    dock.changes.add(tmp_path / "scripted.pt")
     settle(dock, qtbot)
     assert not user_path("scripted").exists()
     assert "scripted.pt holds program code" in dock.dialog.text()
@@ -360,7 +360,7 @@ def test_the_critic_of_a_model_goes_with_it(dock, qtbot, tmp_path):
     critic = KeptCritic("wgan-critic", {}, "wasserstein", {"weight": torch.ones(2)})
     save(make_model(), tmp_path / "gan.safetensors")
     save_critic(critic, tmp_path / "gan.safetensors")
-    dock.add(tmp_path / "gan.safetensors")
+    dock.changes.add(tmp_path / "gan.safetensors")
     settle(dock, qtbot)
     assert critic_path(user_path("gan")).exists()
     manage.rename("gan", "other")

@@ -109,6 +109,11 @@ def check(request: ExportRequest) -> None:
         raise ConfigError(f"There is no format {request.format!r}. Known: {', '.join(FORMATS)}.")
     if not network.trainable:
         raise ModelError(f"{card.name} is an interpolation: there are no weights to give away, every program has it.")
+    if not network.exportable:
+        raise ModelError(
+            f"{card.name} came from another program, and is kept as it came: give others the file that you got "
+            f"({card.source.get('file', 'it')})."
+        )
     if request.values == "image" and request.model.intensity.depends_on_image:
         raise ConfigError(
             f"values: {card.name} scales every image by its own brightness, which cannot be part of the file. Leave "

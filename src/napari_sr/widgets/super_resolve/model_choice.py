@@ -11,7 +11,6 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog
 
-from napari_sr.models.blend import partners
 from napari_sr.widgets.base.remembered import remember, remembered
 from napari_sr.widgets.controls.mix_row import load_mixed
 from napari_sr.widgets.super_resolve.request import Available, iter_available, iter_models, iter_opened
@@ -51,7 +50,11 @@ class ModelChoice:
     def partners(self) -> list[ModelCard]:
         """Return the models that can be mixed with the chosen one."""
         card = self.card()
-        return [] if card is None else partners(card, self.form.model_box.cards())
+        if card is None:
+            return []
+        from napari_sr.models.blend import partners
+
+        return partners(card, self.form.model_box.cards())
 
     def source(self, card: ModelCard) -> str:
         """Return what a model is loaded from: its name, or the path of its file."""
