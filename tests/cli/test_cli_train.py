@@ -185,3 +185,23 @@ def test_a_second_ctrl_c_stops_at_once():
     assert "going on" in done.stdout
     assert "KeyboardInterrupt" in done.stderr
     assert time.monotonic() - begun < 50
+
+
+def test_any_field_can_be_set_and_a_grid_compares(run, images, tmp_path):
+    few = ("--recipe", "regression", "--scale", 2, "--degradation", "area", "--validation-share", 0.3)[:-2]
+    small = ("--set", "hyper_parameters.num_features=8", "--set", "hyper_parameters.num_blocks=1")
+    code, out, errors = run(
+        "train", images, "-o", tmp_path / "grid", *few, *TINY, *small, "--set", "validate_every=1", "--few", "1,2",
+        "--grid", "loss=l1,mse",
+    )  # fmt: skip
+    assert code == 0, errors
+    assert "4 of 4: images = 2, loss = mse" in out
+    table = (tmp_path / "grid" / "grid.csv").read_text().splitlines()
+    assert table[0].startswith("model,images,loss,PSNR")
+    assert len(table) == 6
+    assert (tmp_path / "grid" / "few.png").exists()
+    assert read_card(tmp_path / "grid" / "my-model-1" / "my-model-1.safetensors").hyper_parameters["num_features"] == 8
+    code, _, errors = run("train", images, "-o", tmp_path / "x", *few, "--set", "nix=1")
+    assert (code, "nix: there is no such field" in errors) == (1, True)
+    code, _, errors = run("train", images, "-o", tmp_path / "x", *few, "--few", "1,2", "--install")
+    assert (code, "models add" in errors.replace("\n", " ")) == (1, True)

@@ -81,3 +81,39 @@ def test_layers_and_the_model_to_start_from_are_copied_and_files_are_not(tmp_pat
     colour = Stack(np.zeros((8, 6, 3), np.uint8), "YXS", name="colour")
     with pytest.raises(ImageError, match="colour image"):
         copied(TrainRequest(name="mine", hr=colour), tmp_path, should_stop=lambda: False)
+
+
+@pytest.fixture
+def density(tmp_path, rng):
+    """Densities and a coarser run of them, as files."""
+    hr = np.exp(rng.normal(0, 1.5, (3, 64, 64))).astype(np.float32)
+    hr /= hr.mean()
+    np.save(tmp_path / "hr.npy", hr)
+    np.save(tmp_path / "lr.npy", hr.reshape(3, 16, 4, 16, 4).mean((2, 4)))
+    return tmp_path / "hr.npy", tmp_path / "lr.npy"
+
+
+@pytest.mark.parametrize("recipe", ["adaptive", "wgan-gp", "rcan", "regression", "dfcan"])
+def test_measured_pairs_of_densities_are_learnt_from_by_their_logarithm(recipe, density):
+    hr, lr = density
+    for images in (str(hr), Stack(np.load(hr), "ZYX", name="hr")):
+        request = TrainRequest(name="mine", hr=images, lr=str(lr), recipe=recipe)
+        config = make_config(request, str(hr), str(lr))
+        assert config.degradation == ""
+        assert (config.intensity["kind"], config.intensity["offset"]) == ("log", 0.02)
+        assert config.card["kind"] == "N-body"
+
+
+def test_what_is_said_of_the_kind_counts(density, tmp_path, rng):
+    hr, lr = density
+    request = TrainRequest(name="mine", hr=str(hr), lr=str(lr), kind="EM")
+    assert make_config(request, str(hr), str(lr)).intensity["kind"] == "percentile"
+    own = TrainRequest(name="mine", hr=str(hr), changes={"intensity": {"kind": "range"}})
+    assert make_config(own, str(hr), "").intensity == {"kind": "range"}
+    np.save(tmp_path / "em.npy", rng.integers(0, 255, (64, 64)).astype(np.uint8))
+    counts = TrainRequest(name="mine", hr=str(tmp_path / "em.npy"), kind="N-body", degradation="area")
+    assert make_config(counts, counts.hr, "").intensity["kind"] == "log"
+    plain = TrainRequest(name="mine", hr=str(tmp_path / "em.npy"))
+    assert make_config(plain, plain.hr, "").intensity["kind"] == "percentile"
+    with pytest.raises(ConfigError, match="EM, fluorescence, N-body"):
+        make_config(TrainRequest(name="mine", hr=str(hr), kind="nix"), str(hr), "")

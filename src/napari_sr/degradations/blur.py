@@ -79,13 +79,28 @@ def gaussian_kernel(
     beta
         1 for a Gaussian; less has heavier tails, more is flatter.
     """
+    kernel = np.exp(-0.5 * _distance(size, sigma, angle) ** beta)
+    return np.asarray(kernel / kernel.sum())
+
+
+def plateau_kernel(
+    size: int, sigma: tuple[float, float], *, angle: float = 0.0, beta: float = 1.0
+) -> npt.NDArray[np.float64]:
+    """Return the kernel 1 / (1 + (u' S^-1 u)^beta), normalised to a sum of 1 (arXiv:2107.10833, appendix).
+
+    Parameters are those of :func:`gaussian_kernel`; the larger ``beta``, the flatter its top and the steeper its sides.
+    """
+    kernel = 1 / (1 + _distance(size, sigma, angle) ** beta)
+    return np.asarray(kernel / kernel.sum())
+
+
+def _distance(size: int, sigma: tuple[float, float], angle: float) -> npt.NDArray[np.float64]:
+    """Return u' S^-1 u at every pixel u of a kernel."""
     reach = size // 2
     rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
     along = rows * np.cos(angle) + columns * np.sin(angle)
     across = columns * np.cos(angle) - rows * np.sin(angle)
-    distance = (along / sigma[0]) ** 2 + (across / sigma[1]) ** 2
-    kernel = np.exp(-0.5 * distance**beta)
-    return np.asarray(kernel / kernel.sum())
+    return np.asarray((along / sigma[0]) ** 2 + (across / sigma[1]) ** 2)
 
 
 def sinc_kernel(size: int, cutoff: float) -> npt.NDArray[np.float64]:

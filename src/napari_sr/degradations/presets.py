@@ -64,7 +64,7 @@ def second_order(scale: int) -> Chain:
 
     Measured pairs, or the degradation that an instrument really has, train better models.
     """
-    return Chain("second-order", scale, (SecondOrder(scale),), random=True, reach=KERNEL * (1 + scale))
+    return Chain("second-order", scale, (SecondOrder(scale),), random=True, reach=KERNEL * (2 + scale))
 
 
 @PRESETS.register(

@@ -79,9 +79,10 @@ def changed(config: TrainConfig, settings: Mapping[str, Any]) -> TrainConfig:
     values = config.to_dict()
     for path, value in settings.items():
         _put(values, path, value)
-    if "steps" in settings and config.adversarial is not None and "adversarial.pixel_steps" not in settings:
+    steps = settings.get("steps")
+    if isinstance(steps, int) and config.adversarial is not None and "adversarial.pixel_steps" not in settings:
         # a shorter run keeps the shares of its phases
-        share = config.adversarial.pixel_steps * int(values["steps"]) // config.steps
+        share = config.adversarial.pixel_steps * steps // config.steps
         values["adversarial"] = {**values["adversarial"], "pixel_steps": share}
     return TrainConfig.from_dict(values)
 
