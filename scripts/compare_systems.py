@@ -107,6 +107,20 @@ SETS = ("EM", "N-body", "N-body pairs")
 ON_PAIRS = ("dfcan-l1", "rcan", "wgan", "edsr", "srresnet", "rrdb", "wgan-gp", "swinir")
 
 
+TITLES = {
+    "EM": "EM: FlyEM, independent tissue (25 × 248²)",
+    "N-body": "N-body: another box of 200 Mpc/h (16 × 256²), LR the mean of the logarithm",
+    "N-body pairs": "N-body pairs: the same slices, LR another simulation with 4³ times fewer particles",
+}
+PLAIN = ("nearest-x4", "bilinear-x4", "lanczos-x4")
+#: measured beside them, and not trained for the budget
+BASELINES = {
+    "EM": (*PLAIN, "em-wiener-x4"),
+    "N-body": (*PLAIN, "nbody-wiener-x4"),
+    "N-body pairs": (*PLAIN, "nbody-wiener-x4", "nbody-x4", "nbody-rcan-x4", "nbody-wgan-x4"),
+}
+
+
 def jobs_of(only: str) -> list[str]:
     """Return the names of the jobs, ``set/system``, those of ``only`` in their order."""
     found = [f"{kind}/{name}" for name in SYSTEMS for kind in SETS if kind != "N-body pairs" or name in ON_PAIRS]
@@ -239,6 +253,73 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
+def measure_baselines(args: argparse.Namespace) -> None:
+    """Measure what is not trained here on the same images: interpolations, linear filters, and shipped models."""
+    from napari_sr import load_model
+
+    rows = args.out / "rows.jsonl"
+    done = {row["job"] for row in read_rows(rows)}
+    for kind, names in BASELINES.items():
+        for name in names:
+            if f"{kind}/{name}" in done:
+                continue
+            model = load_model(name)
+            row = {"job": f"{kind}/{name}", "parameters": model.network.parameter_count(), "device": ""}
+            row |= measure(model, kind, args.data)
+            with rows.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            print(f"{kind}/{name}  {row['model']['psnr']:.2f} dB", flush=True)
+
+
+def table_of(kind: str, rows: list[dict[str, Any]], rates: dict[str, float]) -> str:
+    """Return the table of one set as Markdown, bicubic first, then by PSNR."""
+    density = kind != "EM"
+    columns = {"psnr": "PSNR [dB] ↑", "ssim": "SSIM ↑", "ms_ssim": "MS-SSIM ↑", "niqe": "NIQE ↓"}
+    if density:
+        columns |= {"spectrum_score": "spectrum score ↑", "spectrum_mse": "error of the spectrum ↓"}
+    digits = {"psnr": 2, "niqe": 1, "spectrum_mse": 0, "spectrum_score": 2}
+    of_kind = [row for row in rows if row["job"].startswith(f"{kind}/")]
+    lines = [
+        "| | " + " | ".join(columns.values()) + " | weights | Mpx/s |",
+        "|---" * (len(columns) + 3) + "|",
+    ]
+    figures = [("bicubic", of_kind[0]["bicubic"], None, None)]
+    for row in of_kind:
+        name = row["job"].split("/", maxsplit=1)[1]
+        title = SYSTEMS[name].title if name in SYSTEMS else name.removesuffix("-x4") if name in PLAIN else name
+        figures.append((title, row["model"], row["parameters"], rates.get(row["job"])))
+    for title, values, weights, speed in sorted(figures, key=lambda f: (f[0] != "bicubic", f[1]["psnr"] or 0.0)):
+        cells = ["–" if values.get(c) is None else f"{values[c]:.{digits.get(c, 3)}f}" for c in columns]
+        cells += [f"{weights:,}".replace(",", " ") if weights else "", f"{speed:.0f}" if speed else ""]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def write_tables(out: Path) -> None:
+    """Write the tables to docs/results.md, between their marks."""
+    rows = read_rows(out / "rows.jsonl")
+    timed = json.loads((out / "rates.json").read_text(encoding="utf-8"))
+    trained = [row for row in rows if "steps" in row]
+    steps = sorted({row["steps"] for row in trained})
+    devices = ", ".join(sorted({row["device"] for row in trained}))
+    missing = [SYSTEMS[n].title for n in SYSTEMS if not any(row["job"].endswith(f"/{n}") for row in trained)]
+    parts = [
+        f"{' or '.join(map(str, steps))} steps of {BUDGET['batch_size']} patches of {BUDGET['lr_patch']}² LR pixels "
+        f"each (on: {devices}); Mpx/s of output on one {timed['device']}, as *auto* runs there."
+    ]
+    for kind in SETS:
+        conditions = next(row["conditions"] for row in rows if row["job"].startswith(f"{kind}/"))
+        parts.append(f"**{TITLES[kind]}** ({conditions})\n\n{table_of(kind, rows, timed['rates'])}")
+    if missing:
+        parts.append("Not trained for this budget yet: " + ", ".join(missing) + ".")
+    parts.append(
+        "¹ without the perceptual loss of its paper: VGG19's weights could not be fetched where it was trained."
+    )
+    head, _, rest = RESULTS.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    RESULTS.write_text(f"{head}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{tail}", encoding="utf-8")
+
+
 def time_all(out: Path) -> None:
     """Measure how fast the models are, one after the other, with nothing beside them."""
     from napari_sr.inference.device import choose, device_title
@@ -263,11 +344,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.0, help="no job is started after this time")
     parser.add_argument("--job", default="", help="train this one in this process")
     parser.add_argument("--time", action="store_true", help="only measure how fast the models are")
+    parser.add_argument("--tables", action="store_true", help="only measure what is not trained, and write the tables")
     args = parser.parse_args()
     if args.job:
         print(json.dumps(run_job(args.job, args.data, args.out, workers=args.workers, steps=args.steps)))
     elif args.time:
         time_all(args.out)
+    elif args.tables:
+        measure_baselines(args)
+        write_tables(args.out)
     else:
         train_all(args)
 
