@@ -17,7 +17,8 @@ from rich.console import Console
 
 PACKAGES = (
     "napari-sr", "torch", "numpy", "scikit-image", "tifffile", "torchmetrics", "lightning", "dask", "zarr",
-    "napari", "PyQt6", "PyQt5", "PySide6", "magicgui", "superqt", "pooch",
+    "napari", "PyQt6", "PyQt5", "PySide6", "magicgui", "superqt", "pooch", "onnx", "onnxruntime", "bioimageio.core",
+    "spandrel",
 )  # fmt: skip
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from napari_sr.errors import ModelError
+from napari_sr.models.whole_file import beside
 
 #: the critic of ``name.safetensors`` is ``name.critic``: no suffix of a model, so that no list shows it
 SUFFIX = ".critic"
@@ -53,15 +52,8 @@ def save_critic(critic: KeptCritic, model: Path) -> None:
     about = {name: value for name, value in asdict(critic).items() if name != "state"}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in critic.state.items()}
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        os.close(handle)
-        try:
-            save_file(state, temporary, metadata={HEADER_KEY: json.dumps(about)})
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:  # also Ctrl-C: half a file may not stay; the error goes on
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with beside(path) as part:
+            save_file(state, part, metadata={HEADER_KEY: json.dumps(about)})
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ModelError(f"The critic could not be written to {path}: {reason}.") from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from safetensors.torch import save_file
 
 from napari_sr.errors import CodeRefused, ConfigError, ModelError
 from napari_sr.intensity import Intensity
+from napari_sr.models.whole_file import beside
 from napari_sr.networks import SRNetwork, create_network
 
 __all__ = ["Model", "ModelCard", "load", "save"]
@@ -189,16 +189,8 @@ def save(model: Model, path: str | os.PathLike[str], *, half: bool = False) -> M
     }
     card = replace(model.card, weights_sha256=weights_hash(state))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        os.close(handle)
-        try:
-            save_file(state, temporary, metadata={HEADER_KEY: card.to_json()})
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:  # also Ctrl-C: no half-written file may stay; the error goes on
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with beside(path) as part:
+            save_file(state, part, metadata={HEADER_KEY: card.to_json()})
     except (OSError, SafetensorError) as error:  # of a full disk, safetensors raises its own
         reason = getattr(error, "strerror", None) or str(error)
         raise ModelError(f"The model could not be written to {path}: {reason}.") from error

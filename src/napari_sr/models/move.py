@@ -10,8 +10,8 @@ from napari_sr.errors import ModelError
 from napari_sr.models import consent, store
 from napari_sr.models.companions import critic_path
 from napari_sr.models.manage import files
-from napari_sr.models.rewrite import beside
 from napari_sr.models.store import user_folder
+from napari_sr.models.whole_file import beside
 
 
 def move_folder(target: str | os.PathLike[str]) -> Path:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -13,6 +9,7 @@ from safetensors.torch import save_file
 
 from napari_sr.errors import ModelError
 from napari_sr.models.model import HEADER_KEY, ModelCard
+from napari_sr.models.whole_file import beside
 
 
 def rewrite(source: Path, card: ModelCard, target: Path) -> None:
@@ -25,18 +22,3 @@ def rewrite(source: Path, card: ModelCard, target: Path) -> None:
     except (OSError, SafetensorError) as error:  # of a full disk, safetensors raises its own
         reason = getattr(error, "strerror", None) or str(error)
         raise ModelError(f"The model could not be written to {target}: {reason}.") from None
-
-
-@contextmanager
-def beside(target: Path) -> Iterator[Path]:
-    """Give a name to write to, which takes the place of ``target`` if all goes well, and goes if not."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
-    os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-        os.chmod(part, 0o644)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)

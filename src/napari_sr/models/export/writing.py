@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from napari_sr.errors import ModelError
+from napari_sr.models.whole_file import beside
 
 
 @contextmanager
@@ -21,14 +20,7 @@ def whole(path: Path) -> Iterator[Path]:
         If the folder cannot be written or is full.
     """
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f".part{path.suffix}")
-        os.close(handle)
-        part = Path(name)
-        try:
+        with beside(path, suffix=f".part{path.suffix}") as part:  # some writers go by it
             yield part
-            os.chmod(part, 0o644)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
     except OSError as error:
         raise ModelError(f"{path} could not be written: {error.strerror or error}.") from error
