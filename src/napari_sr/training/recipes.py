@@ -22,7 +22,7 @@ ANY_NETWORK = "regression"
 #: room above and below, since tanh cannot reach its limits
 TANH = {"kind": "percentile", "low": 0.5, "high": 99.5, "lower": -0.8, "upper": 0.8}
 
-#: recipes whose length a source gives, and which
+#: recipes whose length a source gives, and which: see :func:`published`
 PUBLISHED: dict[str, str] = {}
 
 #: of N-body densities: log10(density + 0.02) from -1.7 (empty) to 2.6 (400 times the mean)
@@ -42,13 +42,19 @@ LENGTHS: Mapping[str, tuple[str, int | None]] = {
 }
 
 
+def published(recipe: str) -> str:
+    """Return the source that a recipe has its length from; empty if none gives it."""
+    RECIPES.entry(recipe)  # they are found at the first look
+    return PUBLISHED.get(recipe, "")
+
+
 def length_title(recipe: str, length: str) -> str:
     """Return what a length is called for a recipe: *as published* stands beside numbers of a source only."""
     title, steps = LENGTHS[length]
     if length != "thorough":
         return title
     steps = int(RECIPES[recipe].get("steps", TrainConfig.steps))
-    return f"{title if recipe in PUBLISHED else 'Thorough'} ({steps:,} steps)".replace(",", "\u202f")
+    return f"{title if published(recipe) else 'Thorough'} ({steps:,} steps)".replace(",", "\u202f")
 
 
 def length_changes(recipe: str, length: str, *, per_step: float | None = None) -> dict[str, int]:

@@ -49,13 +49,13 @@ class RecipeChoice(QObject):
 
     def fill(self) -> None:
         """List what does not change: degradations, recipes and lengths."""
-        from napari_sr.training.recipes import DEFAULT_RECIPE, LENGTHS, PUBLISHED, RECIPES
+        from napari_sr.training.recipes import DEFAULT_RECIPE, LENGTHS, RECIPES, published
         from napari_sr.widgets.train.advanced import Advanced
 
         form = self.form
         with QSignalBlocker(form.preset_box), QSignalBlocker(form.recipe_box), QSignalBlocker(form.length_box):
             form.preset_box.fill(str(RECIPES[DEFAULT_RECIPE].get("degradation", "em")))
-            for name in sorted(RECIPES, key=lambda name: (name in PUBLISHED, name)):
+            for name in sorted(RECIPES, key=lambda name: (bool(published(name)), name)):
                 form.recipe_box.addItem(RECIPES.entry(name).title, name)
             form.recipe_box.setCurrentIndex(form.recipe_box.findData(DEFAULT_RECIPE))
             for name, (title, _) in LENGTHS.items():
