@@ -5,6 +5,7 @@ xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/make_dock_screenshots.py
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def docks(viewer: napari.Viewer) -> dict[str, Any]:
 
 
 def main() -> None:
+    os.environ["NAPARI_SR_MODELS"] = "/home/you/napari-sr/models"  # nobody's own models, and no path of this machine
     OUT.mkdir(parents=True, exist_ok=True)
     viewer = napari.Viewer(show=True)
     opened = docks(viewer)

@@ -48,6 +48,21 @@ def published(recipe: str) -> str:
     return PUBLISHED.get(recipe, "")
 
 
+def grouped_recipes() -> list[tuple[str, list[str]]]:
+    """Return headings and the recipes under them: faithful ones, the default first, sharp ones, and published ones."""
+
+    def group(name: str) -> str:
+        return "As published" if published(name) else "Sharp, may invent" if sharp(name) else "Faithful"
+
+    def sharp(name: str) -> bool:
+        return RECIPES[name].get("adversarial") is not None
+
+    names = sorted(RECIPES, key=lambda name: (name != DEFAULT_RECIPE, name))
+    return [
+        (title, [n for n in names if group(n) == title]) for title in ("Faithful", "Sharp, may invent", "As published")
+    ]
+
+
 def length_title(recipe: str, length: str) -> str:
     """Return what a length is called for a recipe: *as published* stands beside numbers of a source only."""
     title, steps = LENGTHS[length]

@@ -16,8 +16,9 @@ from scipy.ndimage import gaussian_filter
 from napari_sr.images.writers import OutputInfo
 from napari_sr.images.writers.zarr_folder import create_zarr
 from napari_sr.models.store import list_models, load_model, user_folder
-from napari_sr.training import TrainConfig
+from napari_sr.training import RECIPES, TrainConfig
 from napari_sr.training.data.split import kept_part
+from napari_sr.training.recipes import DEFAULT_RECIPE
 from napari_sr.training.runs.folders import runs_folder, unfinished_runs
 from napari_sr.training.runs.history import read_history
 from napari_sr.training.runs.verdict import Verdict
@@ -684,3 +685,25 @@ def test_a_density_is_degraded_as_densities_are_for_a_network_that_is_told_and_f
         widget.form.hr_box.select(density)
         assert widget.form.preset_box.currentData() == expected
         assert widget.config_now().intensity["kind"] == "log"  # which comes with the degradation
+
+
+def test_recipes_stand_under_headings_that_cannot_be_chosen(dock):
+    box = dock.form.recipe_box
+    lines = [(box.itemText(i).strip(), box.itemData(i), bool(box.model().item(i).flags())) for i in range(box.count())]
+    headings = [text for text, name, _ in lines if name is None]
+    assert headings == ["Faithful", "Sharp, may invent", "As published"]
+    assert all(able is (name is not None) for _, name, able in lines)
+    assert sorted(name for _, name, _ in lines if name) == list(RECIPES)
+    assert box.currentData() == DEFAULT_RECIPE
+
+
+def test_a_recipe_brings_its_images_and_gives_the_users_back(dock):
+    form = dock.form
+    form.preset_box.choose("area")
+    for recipe, expected in (("wgan-gp-nbody", "nbody"), ("adaptive", "microscope"), ("rcan", "area")):
+        form.recipe_box.setCurrentIndex(form.recipe_box.findData(recipe))
+        assert form.preset_box.text() == expected
+    form.recipe_box.setCurrentIndex(form.recipe_box.findData("dfcan-notebook"))
+    assert form.scale_box.value() == 2
+    lengths = [form.length_box.itemText(i) for i in range(form.length_box.count())]
+    assert lengths[-1] == "As published (3\u202f320 steps)"

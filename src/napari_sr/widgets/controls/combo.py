@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QPaintEvent
+from qtpy.QtGui import QPaintEvent, QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyleOptionComboBox, QStylePainter, QWidget
 
 #: around the texts of a list, with its marks
@@ -25,6 +25,15 @@ class Combo(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(letters)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def add_heading(self, title: str) -> None:
+        """Add a line that says what those below are, and cannot be chosen."""
+        self.addItem(title)
+        items = self.model()
+        assert isinstance(items, QStandardItemModel)
+        item = items.item(self.count() - 1)
+        assert item is not None
+        item.setFlags(Qt.ItemFlag.NoItemFlags)
 
     def shown_text(self) -> str:
         """Return what is read while it is closed."""

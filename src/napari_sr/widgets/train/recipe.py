@@ -41,6 +41,8 @@ class RecipeChoice(QObject):
         self.advanced: Advanced | None = None
         self._per_step: float | None = None
         self._recipe_patch = 0
+        #: how low resolution was made before a recipe chose that
+        self._own_preset = ""
         form.recipe_box.currentIndexChanged.connect(self._on_recipe)
         form.length_box.currentIndexChanged.connect(self._on_recipe)
         form.start_box.currentIndexChanged.connect(self._on_start)
@@ -49,14 +51,16 @@ class RecipeChoice(QObject):
 
     def fill(self) -> None:
         """List what does not change: degradations, recipes and lengths."""
-        from napari_sr.training.recipes import DEFAULT_RECIPE, LENGTHS, RECIPES, published
+        from napari_sr.training.recipes import DEFAULT_RECIPE, LENGTHS, RECIPES, grouped_recipes
         from napari_sr.widgets.train.advanced import Advanced
 
         form = self.form
         with QSignalBlocker(form.preset_box), QSignalBlocker(form.recipe_box), QSignalBlocker(form.length_box):
             form.preset_box.fill(str(RECIPES[DEFAULT_RECIPE].get("degradation", "em")))
-            for name in sorted(RECIPES, key=lambda name: (bool(published(name)), name)):
-                form.recipe_box.addItem(RECIPES.entry(name).title, name)
+            for title, names in grouped_recipes():
+                form.recipe_box.add_heading(title)
+                for name in names:
+                    form.recipe_box.addItem(f"   {RECIPES.entry(name).title}", name)
             form.recipe_box.setCurrentIndex(form.recipe_box.findData(DEFAULT_RECIPE))
             for name, (title, _) in LENGTHS.items():
                 form.length_box.addItem(title, name)
@@ -151,6 +155,7 @@ class RecipeChoice(QObject):
             return
         if self.sender() is self.form.recipe_box:
             self._per_step = None  # of another one
+            self._bring_images()
         defaults = recipe_config(
             str(self.form.recipe_box.currentData()), name="x", train=(Source("x"),), **self._length()
         )
@@ -161,6 +166,22 @@ class RecipeChoice(QObject):
         self.advanced.show_recipe(defaults, fixed=self.start()[0] is not None, forget=by_length)
         self.fit_patch()
         self.changed.emit()
+
+    def _bring_images(self) -> None:
+        """Choose the scale and how low resolution is made as a recipe has them; else go back to what the user chose."""
+        from napari_sr.training.recipes import RECIPES
+
+        if self.start()[0] is not None:  # which has brought its own
+            return
+        form, recipe = self.form, RECIPES[str(self.form.recipe_box.currentData())]
+        if "degradation" in recipe:
+            self._own_preset = self._own_preset or form.preset_box.text()
+            form.preset_box.choose(str(recipe["degradation"]))
+        elif self._own_preset:
+            form.preset_box.choose(self._own_preset)
+            self._own_preset = ""
+        if "scale" in recipe:
+            form.scale_box.setValue(int(recipe["scale"]))
 
     def _on_start(self) -> None:
         """A model to go on from was chosen: it brings its scale, its degradation and its network."""
