@@ -110,6 +110,7 @@ def test_what_a_file_of_another_program_leaves_open_is_said_and_answered(run, tm
     code, _, errors = run("models", "add", tmp_path / "plain.pth")
     assert code == 1
     assert "answer with head, one of: linear, tanh, sigmoid" in errors.replace("\n", " ")
+    assert "There is no model file" in run("models", "add", tmp_path / "nothing.pth")[2]
     assert "key=choice" in run("models", "add", tmp_path / "plain.pth", "--answer", "tanh")[2]
     code, out, _ = run("models", "add", tmp_path / "plain.pth", "--answer", "head=tanh")
     assert code == 0

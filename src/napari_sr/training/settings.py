@@ -42,7 +42,9 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """
     path, sign, value = text.partition("=")
     if not (sign and path.strip()):
-        raise ConfigError(f"{text!r} sets nothing; write it as field=value, for example learning_rate=1e-4.")
+        raise ConfigError(
+            f"{text!r} sets nothing; write it as field=value, for example learning_rate=1e-4 (in a grid: field=a,b,c)."
+        )
     try:
         return path.strip(), yaml.safe_load(value)
     except yaml.YAMLError:

@@ -52,6 +52,8 @@ def load_foreign(
     from napari_sr.models.formats.assemble import assembled
 
     path = Path(path)
+    if not path.exists():
+        raise ModelError(f"There is no model file {path}.")
     given = {**(answers or {}), **({} if scale is None else {"scale": scale})}
     try:
         found = find(path, Answers(given), allow_code=allow_code)
