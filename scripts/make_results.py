@@ -27,6 +27,19 @@ RUNS = HERE / "runs"
 UNSHIPPED = {"EM": ("em-wgan-50-x4",), "ssTEM": ("sstem-wgan-pixel-x4",)}
 #: kinds of image that statistics of sharp ones ship for
 NATURAL = ("EM", "N-body")
+#: measured pairs: kind of their models, title, HR and LR; every eighth of the slices
+PAIRS = {
+    "N-body pairs": (
+        "N-body",
+        {
+            f"LR another simulation with 64 times fewer particles, box of {size} Mpc/h (6 × 256²)": (
+                HERE / f"nbody/pairs/hr/test/mpc{size}.npz",
+                HERE / f"nbody/pairs/lr/test/mpc{size}.npz",
+            )
+            for size in (75, 200, 750)
+        },
+    )
+}
 INTERPOLATIONS = ("nearest", "bilinear", "lanczos")
 MARK = "<!-- tables: everything below is written by `make results` -->"
 
@@ -34,7 +47,10 @@ MARK = "<!-- tables: everything below is written by `make results` -->"
 def models_of(kind: str) -> tuple[list[str], list[Model]]:
     """Return the names of the shipped models of a kind of image, and those that are measured without being shipped."""
     # what is told blur and noise is measured over many of them, by measure_cells.py
-    found = [n for n in model_paths() if n.startswith(f"{PREFIXES[kind]}-") and not is_told(load_model(n).card)]
+    found = [
+        n for n in model_paths()
+        if n.startswith(f"{PREFIXES[kind]}-") and not is_told(load_model(n).card) and load_model(n).card.degradation
+    ]  # fmt: skip
     unshipped = []
     for name in UNSHIPPED.get(kind, ()):
         path = RUNS / name / f"{name}.safetensors"
@@ -47,9 +63,35 @@ def models_of(kind: str) -> tuple[list[str], list[Model]]:
     return sorted(found, key=lambda n: ("wiener" not in n, n)), unshipped
 
 
+def measure_pairs(kind: str) -> list[str]:
+    """Measure the models that were trained on measured pairs, beside others of their kind; returns the sections."""
+    model_kind, tests = PAIRS[kind]
+    every = [n for n in model_paths() if n.startswith(f"{PREFIXES[model_kind]}-")]
+    own = [n for n in every if not load_model(n).card.degradation]
+    models = [load_model(n) for n in (*(f"{name}-x4" for name in INTERPOLATIONS), *every)]
+    parts: list[str] = []
+    measured: dict[str, list[dict[str, object]]] = {name: [] for name in own}
+    for title, (hr, lr) in tests.items():
+        table = evaluate_models(
+            models, read_planes(hr)[4::8], lr_images=read_planes(lr)[4::8], density=True,
+            naturalness=shipped_model(model_kind),
+        )  # fmt: skip
+        parts.append(f"## {kind}: {title}\n\n{table.to_markdown()}\n")
+        print(parts[-1], flush=True)
+        rows = {row.name: {k: v for k, v in row.means.items() if v is not None} for row in table.rows}
+        for name in own:
+            figures = {"model": rows[name], "bicubic": rows["bicubic-x4"]}
+            measured[name].append({"data": f"{title}; {table.conditions_line()}", **figures})
+    for name in own:
+        model = load_model(name)
+        card = replace(model.card, metrics=tuple(measured[name]))
+        save(Model(network=model.network, card=card), model_paths()[name], half=True)
+    return parts
+
+
 def main() -> None:
     parts = []
-    wanted = sys.argv[1:]  # EM, ssTEM, N-body, fluorescence; all if none is named
+    wanted = sys.argv[1:]  # EM, ssTEM, N-body, fluorescence, N-body pairs; all if none is named
     for kind, tests in TESTS.items():
         if wanted and kind not in wanted:
             continue
@@ -81,10 +123,13 @@ def main() -> None:
             model = load_model(name)
             card = replace(model.card, metrics=tuple(measured[name]))
             save(Model(network=model.network, card=card), model_paths()[name], half=True)
+    for kind in PAIRS:
+        if not wanted or kind in wanted:
+            parts += measure_pairs(kind)
     head, _, old = TARGET.read_text(encoding="utf-8").partition(MARK)
     sections = ["## " + part for part in old.split("## ")[1:]]
     kept = [part for part in sections if wanted and not part.startswith(tuple(f"## {kind}:" for kind in wanted))]
-    order = [f"## {kind}:" for kind in TESTS]
+    order = [f"## {kind}:" for kind in (*TESTS, *PAIRS)]
     tables = sorted(
         [*(part.rstrip() + "\n" for part in kept), *parts],
         key=lambda part: (next(i for i, title in enumerate(order) if part.startswith(title)), part),

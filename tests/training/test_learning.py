@@ -66,7 +66,8 @@ def test_every_schedule_is_torchs_own(name):
     np.testing.assert_allclose(ours, rates(TORCHS_OWN[name]), rtol=1e-9)
 
 
-@pytest.mark.parametrize("recipe", list(RECIPES))
+# SinGAN learns to make its image from noise, not from its LR image: see test_pyramid
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "singan"])
 def test_every_recipe_learns_one_image_by_heart(recipe, tmp_path, rng, small_vgg):
     from scipy.ndimage import gaussian_filter
 

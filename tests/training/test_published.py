@@ -2,6 +2,7 @@
 
 import pytest
 
+from napari_sr.networks.singan import SinGANPyramid
 from napari_sr.training import RECIPES, Source, recipe_config
 from napari_sr.training.recipes import published
 from napari_sr.training.settings import grid, parse_axis
@@ -46,6 +47,13 @@ OF_THE_SOURCES = {
         "adversarial.weight": 0.1, "adversarial.pixel_weight": 1.0, "adversarial.critic": "unet-discriminator",
         "adversarial.loss": "relativistic",
     },
+    # Shaham et al. 2019, sections 2.2, 3 (training) and 4 (α and r of super-resolution), and the code's defaults
+    "singan": {
+        "images": 1, "batch_size": 1, "learning_rate": 5e-4, "betas": (0.5, 0.999), "loss": "mse",
+        "adversarial.loss": "wasserstein", "adversarial.critic": "singan-critic", "adversarial.n_critic": 3,
+        "adversarial.n_generator": 3, "adversarial.gradient_penalty": 0.1, "adversarial.pixel_weight": 100.0,
+        "adversarial.critic_learning_rate": 5e-4, "rotate": False, "flip": False,
+    },
     "swinir": {"steps": 500_000, "learning_rate": 2e-4, "batch_size": 32, "lr_patch": 48, "loss": "l1"},
     "edsr": {"steps": 300_000, "learning_rate": 1e-4, "batch_size": 16, "lr_patch": 48, "loss": "l1"},
 }  # fmt: skip
@@ -71,7 +79,7 @@ def test_recipes_have_the_numbers_of_their_sources(recipe):
 
 def generator_steps(config):
     settings = config.adversarial
-    return settings.pixel_steps + (config.steps - settings.pixel_steps) // (settings.n_critic + 1)
+    return settings.pixel_steps + (config.steps - settings.pixel_steps) * settings.n_generator // settings.cycle
 
 
 def test_generators_have_as_many_steps_as_their_sources_count():
@@ -79,6 +87,10 @@ def test_generators_have_as_many_steps_as_their_sources_count():
     assert generator_steps(config_of("wgan-gp-nbody")) == 26_667
     assert generator_steps(config_of("srgan")) == 10**6 + 2 * 10**5
     assert generator_steps(config_of("real-esrgan")) == 10_000
+    singan = config_of("singan")
+    sizes = SinGANPyramid.sizes_of(250, 250, ratio=2 ** (1 / 3))
+    assert 4 * singan.lr_patch == pytest.approx(250, abs=2)
+    assert generator_steps(singan) == len(sizes) * 2000 * 3
     # 10 epochs of the patches that are left of 3 from each of 492 images when a tenth validates, four at a time
     notebook = config_of("dfcan-notebook")
     assert notebook.steps == 10 * (3 * 492 * 9 // 10 // 4)

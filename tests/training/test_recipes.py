@@ -38,6 +38,8 @@ def small(recipe, images, **changes):
     }  # fmt: skip
     if RECIPES[recipe].get("adversarial") is not None:
         settings["adversarial"] = {"critic_hyper_parameters": {"num_features": 4}, "n_critic": 2}
+    if recipe == "singan":
+        settings["batch_size"] = 1
     return recipe_config(recipe, name="small", train=(Source(str(images)),), **{**settings, **changes})
 
 

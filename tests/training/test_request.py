@@ -9,7 +9,7 @@ from napari_sr.models.store import load_model
 from napari_sr.networks import NETWORKS
 from napari_sr.training import RECIPES
 from napari_sr.training.recipes import ANY_NETWORK, DEFAULT_RECIPE, recipe_for
-from napari_sr.training.request import TrainRequest, copied, make_config
+from napari_sr.training.request import TrainRequest, copied, make_config, with_kind
 
 
 def config_of(lr="", **settings):
@@ -98,7 +98,7 @@ def test_measured_pairs_of_densities_are_learnt_from_by_their_logarithm(recipe, 
     hr, lr = density
     for images in (str(hr), Stack(np.load(hr), "ZYX", name="hr")):
         request = TrainRequest(name="mine", hr=images, lr=str(lr), recipe=recipe)
-        config = make_config(request, str(hr), str(lr))
+        config = make_config(with_kind(request), str(hr), str(lr))
         assert config.degradation == ""
         assert (config.intensity["kind"], config.intensity["offset"]) == ("log", 0.02)
         assert config.card["kind"] == "N-body"
@@ -107,13 +107,15 @@ def test_measured_pairs_of_densities_are_learnt_from_by_their_logarithm(recipe, 
 def test_what_is_said_of_the_kind_counts(density, tmp_path, rng):
     hr, lr = density
     request = TrainRequest(name="mine", hr=str(hr), lr=str(lr), kind="EM")
-    assert make_config(request, str(hr), str(lr)).intensity["kind"] == "percentile"
+    assert make_config(with_kind(request), str(hr), str(lr)).intensity["kind"] == "percentile"
     own = TrainRequest(name="mine", hr=str(hr), changes={"intensity": {"kind": "range"}})
-    assert make_config(own, str(hr), "").intensity == {"kind": "range"}
+    assert make_config(with_kind(own), str(hr), "").intensity == {"kind": "range"}
     np.save(tmp_path / "em.npy", rng.integers(0, 255, (64, 64)).astype(np.uint8))
     counts = TrainRequest(name="mine", hr=str(tmp_path / "em.npy"), kind="N-body", degradation="area")
     assert make_config(counts, counts.hr, "").intensity["kind"] == "log"
     plain = TrainRequest(name="mine", hr=str(tmp_path / "em.npy"))
-    assert make_config(plain, plain.hr, "").intensity["kind"] == "percentile"
+    assert make_config(with_kind(plain), plain.hr, "").intensity["kind"] == "percentile"
+    unread = TrainRequest(name="mine", hr=str(hr))
+    assert make_config(unread, str(hr), str(lr)).intensity["kind"] == "percentile"  # nothing is read for it
     with pytest.raises(ConfigError, match="EM, fluorescence, N-body"):
         make_config(TrainRequest(name="mine", hr=str(hr), kind="nix"), str(hr), "")

@@ -102,7 +102,7 @@ def command(
     from napari_sr.errors import ConfigError
     from napari_sr.training import TrainConfig, fit
     from napari_sr.training.lightning.machine import is_main_process, usual_workers
-    from napari_sr.training.request import TrainRequest, make_config
+    from napari_sr.training.request import TrainRequest, make_config, with_kind
     from napari_sr.training.session import check_installable, settle
     from napari_sr.training.settings import changed, parse_setting
 
@@ -125,7 +125,7 @@ def command(
             start_from=start_from or "", network=network or "", scale=scale, degradation=degradation, kind=kind or "",
             changes=changes,
         )  # fmt: skip
-        config = make_config(request, str(source), "" if lr is None else str(lr))
+        config = make_config(with_kind(request), str(source), "" if lr is None else str(lr))
     config = changed(config, dict(parse_setting(text) for text in set_ or ()))
     how: dict[str, Any] = {
         "overwrite": overwrite, "device": device, "devices": devices, "num_nodes": num_nodes,

@@ -82,3 +82,21 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
         (gradient,) = torch.autograd.grad(values.reshape(len(values), -1).mean(1).sum(), between, create_graph=True)
     norm: Tensor = gradient.flatten(1).norm(dim=1)
     return (norm - 1).square().mean()
+
+
+def patch_gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, epsilon: Tensor) -> Tensor:
+    """Return E[(||grad_p sum C(x)||_2 - 1)^2] over the pixels p, for a critic that returns a value a patch.
+
+    The norm is over the channels of a pixel: each patch's value may change by one when a pixel does. That of the whole
+    image's gradient, as :func:`gradient_penalty` has it, would grow with the image. Parameters as there.
+
+    References
+    ----------
+    The code published with Shaham et al. 2019, arXiv:1905.01164 (``functions.calc_gradient_penalty``)
+    """
+    weight = epsilon.view(-1, 1, 1, 1)
+    with torch.autocast(real.device.type, enabled=False):
+        between = (weight * real.detach().float() + (1 - weight) * fake.detach().float()).requires_grad_(True)
+        (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    norm: Tensor = gradient.norm(dim=1)
+    return (norm - 1).square().mean()

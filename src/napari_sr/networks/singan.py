@@ -137,24 +137,36 @@ class SinGANPyramid(nn.Module):
     @staticmethod
     def sizes_of(height: int, width: int, *, ratio: float, smallest: int = 25) -> list[tuple[int, int]]:
         """Return the sizes of a pyramid whose steps are ``ratio``, from about ``smallest`` pixels to the image's."""
-        count = max(0, math.floor(math.log(min(height, width) / smallest) / math.log(ratio)))
+        count = max(0, math.floor(math.log(min(height, width) / smallest) / math.log(ratio) + 1e-9))
         return [(round(height / ratio**n), round(width / ratio**n)) for n in range(count, -1, -1)]
 
     def images(self, image: Tensor) -> list[Tensor]:
         """Return an image (N, C, H, W) at each size."""
         return [resized(image, *size) for size in self.sizes]
 
-    def drawn(self, upto: int) -> Tensor:
-        """Return a random image of the size ``upto``, counted from the coarsest."""
-        noises = [torch.randn(1, self.channels, *size, device=self.fixed.device) for size in self.sizes[: upto + 1]]
-        return self._through([a * noise for a, noise in zip(self.amplitudes, noises, strict=False)])
+    def noise(self, number: int) -> Tensor:
+        """Return noise of the size ``number``, counted from the coarsest, as strong as it is injected there."""
+        drawn = torch.randn(1, self.channels, *self.sizes[number], device=self.fixed.device)
+        return self.amplitudes[number] * drawn
 
-    def reconstructed(self, upto: int) -> Tensor:
-        """Return what the fixed noise becomes at the size ``upto``: the image itself, once it is trained."""
-        return self._through([self.amplitudes[0] * self.fixed] + [None] * upto)
+    def drawn(self, count: int) -> Tensor:
+        """Return a random image that ``count`` generators have made, as large as the next one wants it."""
+        return self._through([self.noise(number) for number in range(count)])
+
+    def reconstructed(self, count: int) -> Tensor:
+        """Return what the fixed noise becomes after ``count`` generators, as large as the next one wants it.
+
+        That is the image itself, once they are trained.
+        """
+        return self._through(([self.fixed_noise] + [None] * count)[:count])
+
+    @property
+    def fixed_noise(self) -> Tensor:
+        """What the coarsest generator is given to reconstruct its image from."""
+        return self.amplitudes[0] * self.fixed
 
     def _through(self, noises: list[Tensor | None] | list[Tensor]) -> Tensor:
-        image = torch.zeros_like(self.fixed)
+        image, count = torch.zeros_like(self.fixed), len(noises)
         for size, generator, noise in zip(self.sizes, self.generators, noises, strict=False):
             image = generator(resized(image, *size), noise)
-        return image
+        return resized(image, *self.sizes[min(count, len(self.sizes) - 1)])

@@ -57,8 +57,8 @@ class Adversarial:
         The critic or discriminator.
     critic_learning_rate
         Maximum of its schedule.
-    n_critic
-        Steps of the critic before each step of the generator; every step sees a new batch.
+    n_critic, n_generator
+        Steps of the critic, and of the generator after them, in turn; every step sees a new batch.
     gradient_penalty
         λ of the gradient penalty; 0 for none.
     clip
@@ -79,6 +79,7 @@ class Adversarial:
     critic_hyper_parameters: Mapping[str, Any] = field(default_factory=dict)
     critic_learning_rate: float = 5e-4
     n_critic: int = 5
+    n_generator: int = 1
     gradient_penalty: float = 10.0
     clip: float = 0.0
     weight: float = 1.0
@@ -88,12 +89,17 @@ class Adversarial:
 
     def __post_init__(self) -> None:
         check_kinds(self)
-        if self.n_critic < 1 or self.pixel_steps < 0:
-            raise ConfigError("n_critic must be at least 1, pixel_steps at least 0")
+        if self.n_critic < 1 or self.n_generator < 1 or self.pixel_steps < 0:
+            raise ConfigError("n_critic and n_generator must be at least 1, pixel_steps at least 0")
         for name in ("gradient_penalty", "clip", "weight", "pixel_weight"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ConfigError(f"{name} must not be negative")
         check_rate("critic_learning_rate", self.critic_learning_rate)
+
+    @property
+    def cycle(self) -> int:
+        """Steps after which it is the same network's turn again."""
+        return self.n_critic + self.n_generator
 
 
 def check_rate(name: str, rate: float) -> None:

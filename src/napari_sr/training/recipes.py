@@ -102,6 +102,11 @@ def recipe_for(network: str) -> str:
     return next((n for n in fitting if "adversarial" not in RECIPES[n]), ANY_NETWORK)
 
 
+def of_length(adversarial: Mapping[str, Any], steps: int, *, of: int) -> dict[str, Any]:
+    """Return the critic's side of a run of ``steps`` in place of ``of`` steps: its phases keep their shares."""
+    return {**adversarial, "pixel_steps": adversarial.get("pixel_steps", 0) * steps // of}
+
+
 def recipe_config(recipe: str, *, name: str, train: tuple[Source, ...], **changes: Any) -> TrainConfig:
     """Return the complete configuration of a recipe.
 
@@ -127,11 +132,8 @@ def recipe_config(recipe: str, *, name: str, train: tuple[Source, ...], **change
             settings[nested] = {**defaults[nested], **changes[nested]}
     adversarial = settings.get("adversarial")
     if "steps" in changes and adversarial and "pixel_steps" not in changes.get("adversarial", {}):
-        # a shorter run keeps the shares of its phases
-        shorter = (
-            adversarial.get("pixel_steps", 0) * changes["steps"] // RECIPES[recipe].get("steps", TrainConfig.steps)
-        )
-        settings["adversarial"] = {**adversarial, "pixel_steps": shorter}
+        of = RECIPES[recipe].get("steps", TrainConfig.steps)
+        settings["adversarial"] = of_length(adversarial, changes["steps"], of=of)
     density = settings.get("degradation") in DENSITIES or settings.get("card", {}).get("kind") == "N-body"
     if density and "intensity" not in changes:
         limits = {k: v for k, v in settings.get("intensity", {}).items() if k in ("lower", "upper")}

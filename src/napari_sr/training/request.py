@@ -45,7 +45,8 @@ class TrainRequest:
     scale, degradation
         As in :class:`napari_sr.training.TrainConfig`; those of the model to go on from, or of the recipe, if None.
     kind
-        Of the images: ``EM``, ``fluorescence`` or ``N-body``, whose logarithm is learnt from; guessed if empty.
+        Of the images: ``EM``, ``fluorescence`` or ``N-body``, whose logarithm is learnt from; not said if empty, see
+        :func:`with_kind`.
     changes
         Further settings, as :func:`napari_sr.training.recipe_config` takes them.
     """
@@ -92,29 +93,27 @@ def make_config(request: TrainRequest, hr: str, lr: str) -> TrainConfig:
                 f"network: the recipe {recipe} has its own; another one goes with the recipe {recipe_for('')}."
             )
         recipe, changes = recipe_for(""), {"network": request.network, **changes}
-    if not request.start_from:
-        changes = with_kind(request, changes)
+    if request.kind and not request.start_from:
+        if request.kind not in KINDS:
+            raise ConfigError(f"kind: there is no {request.kind!r}; there are {', '.join(KINDS)}.")
+        changes["card"] = {**changes.get("card", {}), "kind": request.kind}  # intensities follow from it
     return recipe_config(recipe or DEFAULT_RECIPE, name=request.name, train=(Source(hr, lr=lr),), **changes)
 
 
-def with_kind(request: TrainRequest, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the changes with the kind of image on the card, where it is a density: its intensities follow from that.
+def with_kind(request: TrainRequest) -> TrainRequest:
+    """Look at the first image, and return the request with its kind where that is a density and nothing else is said.
 
     Of other kinds, a guess is too weak to stand on a card.
 
     Raises
     ------
-    ConfigError
-        If there is no such kind.
     ImageError
         If the first image cannot be read.
     """
-    if request.kind and request.kind not in KINDS:
-        raise ConfigError(f"kind: there is no {request.kind!r}; there are {', '.join(KINDS)}.")
-    kind = request.kind or (guess_kind(first_image(request.hr)) if "intensity" not in changes else "")
-    if kind == "N-body" or request.kind:
-        return {**changes, "card": {**changes.get("card", {}), "kind": kind}}
-    return changes
+    if request.kind or request.start_from or "intensity" in request.changes:
+        return request
+    kind = guess_kind(first_image(request.hr))
+    return replace(request, kind=kind) if kind == "N-body" else request
 
 
 def first_image(images: Stack | str) -> npt.NDArray[Any]:

@@ -29,7 +29,7 @@ from napari_sr.training.fit import fit
 from napari_sr.training.lightning.checkpoints import checkpoint_step
 from napari_sr.training.preview import Patches, PatchPreview, Place
 from napari_sr.training.progress import TrainProgress
-from napari_sr.training.request import TrainRequest, copied, make_config
+from napari_sr.training.request import TrainRequest, copied, make_config, with_kind
 from napari_sr.training.runs.history import read_history
 from napari_sr.training.runs.pixel_phase import pixel_name, pixel_path
 from napari_sr.training.runs.verdict import Verdict
@@ -110,6 +110,7 @@ def iter_training(request: TrainRequest, folder: Path, watching: Watching) -> Ge
     ConfigError
         If the settings cannot be; nothing was copied then.
     """
+    request = with_kind(request)
     make_config(request, "hr", "lr" if request.lr else "")  # a wrong setting shall not cost the copying
     try:
         folder.mkdir(parents=True)

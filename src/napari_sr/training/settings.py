@@ -11,6 +11,7 @@ import yaml
 
 from napari_sr.errors import ConfigError
 from napari_sr.training.config import Adversarial, TrainConfig
+from napari_sr.training.recipes import of_length
 
 #: mappings whose names are not known beforehand
 OPEN = (
@@ -83,9 +84,7 @@ def changed(config: TrainConfig, settings: Mapping[str, Any]) -> TrainConfig:
         _put(values, path, value)
     steps = settings.get("steps")
     if isinstance(steps, int) and config.adversarial is not None and "adversarial.pixel_steps" not in settings:
-        # a shorter run keeps the shares of its phases
-        share = config.adversarial.pixel_steps * steps // config.steps
-        values["adversarial"] = {**values["adversarial"], "pixel_steps": share}
+        values["adversarial"] = of_length(values["adversarial"], steps, of=config.steps)
     return TrainConfig.from_dict(values)
 
 

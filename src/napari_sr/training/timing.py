@@ -16,10 +16,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from napari_sr.losses.perceptual import OF_FEATURES, RANDOM
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.lightning.adversarial import AdversarialTraining
+from napari_sr.training.lightning.kinds import make_module
 from napari_sr.training.lightning.precision import lightning_precision
 from napari_sr.training.lightning.quiet import quiet_lightning
-from napari_sr.training.lightning.regression import Regression
 from napari_sr.training.recipes import OVERHEAD
 from napari_sr.training.start import starting_network
 
@@ -112,11 +111,13 @@ def seconds_per_step(
     adversarial = config.adversarial
     if adversarial is not None:  # what takes long is the phase with the critic
         config = replace(config, adversarial=replace(adversarial, pixel_steps=0), steps=max(config.steps, 2))
-    cycle = 1 if adversarial is None else adversarial.n_critic + 1
-    clock = _Clock(cycle=cycle, seconds=seconds, should_stop=should_stop, on_estimate=on_estimate)
+    cycle = 1 if adversarial is None else adversarial.cycle
     network = starting_network(config).network
-    kind = Regression if adversarial is None else AdversarialTraining
-    module = kind(network=network, config=config).to(memory_format=torch.channels_last)
+    module = make_module(network, config)
+    average = module.prepare_timing()
+    clock = _Clock(
+        cycle=cycle, seconds=seconds, should_stop=should_stop, on_estimate=lambda step: on_estimate(average * step)
+    )
     noise = _Noise(
         lr_patch=config.lr_patch, scale=config.scale, length=config.batch_size * 10_000,
         conditions=len(network.conditions),
@@ -128,7 +129,8 @@ def seconds_per_step(
             enable_checkpointing=False, limit_val_batches=0, default_root_dir=folder,
         )  # fmt: skip
         trainer.fit(module, DataLoader(noise, batch_size=config.batch_size, num_workers=0))
-    return clock.seconds_per_step()
+    measured = clock.seconds_per_step()
+    return None if measured is None else average * measured
 
 
 def _without_downloads(config: TrainConfig) -> TrainConfig:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from napari_sr.training.data.patches import PatchDataset
 
 
 class FromItem(Sampler[int]):
@@ -34,6 +36,22 @@ class FromItem(Sampler[int]):
     def __len__(self) -> int:
         # the length of a run from the beginning, as Lightning counts batches when it resumes
         return self.length // _process()[1]
+
+
+class OneWindow(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """The first patch of a data set, again and again: for what learns a single image."""
+
+    def __init__(self, patches: PatchDataset) -> None:
+        self.patches = patches
+        self._first: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def __len__(self) -> int:
+        return len(self.patches)
+
+    def __getitem__(self, item: int) -> tuple[Tensor, Tensor, Tensor]:
+        if self._first is None:
+            self._first = self.patches[0]
+        return self._first
 
 
 def _process() -> tuple[int, int]:

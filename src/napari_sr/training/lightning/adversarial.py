@@ -21,7 +21,8 @@ class AdversarialTraining(SRModule):
     """Train a generator and a critic in turn.
 
     Every step sees a new batch and moves one of the two: after ``pixel_steps`` steps with the pixel loss
-    alone, ``n_critic`` steps of the critic come before each step of the generator. With the Wasserstein loss
+    alone, ``n_critic`` steps of the critic and ``n_generator`` of the generator follow each other. With the Wasserstein
+    loss
 
         L_critic = C(sr) - C(hr) + λ (||grad C(x)||_2 - 1)^2,   L_generator = -C(sr) + γ L_pixel(sr, hr)
     """
@@ -46,7 +47,7 @@ class AdversarialTraining(SRModule):
     def is_generator_step(self, step: int) -> bool:
         """Return True if ``step`` moves the generator."""
         after = step - self.settings.pixel_steps
-        return after < 0 or after % (self.settings.n_critic + 1) == self.settings.n_critic
+        return after < 0 or after % self.settings.cycle >= self.settings.n_critic
 
     def configure_optimizers(self) -> Any:
         config, settings = self.config, self.settings

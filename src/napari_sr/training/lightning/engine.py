@@ -13,15 +13,16 @@ from torch.utils.data import DataLoader
 
 from napari_sr.errors import TrainingError
 from napari_sr.training.config import TrainConfig
-from napari_sr.training.data.loading import FromItem, ResumableLoader
+from napari_sr.training.data.loading import FromItem, OneWindow, ResumableLoader
 from napari_sr.training.lightning.adversarial import AdversarialTraining
 from napari_sr.training.lightning.checkpoints import Keeper, WholeFiles, saved
+from napari_sr.training.lightning.kinds import make_module
 from napari_sr.training.lightning.machine import Machine
 from napari_sr.training.lightning.module import NonFiniteLoss, SRModule
 from napari_sr.training.lightning.phases import EndOfPixelPhase
 from napari_sr.training.lightning.precision import lightning_precision
+from napari_sr.training.lightning.pyramid import Pyramid
 from napari_sr.training.lightning.quiet import quiet_lightning
-from napari_sr.training.lightning.regression import Regression
 from napari_sr.training.lightning.stopping import StoppedInValidation, Stopping
 from napari_sr.training.lightning.telling import Telling
 from napari_sr.training.lightning.watchdog import Watchdog
@@ -94,8 +95,7 @@ def train(
 ) -> tuple[L.Trainer | None, SRModule]:
     """Train until the end, or until it is stopped; no trainer is returned if it has saved the state itself."""
     L.seed_everything(config.seed, verbose=False)
-    kind = Regression if config.adversarial is None else AdversarialTraining
-    module = kind(network=task.network, config=config).to(memory_format=torch.channels_last)
+    module = make_module(task.network, config)
     module.rate_factor = rate_factor
     if isinstance(module, AdversarialTraining) and task.critic is not None:
         module.critic.load_state_dict(task.critic)
@@ -129,7 +129,7 @@ def train(
             trainer.fit(
                 module,
                 ResumableLoader(
-                    task.patches,
+                    OneWindow(task.patches) if isinstance(module, Pyramid) else task.patches,
                     batch_size=config.batch_size // world,
                     num_workers=machine.workers,
                     sampler=sampler,

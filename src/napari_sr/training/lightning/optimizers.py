@@ -57,6 +57,9 @@ SCHEDULES.register("multi-step", title="halved at 50, 75 and 90 % of the run")(
 SCHEDULES.register("tenth", title="a tenth after half of the run", reference="Ledig et al. 2017, arXiv:1609.04802")(
     lambda optimizer, rate, steps: schedulers.MultiStepLR(optimizer, milestones=[max(1, steps // 2)], gamma=0.1)
 )
+SCHEDULES.register("tenth-late", title="a tenth after 80 % of the run", reference="arXiv:1905.01164")(
+    lambda optimizer, rate, steps: schedulers.MultiStepLR(optimizer, milestones=[max(1, steps * 4 // 5)], gamma=0.1)
+)
 SCHEDULES.register("halving", title="halved six times, at equal distances")(
     lambda optimizer, rate, steps: schedulers.StepLR(
         optimizer, step_size=max(1, -(-steps // (HALVINGS + 1))), gamma=0.5

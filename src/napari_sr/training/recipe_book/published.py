@@ -146,6 +146,23 @@ RECIPES.register(
 )  # fmt: skip
 PUBLISHED["real-esrgan"] = "text on Real-ESRGAN for fluorescence pairs, section III"
 
+# sections 2 to 4 and the published code: 2000 rounds of 3 steps of the critic and 3 of the generator at each size, with
+# λ = 0.1, α = 100 and a pyramid of 2^(1/3) for super-resolution; images of at most 250 pixels, which make 10 sizes
+RECIPES.register(
+    "singan", title="SinGAN: learns one image, may invent", reference="Shaham et al. 2019, arXiv:1905.01164"
+)(
+    {
+        "network": "singan", "loss": "mse", "intensity": TANH, "learning_rate": 5e-4, "betas": (0.5, 0.999),
+        "schedule": "tenth-late", "images": 1, "lr_patch": 62, "batch_size": 1, "steps": 120_000,
+        "rotate": False, "flip": False,
+        "adversarial": {
+            "critic": "singan-critic", "critic_learning_rate": 5e-4, "n_critic": 3, "n_generator": 3,
+            "gradient_penalty": 0.1, "pixel_weight": 100.0,
+        },
+    }
+)  # fmt: skip
+PUBLISHED["singan"] = "Shaham et al. 2019, section 3 and the published code"
+
 # section 4.1; batches of 32 patches of 48 LR pixels
 RECIPES.register("swinir", title="SwinIR: faithful, slow", reference="Liang et al. 2021, arXiv:2108.10257")(
     {

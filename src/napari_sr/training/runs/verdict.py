@@ -201,7 +201,7 @@ def _why(config: TrainConfig, history: Sequence[TrainProgress], outcome: Outcome
         found.append((f"It has learnt its images by heart since step {now.since}.", more))
     if now.kind == "falling" and not few:
         found.append(("It was still learning when it ended.", longer))
-    if outcome.images < IMAGES:
+    if outcome.images < IMAGES and outcome.images != config.images:  # so few were wanted
         found.append((f"It had only {outcome.images} image{'s' * (outcome.images > 1)} to learn from.", more))
     if not found:
         check = "Check that low-resolution images are made as your instrument makes them"

@@ -57,6 +57,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "adversarial.loss": ("adversarial loss", "How generator and critic are set against each other."),
     "adversarial.critic": ("critic", "The network that tells generated images from real ones."),
     "critic_learning_rate": ("critic's learning rate", "Length of a step of the critic."),
+    "n_generator": ("generator's steps in a row", "Steps of the generator before it is the critic's turn again."),
     "n_critic": ("critic's steps to one", "Steps of the critic to one of the generator."),
     "gradient_penalty": ("gradient penalty (λ)", "How strongly the critic is kept smooth (λ of the paper)."),
     "clip": ("critic's weights up to", "Cuts the critic's weights to this size, as the first WGAN did; 0: not at all."),

@@ -203,7 +203,8 @@ class _Maker:
             *self.options(group, path + "critic_hyper_parameters", made, given),
         ]
         names = (
-            "critic_learning_rate", "n_critic", "gradient_penalty", "clip", "weight", "pixel_weight", "pixel_steps",
+            "critic_learning_rate", "n_critic", "n_generator", "gradient_penalty", "clip", "weight", "pixel_weight",
+            "pixel_steps",
         )  # fmt: skip
         return found + [self.field(group, path + n, getattr(adversarial, n)) for n in names]
 
