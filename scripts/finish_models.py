@@ -150,8 +150,8 @@ TEXTS = {
         "N-body simulation ×4, for coarse runs",
         "For slices of a dark-matter simulation with 64 times fewer particles, of 0.3 to 3 Mpc/h a pixel of the "
         "result. Trained on pairs of simulations from the same phases, so it also learns where a coarse run puts "
-        "structures wrongly. The least error it can make is a smooth guess: its small-scale power is too low; mix it with "
-        "nbody-pairs-x4-realistic. Not for densities that were averaged from a fine run: nbody-x4 is.",
+        "structures wrongly. The least error it can make is a smooth guess: its small-scale power is too low; mix it "
+        "with nbody-pairs-x4-realistic. Not for densities that were averaged from a fine run: nbody-x4 is.",
         "Wang et al. 2021, arXiv:2107.10833 (SRVGGNet)",
     ),
     "nbody-pairs-x4-realistic": (

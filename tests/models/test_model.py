@@ -171,8 +171,9 @@ def test_a_damaged_file_does_not_spoil_the_list(model):
 def test_shipped_models_are_whole_and_documented(path):
     card = load(path).card
     assert card.name == path.stem
-    for field in ("title", "description", "licence", "attribution", "citation", "kind", "degradation"):
+    for field in ("title", "description", "licence", "attribution", "citation", "kind"):
         assert getattr(card, field), field
+    assert card.degradation or "measured" in card.metrics[0]["data"]  # pairs have none
     assert card.metrics
     assert card.training["steps"] > 0
     for entry in card.metrics:
