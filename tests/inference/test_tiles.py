@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sr.errors import ConfigError
-from napari_sr.inference.tiles import plan_axis, plan_tiles
+from napari_sr.inference.tiles import plan_axis, plan_tiles, smallest_tile
 
 
 @st.composite
@@ -60,3 +60,24 @@ def test_a_tile_that_keeps_nothing_is_refused():
         plan_axis(100, tile=30, halo=20, blend=0)
     with pytest.raises(ConfigError, match="at least one pixel"):
         plan_axis(0, tile=30, halo=2, blend=0)
+
+
+@given(
+    length=st.integers(1, 400), tile=st.integers(8, 120), halo=st.integers(0, 12), blend=st.integers(0, 6),
+    grid=st.integers(2, 16),
+)  # fmt: skip
+def test_windows_begin_on_the_grid_and_keep_every_pixel(length, tile, halo, blend, grid):
+    if tile < length and tile < smallest_tile(halo=halo, blend=blend, grid=grid):
+        with pytest.raises(ConfigError, match=f"use at least {smallest_tile(halo=halo, blend=blend, grid=grid)}"):
+            plan_axis(length, tile=tile, halo=halo, blend=blend, grid=grid)
+        return
+    spans = plan_axis(length, tile=tile, halo=halo, blend=blend, grid=grid)
+    total = np.zeros(length)
+    for span in spans:
+        assert span.outer_start % grid == 0
+        assert span.outer_stop - span.outer_start <= max(tile, 0)
+        assert 0 <= span.outer_start <= span.inner_start < span.inner_stop <= span.outer_stop <= length
+        assert span.inner_start - span.outer_start >= (halo if span.outer_start else 0)
+        assert span.outer_stop - span.inner_stop >= (halo if span.outer_stop < length else 0)
+        total[span.inner_start : span.inner_stop] += span.weights(1)
+    np.testing.assert_allclose(total, 1, atol=1e-6)

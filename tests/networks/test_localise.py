@@ -10,27 +10,51 @@ from napari_sr import upscale
 from napari_sr.inference.device import Target, localised
 from napari_sr.inference.tiling import choose_tiling
 from napari_sr.models.store import load_model
-from napari_sr.networks import NETWORKS, blocks, create_network
-from napari_sr.networks.blocks import local_mean
+from napari_sr.networks import NETWORKS, create_network
+from napari_sr.networks.blocks import cell_means, cell_of, enlarged
 
 SMALL = {"num_groups": 2, "num_blocks": 2, "num_features": 8, "reduction": 4}
 
 
-@pytest.mark.parametrize("patch", [1, 4, 5, 40])
+@pytest.mark.parametrize("patch", [1, 4, 5, 8, 12, 40])
 @pytest.mark.parametrize("size", [(9, 14), (1, 3), (40, 40)])
-def test_local_means_are_those_of_the_nearest_whole_window(patch, size):
-    """Against a loop."""
+def test_cells_take_the_means_of_the_nearest_whole_windows(patch, size):
+    """Against a loop; a window of an even number of cells is the mean of the two that hold a cell."""
     x = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(patch))
-    found = local_mean(x, patch)
-    assert found.shape == x.shape
-    lengths = [min(patch, n) for n in size]
-    for row in range(size[0]):
-        for column in range(size[1]):
-            starts = [
-                min(max(at - (k - 1) // 2, 0), n - k) for at, k, n in zip((row, column), lengths, size, strict=True)
+    found = cell_means(x, patch)
+    side = cell_of(patch)
+    counts = [-(-n // side) for n in size]
+    assert found.shape == (2, 3, *counts)
+    starts = [[side * i for i in range(count)] for count in counts]
+    cells = torch.stack(
+        [torch.stack([x[..., y : y + side, z : z + side].mean((-1, -2)) for z in starts[1]], -1) for y in starts[0]], -2
+    )
+    lengths = [min(patch // side, count) for count in counts]
+
+    def windows(at, length, count):
+        middle = [at - (length - 1) // 2] if length % 2 else [at - length // 2, at - length // 2 + 1]
+        return [min(max(first, 0), count - length) for first in middle]
+
+    for row in range(counts[0]):
+        for column in range(counts[1]):
+            means = [
+                cells[..., y : y + lengths[0], z : z + lengths[1]].mean((-1, -2))
+                for y in windows(row, lengths[0], counts[0])
+                for z in windows(column, lengths[1], counts[1])
             ]
-            window = x[..., starts[0] : starts[0] + lengths[0], starts[1] : starts[1] + lengths[1]]
-            torch.testing.assert_close(found[..., row, column], window.mean(dim=(-2, -1)), rtol=1e-5, atol=1e-5)
+            expected = torch.stack(means).mean(0)
+            torch.testing.assert_close(found[..., row, column], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 8])
+@pytest.mark.parametrize("cells", [(3, 5), (1, 4)])
+def test_between_cells_it_is_torchs_interpolation(side, cells):
+    x = torch.rand(2, 3, *cells)
+    size = cells[0] * side, cells[1] * side
+    expected = F.interpolate(x, size=size, mode="bilinear")
+    torch.testing.assert_close(enlarged(x, side, *size), expected, rtol=1e-5, atol=1e-6)
+    cut = enlarged(x, side, size[0], size[1] - side // 2)  # the last cells may be smaller
+    torch.testing.assert_close(cut, expected[..., : size[1] - side // 2], rtol=1e-5, atol=1e-6)
 
 
 def test_on_a_patch_of_its_training_size_nothing_changes():
@@ -43,22 +67,10 @@ def test_on_a_patch_of_its_training_size_nothing_changes():
         assert not torch.allclose(network(torch.rand(1, 1, 32, 32))[..., :32, :32], whole)
 
 
-@pytest.mark.parametrize("patch", [4, 5])
+@pytest.mark.parametrize("patch", [4, 5, 8])
 @pytest.mark.parametrize("scale", [2, 3])
-def test_its_reach_is_finite_and_known(patch, scale, monkeypatch):
-    """As the contract's receptive field: where an LR pixel's outputs have a gradient.
-
-    Cumulative sums leave rounding of 1e-22 everywhere, so means are taken by pooling here.
-    """
-
-    def pooled(x, patch):
-        before = (patch - 1) // 2
-        means = F.avg_pool2d(x, patch, stride=1)
-        return F.pad(means, (before, patch - 1 - before) * 2, mode="replicate")
-
-    x = torch.rand(1, 2, 9, 11)
-    torch.testing.assert_close(pooled(x, patch), local_mean(x, patch))
-    monkeypatch.setattr(blocks, "local_mean", pooled)
+def test_its_reach_is_finite_and_known(patch, scale):
+    """As the contract's receptive field: where an LR pixel's outputs have a gradient, no further than it says."""
     torch.manual_seed(0)
     network = create_network("rcan", scale=scale, **SMALL).double()
     network.localise(patch)
@@ -71,7 +83,8 @@ def test_its_reach_is_finite_and_known(patch, scale, monkeypatch):
     lr = torch.rand(1, 1, 2 * middle + 1, 2 * middle + 1, dtype=torch.float64, requires_grad=True)
     own = network(lr)[..., middle * scale : (middle + 1) * scale, middle * scale : (middle + 1) * scale]
     (gradient,) = torch.autograd.grad(own.square().sum(), lr)
-    assert int((torch.nonzero(gradient[0, 0]) - middle).abs().max()) == network.halo
+    reach = int((torch.nonzero(gradient[0, 0]) - middle).abs().max())
+    assert 0.6 * network.halo <= reach <= network.halo
 
 
 def test_the_shipped_rcan_gives_the_same_in_tiles_as_on_the_whole(rng):
@@ -92,8 +105,8 @@ def test_the_shipped_rcan_gives_the_same_in_tiles_as_on_the_whole(rng):
             whole, part = network(lr)[..., inner, :], network(lr[..., :tile, :])[..., inner, :]
         return float((whole - part).abs().max())
 
-    assert error(True, 64, 16) < 2e-4
-    assert error(True, 64, 16) < 0.05 * error(False, 32, 4)
+    assert error(True, 64, 24) < 1e-3
+    assert error(True, 64, 24) < 0.1 * error(False, 32, 4)
 
 
 def test_the_engine_localises_what_can_be_and_takes_larger_tiles(image):
@@ -103,7 +116,7 @@ def test_the_engine_localises_what_can_be_and_takes_larger_tiles(image):
     sizes = {"shape": image.shape, "planes": 1, "tile": None, "overlap": None}
     assert choose_tiling(model, model.network, target, **sizes).tile == max(image.shape)
     whole = upscale(image, model, precision="fp32", dtype=np.float32)
-    tiles = upscale(image, model, precision="fp32", dtype=np.float32, tile=56)
+    tiles = upscale(image, model, precision="fp32", dtype=np.float32, tile=64)
     assert np.abs(tiles - whole).max() < 1e-3 * np.ptp(whole)
     assert model.network.pools_tile  # the model's own network is left as it is
     dfcan = make_model("dfcan", 2)

@@ -86,8 +86,9 @@ def upscale_plane(run: Runner, plane: Plane, fits: Callable[[tuple[int, ...]], F
     while True:
         tiling = run.tiling
         plan = plan_tiles(
-            plane.layout.plane_shape, scale=run.model.scale, tile=tiling.tile, halo=tiling.halo, blend=tiling.blend
-        )
+            plane.layout.plane_shape, scale=run.model.scale, tile=tiling.tile, halo=tiling.halo, blend=tiling.blend,
+            grid=tiling.grid,
+        )  # fmt: skip
         saved = (run.non_finite, run.tiles_redone)
         try:
             yield from _alpha(run, plane, plan) if plane.is_alpha else _tiles(run, plane, plan, fit)

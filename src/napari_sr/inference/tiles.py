@@ -62,7 +62,7 @@ class Span:
         return values
 
 
-def plan_axis(length: int, *, tile: int, halo: int, blend: int) -> tuple[Span, ...]:
+def plan_axis(length: int, *, tile: int, halo: int, blend: int, grid: int = 1) -> tuple[Span, ...]:
     """Divide ``length`` pixels into windows of ``tile`` pixels.
 
     Parameters
@@ -75,6 +75,8 @@ def plan_axis(length: int, *, tile: int, halo: int, blend: int) -> tuple[Span, .
         Pixels thrown away on each inner side of a window.
     blend
         Pixels that two kept neighbours share (fewer where windows must lie closer together); 0 to cut sharply.
+    grid
+        Windows begin at multiples of it; the last one may then be shorter than the others.
 
     Raises
     ------
@@ -85,14 +87,15 @@ def plan_axis(length: int, *, tile: int, halo: int, blend: int) -> tuple[Span, .
         raise ConfigError(f"an image side must have at least one pixel, not {length}")
     if tile >= length:
         return (Span(0, length, 0, length, 0, 0),)
-    stride = tile - 2 * halo - blend
+    stride = (tile - 2 * halo - blend) // grid * grid
     if stride < max(1, blend):
         raise ConfigError(
             f"tile: {tile} LR pixels leave nothing beside a halo of {halo} and an overlap of {blend}; "
-            f"use at least {2 * halo + 2 * blend + 1}"
+            f"use at least {smallest_tile(halo=halo, blend=blend, grid=grid)}"
         )
-    count = -(-(length - tile) // stride) + 1
-    starts = [round(i * (length - tile) / (count - 1)) for i in range(count)]
+    last = -(-(length - tile) // grid)  # in steps of the grid, as the others
+    count = -(-last * grid // stride) + 1
+    starts = [i * last // (count - 1) * grid for i in range(count)]
     edges = [(s + halo, s + tile - halo) for s in starts]
     edges[0] = (0, edges[0][1])
     edges[-1] = (edges[-1][0], length)
@@ -106,8 +109,14 @@ def plan_axis(length: int, *, tile: int, halo: int, blend: int) -> tuple[Span, .
         after = high - edges[i + 1][0] if i + 1 < count else 0
         low += (before - ramp) // 2 if i else 0
         high -= (after - ramp) - (after - ramp) // 2 if i + 1 < count else 0
-        spans.append(Span(start, start + tile, low, high, ramp if i else 0, ramp if i + 1 < count else 0))
+        stop = min(start + tile, length)
+        spans.append(Span(start, stop, low, high, ramp if i else 0, ramp if i + 1 < count else 0))
     return tuple(spans)
+
+
+def smallest_tile(*, halo: int, blend: int, grid: int = 1) -> int:
+    """Return the smallest tile that leaves something beside its context."""
+    return 2 * halo + blend + -(-max(1, blend) // grid) * grid
 
 
 @dataclass(frozen=True)
@@ -127,11 +136,13 @@ class TilePlan:
         return ((row, column) for row in self.rows for column in self.columns)
 
 
-def plan_tiles(shape: tuple[int, int], *, scale: int, tile: int, halo: int = 0, blend: int = 0) -> TilePlan:
+def plan_tiles(
+    shape: tuple[int, int], *, scale: int, tile: int, halo: int = 0, blend: int = 0, grid: int = 1
+) -> TilePlan:
     """Plan the tiles of an LR image of ``shape``; see :func:`plan_axis`."""
     return TilePlan(
-        rows=plan_axis(shape[0], tile=tile, halo=halo, blend=blend),
-        columns=plan_axis(shape[1], tile=tile, halo=halo, blend=blend),
+        rows=plan_axis(shape[0], tile=tile, halo=halo, blend=blend, grid=grid),
+        columns=plan_axis(shape[1], tile=tile, halo=halo, blend=blend, grid=grid),
         scale=scale,
         blended=blend > 0,
     )

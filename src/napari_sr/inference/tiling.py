@@ -11,8 +11,10 @@ import torch
 
 from napari_sr.errors import ConfigError
 from napari_sr.inference.device import Target, is_out_of_memory, kernels, trained_patch
+from napari_sr.inference.tiles import smallest_tile
 from napari_sr.models.model import Model
 from napari_sr.networks import SRNetwork
+from napari_sr.networks.blocks import cell_of
 
 #: below this a tile is not halved any further when memory runs out
 SMALLEST_TILE = 32
@@ -27,12 +29,13 @@ LONGEST_TILE = 2.0
 
 @dataclass(frozen=True)
 class Tiling:
-    """Tile side, thrown-away context and blended overlap, all in LR pixels; and how many tiles go at a time."""
+    """Tile side, thrown-away context and blended overlap, all in LR pixels; how many tiles go at a time; their grid."""
 
     tile: int
     halo: int
     blend: int
     batch: int = 1
+    grid: int = 1
 
     def halved(self, *, longest: int) -> Tiling | None:
         """Return what needs half of the memory: fewer tiles at a time, then smaller ones; None if they are smallest.
@@ -42,7 +45,7 @@ class Tiling:
         if self.batch > 1:
             return replace(self, batch=self.batch // 2)
         tile = min(self.tile, longest) // 2
-        floor = max(SMALLEST_TILE, 2 * self.halo + 2 * self.blend + 1)
+        floor = max(SMALLEST_TILE, smallest_tile(halo=self.halo, blend=self.blend, grid=self.grid))
         return replace(self, tile=tile) if tile >= floor else None
 
 
@@ -50,15 +53,17 @@ def context(model: Model, target: Target, overlap: int | None) -> tuple[int, int
     """Return (halo, blend) for a model.
 
     A network with a finite receptive field needs a halo and no blending; one that pools over the tile is
-    never seamless, so its tiles are blended too. So are those of one that pools over windows of a training patch: half
-    of one brings them within 2e-5 of the range of the whole image (em-rcan-x4), and blending hides what is left.
+    never seamless, so its tiles are blended too. One that pools over windows of a training patch needs half of one, and
+    a cell of its means: that brings tiles within 7e-4 of the range of the whole image (em-rcan-x4).
     """
     precision = "fp32" if target.precision == "fp32" else "low"
     if overlap is not None and overlap < 0:
         raise ConfigError(f"overlap must not be negative, and is {overlap}")
+    if model.network.localises:
+        patch = trained_patch(model)
+        return (patch // 2 + cell_of(patch) if overlap is None else overlap), 0
     if model.network.pools_tile:
-        share = 2 if model.network.localises else 8
-        overlap = trained_patch(model) // share if overlap is None else overlap
+        overlap = trained_patch(model) // 8 if overlap is None else overlap
         # measured on em-dfcan-x4: below 8 of 64 pixels the tile's border shows, wider blending gains nothing
         return overlap, overlap // 2
     halo = model.card.halo.get(precision, model.network.halo) if overlap is None else overlap
@@ -101,7 +106,7 @@ def iter_tiling(
     search = _iter_tile(model, network, target, shape=shape, planes=planes, tile=tile, overlap=overlap)
     found = yield from search
     at_once = AT_ONCE[target.device.split(":")[0]]
-    return replace(found, batch=max(1, at_once // found.tile**2))
+    return replace(found, batch=max(1, at_once // found.tile**2), grid=network.grid)
 
 
 def _iter_tile(
@@ -111,7 +116,7 @@ def _iter_tile(
     """Find the side of tiles and their context."""
     halo, blend = context(model, target, overlap)
     if tile is not None:
-        smallest = 2 * halo + 2 * blend + 1
+        smallest = smallest_tile(halo=halo, blend=blend, grid=network.grid)
         if tile < smallest and tile < max(shape):
             raise ConfigError(
                 f"tile: {tile} LR pixels leave nothing beside the context of {model.card.name} "
@@ -120,7 +125,8 @@ def _iter_tile(
         return Tiling(tile, halo, blend)
     kind = target.device.split(":")[0]
     if model.network.pools_tile and not model.network.localises:
-        return Tiling(max(trained_patch(model), 2 * halo + 2 * blend + 1), halo, blend)
+        smallest = smallest_tile(halo=halo, blend=blend, grid=network.grid)
+        return Tiling(max(trained_patch(model), smallest), halo, blend)
     default = max(DEFAULT_TILE[kind], 4 * halo + 1)
     if max(shape) <= default:
         return Tiling(max(shape), halo, blend)

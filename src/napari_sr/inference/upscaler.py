@@ -67,7 +67,8 @@ class Upscaler:
             )
         self.model, self.overlap = model, overlap
         self.tile = None if tile == "auto" else int(tile)
-        self._prepared = Prepared(model, choose(device, precision))
+        target = choose(device, precision, rounds_badly=model.network.rounds_badly)
+        self._prepared = Prepared(model, target)
 
     @property
     def scale(self) -> int:

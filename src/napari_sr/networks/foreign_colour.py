@@ -35,10 +35,11 @@ class ColourNetwork(ForeignNetwork):
         body = create_network(network, **{**settings, "scale": scale})
         around = Around(channels=body.in_channels, reach=None if body.pools_tile else max(body.halo, 1))
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels, around=around.to_dict())
-        self.body, self.localises = body, body.localises
+        self.body, self.localises, self.grid = body, body.localises, body.grid
 
     def localise(self, patch: int) -> None:
         self.body.localise(patch)
+        self.grid = self.body.grid
 
     def run(self, image: Tensor) -> Tensor:
         out: Tensor = self.body(image)

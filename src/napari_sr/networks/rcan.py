@@ -12,6 +12,7 @@ from napari_sr.networks.blocks import (
     Mean,
     OutputHead,
     ValueShift,
+    cell_of,
     conv,
     factors_of,
     shuffle_reach,
@@ -68,6 +69,7 @@ class RCAN(SRNetwork):
     """
 
     scales = (2, 3, 4, 8)
+    rounds_badly = True
     pools_tile = True
     localises = True
 
@@ -104,11 +106,12 @@ class RCAN(SRNetwork):
     def halo(self) -> int:
         # the attention pools over the whole tile, which no halo can cover, or over windows: in theory all of them add
         # up, though what lies beyond the first of them hardly counts
-        block = 2 + self.patch // 2
+        # of a window, and of the cells that it is read from
+        block = 2 + self.patch // 2 + 2 * cell_of(self.patch) if self.patch else 2
         return 1 + self.num_groups * (self.num_blocks * block + 1) + 1 + shuffle_reach(1, self.factors)
 
     def localise(self, patch: int) -> None:
-        self.patch, self.pools_tile = patch, False
+        self.patch, self.pools_tile, self.grid = patch, False, cell_of(patch)
         for module in self.modules():
             if isinstance(module, ChannelAttention):
                 module.patch = patch

@@ -76,7 +76,7 @@ class RRDBNet(SRNetwork):
             raise ValueError("unshuffle is 1, 2 or 4")
         self.factors = factors_of(scale) + factors_of(unshuffle)
         self.num_blocks, self.unshuffle = num_blocks, unshuffle
-        self.pools_tile = unshuffle > 1
+        self.pools_tile, self.grid = unshuffle > 1, unshuffle
         self.first = conv(in_channels * unshuffle**2, num_features)
         dense = {"num_features": num_features, "growth": growth}
         self.blocks = nn.Sequential(*(RRDB(*(self.dense_block(**dense) for _ in range(3))) for _ in range(num_blocks)))

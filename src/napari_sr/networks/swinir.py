@@ -82,6 +82,7 @@ class SwinIR(SRNetwork):
         self.factors, self.window_size, self.upsampler, self.residual = (
             factors_of(scale), window_size, upsampler, residual,
         )  # fmt: skip
+        self.grid = window_size
         self.values = ValueShift(mean=mean, value_range=value_range, channels=(in_channels, out_channels))
         self.first = conv(in_channels, num_features)
         self.norm1 = nn.LayerNorm(num_features)
