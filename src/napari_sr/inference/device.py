@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 
 from napari_sr.errors import ConfigError
+from napari_sr.inference.openvino import OpenVINONetwork
 from napari_sr.models.model import Model
 from napari_sr.networks import SRNetwork
 
@@ -141,6 +142,7 @@ class Prepared:
     def __init__(self, model: Model, target: Target) -> None:
         self.model, self.target = model, target
         self._network = localised(model)
+        self._compiled: OrderedDict[tuple[tuple[str, float], ...], OpenVINONetwork] = OrderedDict()
         self._networks: OrderedDict[tuple[Precision, tuple[tuple[str, float], ...]], SRNetwork] = OrderedDict()
 
     def of(self, model: Model) -> Prepared:
@@ -148,6 +150,16 @@ class Prepared:
         other = copy.copy(self)
         other.model = model
         return other
+
+    def openvino(self, conditions: Mapping[str, float]) -> OpenVINONetwork:
+        """Return the network that was told ``conditions``, compiled by OpenVINO in the target's precision."""
+        key = tuple(sorted(conditions.items()))
+        if key not in self._compiled:
+            self._compiled[key] = OpenVINONetwork(self.network(conditions, precision="fp32"), self.target.precision)
+            if len(self._compiled) > KEPT:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(key)
+        return self._compiled[key]
 
     def network(self, conditions: Mapping[str, float], precision: Precision | None = None) -> SRNetwork:
         """Return the network that was told ``conditions``, in the target's precision or another one."""

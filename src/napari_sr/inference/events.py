@@ -61,6 +61,7 @@ class Report:
     tiles_redone: int = 0
     saturated: int = 0
     conditions: Mapping[str, float] = field(default_factory=dict)
+    backend: str = "torch"
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -71,9 +72,10 @@ class Report:
     def sentence(self) -> str:
         """One line for a person who wants to know."""
         rate = self.megapixels / self.seconds if self.seconds else 0.0
+        by = " by OpenVINO" if self.backend == "openvino" else ""
         line = (
             f"{self.model}: {self.megapixels:.3g} Mpx in {self.seconds:.2g} s ({rate:.2g} Mpx/s) on "
-            f"{self.device} in {self.precision}, tiles of {self.tile} px"
+            f"{self.device} in {self.precision}{by}, tiles of {self.tile} px"
         )
         return ". ".join([line, *self.notes])
 

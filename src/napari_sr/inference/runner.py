@@ -12,6 +12,7 @@ from torch import Tensor
 
 from napari_sr.errors import Cancelled, SRError
 from napari_sr.images.axes import Layout
+from napari_sr.inference.backend import Backend
 from napari_sr.inference.checks import Checks
 from napari_sr.inference.device import Prepared, Target, kernels
 from napari_sr.inference.events import Report
@@ -32,6 +33,8 @@ class Runner:
     tiles_redone: int = 0
     saturated: int = 0
     conditions: Mapping[str, float] = field(default_factory=dict)
+    backend: Backend = "torch"
+    should_stop: Callable[[], bool] | None = None
     checks: Checks = field(default_factory=Checks)
 
     @property
@@ -52,6 +55,8 @@ class Runner:
     def infer(self, lr: Tensor) -> Tensor:
         """Super-resolve tiles of network values (N, H, W), on the device; a GPU is not waited for."""
         with torch.inference_mode(), kernels(self.target):
+            if self.backend == "openvino":
+                return self.prepared.openvino(self.conditions)(lr[:, None], self.should_stop)[:, 0]
             sr: Tensor = self.network(lr[:, None])[:, 0]
             return sr.float()
 
@@ -86,7 +91,7 @@ class Runner:
             precision=self.target.precision, tile=min(self.tiling.tile, max(layout.plane_shape)),
             halo=self.tiling.halo, blend=self.tiling.blend, planes=layout.plane_count(), seconds=seconds,
             megapixels=megapixels, non_finite=self.non_finite, tiles_redone=self.tiles_redone,
-            saturated=self.saturated, conditions=self.conditions, notes=tuple(notes),
+            saturated=self.saturated, conditions=self.conditions, backend=self.backend, notes=tuple(notes),
             problems=self.checks.problems(self.saturated, megapixels * 1e6),
         )  # fmt: skip
 

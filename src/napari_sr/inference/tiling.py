@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from napari_sr.errors import ConfigError
+from napari_sr.inference import timings
 from napari_sr.inference.device import Target, is_out_of_memory, kernels, trained_patch
 from napari_sr.inference.tiles import smallest_tile
 from napari_sr.models.model import Model
@@ -94,9 +95,9 @@ def iter_tiling(
     """Find the tiling for planes of ``shape``; yields a sentence before each measurement, returns the tiling.
 
     A network that pools over the tile runs at the patch size it was trained at, unless it can pool over windows of that
-    size instead. Otherwise a large job is
-    preceded by a search: candidates are timed, the smallest first, until one takes longer than a user should
-    wait for a sign of life; the one that keeps the most pixels a second is taken.
+    size instead. Otherwise a large job is preceded by a search, once on a computer (:mod:`timings`): candidates are
+    timed, the smallest first, until one takes longer than a user should wait for a sign of life; the one that keeps the
+    most pixels a second is taken.
 
     Raises
     ------
@@ -132,17 +133,26 @@ def _iter_tile(
         return Tiling(max(shape), halo, blend)
     if not network.trainable:  # interpolations are bound by memory, not by arithmetic
         return Tiling(512, halo, blend)
+    known = timings.remembered(model, target)
+    if known.tile > 4 * halo:
+        return Tiling(known.tile, halo, blend)
     largest = max(CANDIDATES[kind])
     if planes * shape[0] * shape[1] < 16 * largest**2:
         return Tiling(default, halo, blend)
     usable = [t for t in CANDIDATES[kind] if t > 4 * halo]
     if not usable:
         return Tiling(default, halo, blend)
-    return Tiling((yield from _fastest(network, target, usable, halo)), halo, blend)
+    fastest, rate = yield from _fastest(network, target, usable, halo)
+    if rate:
+        timings.remember(model, target, tile=fastest, rate=rate)
+    return Tiling(fastest, halo, blend)
 
 
-def _fastest(network: SRNetwork, target: Target, tiles: list[int], halo: int) -> Generator[str, None, int]:
-    rates = {}
+def _fastest(
+    network: SRNetwork, target: Target, tiles: list[int], halo: int
+) -> Generator[str, None, tuple[int, float]]:
+    """Return the tile that keeps the most LR pixels a second, and how many; none are known if memory runs out."""
+    rates: dict[int, float] = {}
     for number, tile in enumerate(tiles, start=1):
         yield f"Looking for the fastest tile size ({number} of {len(tiles)})"
         lr = torch.rand(1, network.in_channels, tile, tile, device=target.device)
@@ -162,5 +172,5 @@ def _fastest(network: SRNetwork, target: Target, tiles: list[int], halo: int) ->
         if seconds > LONGEST_TILE:
             break
     if not rates:
-        return tiles[0]  # the engine's own fallback halves it and says so
-    return max(rates, key=lambda tile: rates[tile])
+        return tiles[0], 0.0  # the engine's own fallback halves it and says so
+    return max(rates.items(), key=lambda item: item[1])

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,15 +18,18 @@ from napari_sr.images.axes import Layout, guess_axes, guess_note
 from napari_sr.images.dtypes import output_dtype
 from napari_sr.images.foreign import as_image
 from napari_sr.images.view import Guarded
+from napari_sr.inference.backend import Job, checked_backend, iter_backend
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.device import Prepared, choose
 from napari_sr.inference.events import Event, Finished, Progress, Report
 from napari_sr.inference.parts import Part, PlaneFits
 from napari_sr.inference.plane import Plane, upscale_plane
 from napari_sr.inference.runner import Runner, interruptible
-from napari_sr.inference.tiling import Tiling, choose_tiling, iter_tiling
+from napari_sr.inference.tiling import choose_tiling, iter_tiling
 from napari_sr.intensity import FittedIntensity
 from napari_sr.models.model import Model
+
+T = TypeVar("T")
 
 
 class Upscaler:
@@ -44,6 +47,8 @@ class Upscaler:
         Tile side in LR pixels, or ``auto``. What is given is never changed.
     overlap
         Context in LR pixels on each side of a tile; from the model card if None.
+    backend
+        ``torch``, ``openvino`` (processors only), or ``auto`` for the faster one where it is worth to find out.
 
     Raises
     ------
@@ -59,6 +64,7 @@ class Upscaler:
         precision: str = "auto",
         tile: int | str = "auto",
         overlap: int | None = None,
+        backend: str = "auto",
     ) -> None:
         if (channels := (model.card.in_channels, model.card.out_channels)) != (1, 1):
             raise ConfigError(
@@ -69,6 +75,7 @@ class Upscaler:
         self.tile = None if tile == "auto" else int(tile)
         target = choose(device, precision, rounds_badly=model.network.rounds_badly)
         self._prepared = Prepared(model, target)
+        self._backend = checked_backend(backend, target.device)
 
     @property
     def scale(self) -> int:
@@ -146,7 +153,13 @@ class Upscaler:
                 planes=layout.plane_count(), tile=self.tile, overlap=self.overlap,
             )  # fmt: skip
             tiling = yield from _as_progress(search, start)
-        runner = Runner(self._prepared, tiling, self.tile is not None, notes=[guessed] if guessed else [])
+            job = job_of(part.layout)
+            choice = iter_backend(self._prepared, self._backend, tiling, job, tile_given=self.tile is not None)
+            backend, tiling = yield from _as_progress(choice, start)
+        runner = Runner(
+            self._prepared, tiling, self.tile is not None, notes=[guessed] if guessed else [], backend=backend,
+            should_stop=should_stop,
+        )  # fmt: skip
         fits = PlaneFits(image, layout, self.model)
         conditions_of = PlaneConditions(image, layout, self.model, told, fits)
         yield from _planes(runner, part, fits, conditions_of, out, out_dtype, should_stop)
@@ -224,6 +237,7 @@ def iter_upscale(
     precision: str = "auto",
     tile: int | str = "auto",
     overlap: int | None = None,
+    backend: str = "auto",
     **settings: Any,
 ) -> Generator[Event, None, None]:
     """Super-resolve an image, one event a tile; closing the generator cancels and leaves nothing behind.
@@ -246,6 +260,8 @@ def iter_upscale(
         Tile side in LR pixels, or ``auto``. What is given is never changed.
     overlap
         Context in LR pixels on each side of a tile; from the model card if None.
+    backend
+        ``torch``, ``openvino`` (processors only), or ``auto`` for the faster one where it is worth to find out.
     conditions
         What a network is told that can be told something: numbers by name, or ``"auto"`` for what is estimated from the
         image, as what is left out is. For ``em-x4``: ``blur`` in LR pixels, ``noise`` in per cent of the image's
@@ -273,18 +289,24 @@ def iter_upscale(
     Cancelled
         If ``should_stop`` said so.
     """
-    upscaler = Upscaler(model, device=device, precision=precision, tile=tile, overlap=overlap)
+    upscaler = Upscaler(model, device=device, precision=precision, tile=tile, overlap=overlap, backend=backend)
     yield from upscaler.iter(image, **settings)
 
 
-def _as_progress(search: Generator[str, None, Tiling], start: float) -> Generator[Event, None, Tiling]:
+def job_of(layout: Layout) -> Job:
+    """Return what a run over planes has to do."""
+    planes = layout.plane_count()
+    return Job(planes * math.prod(layout.plane_shape), planes, max(layout.plane_shape))
+
+
+def _as_progress(search: Generator[str, None, T], start: float) -> Generator[Event, None, T]:
     """Turn the sentences of a search into events."""
     while True:
         try:
             stage = next(search)
         except StopIteration as end:
-            tiling: Tiling = end.value
-            return tiling
+            found: T = end.value
+            return found
         yield Progress(0.0, time.perf_counter() - start, 0.0, stage)
 
 

@@ -161,12 +161,17 @@ class FoldedAdaptive(SRNetwork):
         return self._halo
 
     def forward(self, lr: Tensor) -> Tensor:
+        return self.learnt(lr) + self.linear_part(lr)
+
+    def learnt(self, lr: Tensor) -> Tensor:
         x = self.blocks(self.first(lr.to(self.first.weight.dtype)))
-        sr: Tensor = F.pixel_shuffle(self.last(x), self.scale)
+        return F.pixel_shuffle(self.last(x), self.scale)
+
+    def linear_part(self, lr: Tensor) -> Tensor:
         if self.filters is None:
-            return sr + F.interpolate(lr.float(), scale_factor=self.scale, mode="bilinear")
+            return F.interpolate(lr.float(), scale_factor=self.scale, mode="bilinear")
         base: Tensor = self.filters(lr)
-        return sr + base
+        return base
 
 
 def _scaled(layer: nn.Conv2d, scale: Tensor, shift: Tensor) -> nn.Conv2d:

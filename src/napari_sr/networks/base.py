@@ -78,6 +78,15 @@ class SRNetwork(nn.Module, ABC):
         those of two tiles differ (Chu et al. 2022, arXiv:2112.04491). Does nothing unless :attr:`localises`.
         """
 
+    def learnt(self, lr: Tensor) -> Tensor:
+        """Return what is learnt: the output, but for what :meth:`linear_part` adds to it."""
+        out: Tensor = self(lr)
+        return out
+
+    def linear_part(self, lr: Tensor) -> Tensor | None:
+        """Return what is added to :meth:`learnt`, in float32 whatever that is computed in; None if nothing is."""
+        return None
+
     def fold_for_inference(self) -> SRNetwork:
         """Return a network that computes the same numbers with less memory traffic; may change ``self``."""
         return self

@@ -143,14 +143,22 @@ class DFCAN(SRNetwork):
         return 1 + 2 * self.num_blocks + 1 + 1
 
     def forward(self, lr: Tensor) -> Tensor:
+        sr, linear = self.learnt(lr), self.linear_part(lr)
+        return sr if linear is None else sr + linear
+
+    def learnt(self, lr: Tensor) -> Tensor:
         features = F.gelu(self.first(lr.to(self.first.weight.dtype)))  # (N, F, H, W)
         for group in self.groups:
             features = features + group(features)
         # GELU acts pixel by pixel, so it may come before the shuffle
         features = self.shuffle(F.gelu(self.expand(features)))  # (N, F, H * scale, W * scale)
         sr: Tensor = self.last(features)
-        if self.skip == "bicubic":
-            sr = sr + F.interpolate(lr.float(), scale_factor=self.scale, mode="bicubic")
-        elif self.skip == "filter":
-            sr = sr + self.skip_filter(lr)
         return sr
+
+    def linear_part(self, lr: Tensor) -> Tensor | None:
+        if self.skip == "bicubic":
+            return F.interpolate(lr.float(), scale_factor=self.scale, mode="bicubic")
+        if self.skip == "filter":
+            filtered: Tensor = self.skip_filter(lr)
+            return filtered
+        return None
