@@ -1,6 +1,9 @@
 """Speed of tiled inference beside the loop that upscaling programs usually have, with the limit of the machine.
 
     python benchmarks/inference.py [--size 1024] [--models em-x4 em-wgan-pixel-x4 em-dfcan-x4] [--device cuda]
+    python benchmarks/inference.py --size 512 --models wgan:4 rrdb:2 srvgg:4 swinir:4
+
+A model is one that ships, or NETWORK:SCALE with random weights, which are as fast.
 
 The usual loop is the one of Real-ESRGAN's programs: one tile after another with 10 px of context, fp32 in tiles of
 256 px, and as its users speed it up: autocast to half precision, channels last, in tiles of 128 px (CPU) or 512 px
@@ -15,18 +18,23 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_sr import load_model
+from napari_sr.errors import SRError
 from napari_sr.images.samples import load_sample
-from napari_sr.inference import Finished, iter_upscale
+from napari_sr.inference import Finished, Upscaler, iter_upscale, openvino
 from napari_sr.inference.device import DTYPES, Target, choose, device_title
-from napari_sr.models.model import Model
+from napari_sr.inference.timings import processor
+from napari_sr.models.model import Model, ModelCard
+from napari_sr.networks import create_network
 
 PAD = 10
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,46 @@ def usual(image: np.ndarray, network: torch.nn.Module, model: Model, device: str
     return time.perf_counter() - start
 
 
+def model_of(name: str) -> Model:
+    """Return a model that ships, or a network with random weights, by NETWORK:SCALE."""
+    if ":" not in name:
+        return load_model(name)
+    network, scale = name.split(":")
+    torch.manual_seed(0)
+    made = create_network(network, scale=int(scale)).eval()
+    card = ModelCard(name=name, network=network, hyper_parameters=made.hyper_parameters, scale=int(scale))
+    return Model(network=made, card=card)
+
+
+def engine(image: np.ndarray, upscaler: Upscaler) -> Finished:
+    """Run a prepared engine and return its last event."""
+    for event in upscaler.iter(image):
+        if isinstance(event, Finished):
+            return event
+    raise AssertionError("no result")
+
+
+def by_backend(image: np.ndarray, model: Model, target: Target) -> dict[str, Finished]:
+    """Return the runs with torch and with OpenVINO, the faster first; prints what preparing OpenVINO took."""
+    backends = ["torch"]
+    if target.device == "cpu" and openvino.installed() and openvino.can_run(model.network):
+        backends.append("openvino")
+    done: dict[str, Finished] = {}
+    for backend in backends:
+        start = time.perf_counter()
+        try:
+            upscaler = Upscaler(model, device=target.device, precision=target.precision, backend=backend)
+            engine(image[:64, :64], upscaler)
+        except SRError as error:
+            print(f"  {error}")
+            continue
+        if backend == "openvino":
+            print(f"  ready for OpenVINO after {time.perf_counter() - start:.1f} s", flush=True)
+        engine(image, upscaler)  # kernels are made for each size of tiles
+        done[backend] = engine(image, upscaler)
+    return dict(sorted(done.items(), key=lambda item: item[1].report.seconds))
+
+
 def tiled(image: np.ndarray, model: Model, **settings: object) -> Finished:
     """Run the engine and return its last event."""
     for event in iter_upscale(image, model, **settings):
@@ -111,7 +159,7 @@ def convolution_rate(device: str, precision: str) -> float:
     return best
 
 
-def peak_of(device: str, run: Callable[[], Finished]) -> tuple[Finished, str]:
+def peak_of(device: str, run: Callable[[], T]) -> tuple[T, str]:
     """Return what ``run`` returns, and the peak of a GPU's memory meanwhile."""
     if not device.startswith("cuda"):
         return run(), ""
@@ -149,32 +197,35 @@ def main() -> None:
     low = target.precision if target.precision != "fp32" else ("fp16" if on_gpu else "bf16")
     image = picture(arguments.size)
     limit = convolution_rate(target.device, target.precision)
+    where = processor() if target.device == "cpu" else device_title(target.device)
     print(
-        f"{device_title(target.device)}, torch {torch.__version__}, {torch.get_num_threads()} threads, "
+        f"{where}, torch {torch.__version__}, {torch.get_num_threads()} threads, "
         f"LR {image.shape}; a convolution reaches {limit / 1e9:.0f} GFLOP/s in {target.precision}",
         flush=True,
     )
     rates: dict[str, float] = {}
     for name in arguments.models:
-        model = load_model(name)
+        model = model_of(name)
+        # a network may refuse low precision: then it is what auto takes for it
+        own = choose(arguments.device, arguments.precision, rounds_badly=model.network.rounds_badly)
         # libraries are loaded, and kernels built, before the clock runs: for the usual loop, too
-        tiled(image[:300, :300], model, device=target.device, precision=target.precision)
-        done, peak = peak_of(
-            target.device, lambda m=model: tiled(image, m, device=target.device, precision=target.precision)
-        )
-        report = done.report
-        rate = rates[name] = report.megapixels / report.seconds
-        share = rate * 1e6 * flop_per_pixel(model) / limit
-        print(
-            f"{name}: {rate:.2f} Mpx/s in {report.precision} (LR tile {report.tile}, halo {report.halo}, "
-            f"blend {report.blend}), {share:.0%} of the limit{peak}",
-            flush=True,
-        )
+        runs, peak = peak_of(own.device, lambda m=model, t=own: by_backend(image, m, t))
+        flop = flop_per_pixel(model)
+        for backend, done in runs.items():
+            report = done.report
+            rate = report.megapixels / report.seconds
+            rates[name] = max(rates.get(name, 0.0), rate)
+            print(
+                f"{name}: {rate:.2f} Mpx/s in {report.precision} by {backend} (LR tile {report.tile}, halo "
+                f"{report.halo}, blend {report.blend}), {rate * 1e6 * flop / limit:.0%} of the limit{peak}",
+                flush=True,
+            )
+        rate = rates[name]
         if not arguments.no_usual:
             network = copy.deepcopy(model.network).eval().to(target.device)
             loops = Loop("fp32", 256), Loop(low, 512 if on_gpu else 128)
             for loop in loops:
-                usual(image[:300, :300], network, model, target.device, loop)
+                usual(image[: loop.tile + 2 * PAD, : loop.tile + 2 * PAD], network, model, target.device, loop)
             plain = [report.megapixels / usual(image, network, model, target.device, loop) for loop in loops]
             print(
                 f"  the usual loop: {plain[0]:.2f} Mpx/s in fp32, {plain[1]:.2f} in {low}; "

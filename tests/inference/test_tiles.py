@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sr.errors import ConfigError
-from napari_sr.inference.tiles import plan_axis, plan_tiles, smallest_tile
+from napari_sr.inference.tiles import STRETCH, fitted_tile, plan_axis, plan_tiles, smallest_tile
 
 
 @st.composite
@@ -81,3 +81,28 @@ def test_windows_begin_on_the_grid_and_keep_every_pixel(length, tile, halo, blen
         assert span.outer_stop - span.inner_stop >= (halo if span.outer_stop < length else 0)
         total[span.inner_start : span.inner_stop] += span.weights(1)
     np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+@given(
+    length=st.integers(1, 3000), tile=st.integers(48, 300), halo=st.integers(0, 12), blend=st.integers(0, 6),
+    grid=st.integers(1, 8),
+)  # fmt: skip
+def test_fitted_windows_are_no_more_and_read_no_more(length, tile, halo, blend, grid):
+    settings = {"halo": halo, "blend": blend, "grid": grid}
+    plain = plan_axis(length, tile=tile, **settings)
+    side = fitted_tile(length, tile=tile, **settings)
+    fitted = plan_axis(length, tile=side, **settings)
+    assert side <= (1 + STRETCH) * tile
+    assert len(fitted) <= len(plain)
+
+    def read(spans):
+        return sum(span.outer_stop - span.outer_start for span in spans)
+
+    assert read(fitted) <= read(plain) + 2 * grid * len(fitted)
+
+
+def test_two_windows_do_where_three_would():
+    assert fitted_tile(512, tile=256, halo=11, blend=0) == 267
+    assert len(plan_tiles((512, 300), scale=4, tile=256, halo=11, fit=True)) == 4
+    assert len(plan_tiles((512, 280), scale=4, tile=256, halo=11, fit=True)) == 2
+    assert len(plan_tiles((512, 512), scale=4, tile=256, halo=11)) == 9

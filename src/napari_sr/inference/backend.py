@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_sr.errors import ConfigError, SRError
 from napari_sr.inference import openvino, timings
 from napari_sr.inference.device import Prepared, Target, kernels
-from napari_sr.inference.tiling import LONGEST_TILE, Tiling
+from napari_sr.inference.tiling import LONGEST_TILE, Tiling, any_tile
 from napari_sr.inference.timings import Timing
 
 Backend = Literal["torch", "openvino"]
@@ -82,7 +82,7 @@ def iter_backend(
         if not pays(known, job, builds=job.planes if model.network.conditions else 1):
             return "torch", tiling
     tile = known.openvino_tile or TILES[0]
-    if tile_given or not _any_tile(prepared) or tile <= 4 * tiling.halo:
+    if tile_given or not any_tile(model.network) or tile <= 4 * tiling.halo:
         return "openvino", tiling
     return "openvino", replace(tiling, tile=min(tile, job.longest))
 
@@ -109,18 +109,12 @@ def _measured(prepared: Prepared, tiling: Tiling) -> Timing:
     except SRError:
         return timings.remember(model, target, openvino_rate=-1.0)
     rates: dict[int, float] = {}
-    for tile in TILES if _any_tile(prepared) and TILES[0] > 4 * tiling.halo else (tiling.tile,):
+    for tile in TILES if any_tile(model.network) and TILES[0] > 4 * tiling.halo else (tiling.tile,):
         rates[tile] = _rate(network, target, replace(tiling, tile=tile))
         if 4 * tile**2 / rates[tile] > LONGEST_TILE:
             break
     tile, rate = max(rates.items(), key=lambda item: item[1])
     return timings.remember(model, target, openvino_tile=tile, openvino_rate=rate, openvino_build=build)
-
-
-def _any_tile(prepared: Prepared) -> bool:
-    """Return True if a tile may have another size than those that the network was trained with."""
-    network = prepared.model.network
-    return network.localises or not network.pools_tile
 
 
 def _rate(network: Callable[[Tensor], Tensor], target: Target, tiling: Tiling) -> float:

@@ -24,6 +24,7 @@ from napari_sr.inference.device import is_out_of_memory
 from napari_sr.inference.output import RowWriter
 from napari_sr.inference.runner import Runner
 from napari_sr.inference.tiles import Span, TilePlan, plan_tiles
+from napari_sr.inference.tiling import any_tile
 from napari_sr.inference.values import image_values
 from napari_sr.intensity import FittedIntensity
 from napari_sr.networks.interpolation import Bicubic
@@ -87,7 +88,7 @@ def upscale_plane(run: Runner, plane: Plane, fits: Callable[[tuple[int, ...]], F
         tiling = run.tiling
         plan = plan_tiles(
             plane.layout.plane_shape, scale=run.model.scale, tile=tiling.tile, halo=tiling.halo, blend=tiling.blend,
-            grid=tiling.grid,
+            grid=tiling.grid, fit=not run.tile_given and any_tile(run.model.network),
         )  # fmt: skip
         saved = (run.non_finite, run.tiles_redone)
         try:

@@ -50,6 +50,11 @@ class Tiling:
         return replace(self, tile=tile) if tile >= floor else None
 
 
+def any_tile(network: SRNetwork) -> bool:
+    """Return True if a tile may have another size than those that a network was trained with."""
+    return network.localises or not network.pools_tile
+
+
 def context(model: Model, target: Target, overlap: int | None) -> tuple[int, int]:
     """Return (halo, blend) for a model.
 
@@ -125,7 +130,7 @@ def _iter_tile(
             )
         return Tiling(tile, halo, blend)
     kind = target.device.split(":")[0]
-    if model.network.pools_tile and not model.network.localises:
+    if not any_tile(model.network):
         smallest = smallest_tile(halo=halo, blend=blend, grid=network.grid)
         return Tiling(max(trained_patch(model), smallest), halo, blend)
     default = max(DEFAULT_TILE[kind], 4 * halo + 1)
