@@ -9,8 +9,8 @@ A step is the difference between two neighbouring pixels. For each model, the me
     something else, hence the standard error (over lines).
 *same place*
     over that at the very same places in a second run, whose tiles lie elsewhere. The image cancels; the standard error
-    is that of the seam alone. Both runs' borders count. A seam is a ratio above 1.02, or below 1 / 1.02: tiles that know
-    nothing of each other may also be smoother at their borders than the image is.
+    is that of the seam alone. Both runs' borders count. A seam is a ratio above 1.02, or below 1 / 1.02: tiles that
+    know nothing of each other may also be smoother at their borders than the image is.
 *changed*
     the mean absolute difference of these steps, over the mean step in the second run: it sees any seam.
 
@@ -50,8 +50,8 @@ from napari_sr.models.store import load_model, shipped_folder
 MOST = 1.02
 #: LR pixels by which the second run's tiles lie elsewhere, as a share of a tile
 ELSEWHERE = 0.4
-#: nearest border of the other run, LR pixels
-FAR = 16
+#: nearest border of the other run, as a share of a tile
+FAR = 1 / 12
 
 
 @cache
@@ -154,10 +154,11 @@ def ratio(above: npt.NDArray[np.float64], below: npt.NDArray[np.float64]) -> tup
 def same_place(one: Run, other: Run) -> Steps:
     """Return the steps at the borders of ``one``, and those of ``other`` there, where it has none near."""
     found = []
-    first = max(one.start, other.start) + FAR  # the later one's own edge is no border
+    far = round(FAR * min(r.spans(0)[0].outer_stop for r in (one, other)))
+    first = max(one.start, other.start) + far  # the later one's own edge is no border
     for axis in (0, 1):
         near = np.asarray(other.borders(axis))
-        places = [n for n in one.borders(axis) if n >= first and np.abs(near - n).min() >= FAR]
+        places = [n for n in one.borders(axis) if n >= first and np.abs(near - n).min() >= far]
         above, below = (r.steps(axis, places, other=first) for r in (one, other))
         found.append(Steps(*(np.abs(x).mean(axis=1) for x in (above, below, above - below))))
     return found[0].with_(found[1])
@@ -185,7 +186,8 @@ def measure(model: Model, side: int) -> tuple[str, bool]:
     whole = side // tile * tile  # otherwise tiles overlap all the same: they are spread evenly
     cut = run(model, lr[:whole, :whole], overlap=0)
     plain, plain_error = over_middles((first, second))
-    paired, bare = same_place(first, second).with_(same_place(second, first)), same_place(cut, second)
+    paired = same_place(first, second).with_(same_place(second, first))
+    bare = same_place(cut, first).with_(same_place(cut, second))
     found, error = paired.ratio()
     line = (
         f"{model.card.name:<20} {tile:>4} {len(paired.above):>6}   {plain:.3f} ± {plain_error:.3f}   "
@@ -202,9 +204,8 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", default=sorted(p.stem for p in shipped_folder().glob("*.safetensors")))
     given = parser.parse_args()
     print(f"{'':<75}without context:")
-    print(
-        f"{'model':<20} {'tile':>4} {'lines':>6}   {'middles':<13}   {'same place':<15}  {'changed':<7}   same place     changed"
-    )
+    columns = f"{'middles':<13}   {'same place':<15}  {'changed':<7}   same place     changed"
+    print(f"{'model':<20} {'tile':>4} {'lines':>6}   {columns}")
     seen = []
     for name in given.models:
         line, good = measure(load_model(name), given.side)
