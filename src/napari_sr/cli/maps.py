@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-import numpy.typing as npt
 import typer
 from rich.console import Console
 
-from napari_sr.images.geometry import Geometry
-
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from napari_sr.images.geometry import Geometry
     from napari_sr.models.model import Model
 
 #: files that are written with the truth, and with the image that it was made of
@@ -193,6 +192,8 @@ def _misfit(models: list[Model], image: Any) -> list[str]:
 
 
 def _write(path: Path, made: Map, *, overwrite: bool) -> None:
+    import numpy as np
+
     from napari_sr.images.writers import OutputInfo, create_output
 
     values = np.asarray(made.values, dtype=np.float32)

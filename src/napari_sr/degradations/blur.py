@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, signal, special
 
 from napari_sr.degradations import FloatImage
 
@@ -29,11 +28,15 @@ class GaussianBlur:
     @property
     def noise_left(self) -> float:
         """Share of the variance of white noise that it leaves: the sum of the squares of its kernel."""
+        from scipy import ndimage
+
         point = np.zeros(2 * round(self.truncate * self.sigma) + 3)
         point[len(point) // 2] = 1.0
         return float((ndimage.gaussian_filter1d(point, self.sigma, truncate=self.truncate) ** 2).sum() ** 2)
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
+        from scipy import ndimage
+
         return np.asarray(ndimage.gaussian_filter(image, self.sigma, mode="reflect", truncate=self.truncate))
 
 
@@ -60,6 +63,8 @@ class KernelBlur:
         return float((self.kernel**2).sum())
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
+        from scipy import signal
+
         return np.asarray(signal.oaconvolve(np.pad(image, len(self.kernel) // 2, "symmetric"), self.kernel, "valid"))
 
 
@@ -109,6 +114,8 @@ def sinc_kernel(size: int, cutoff: float) -> npt.NDArray[np.float64]:
     It leaves rings beside edges, as sharpening and compression do (Real-ESRGAN, arXiv:2107.10833, eq. 6).
     ``cutoff`` is in radians a pixel, below pi.
     """
+    from scipy import special
+
     reach = size // 2
     rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     radius = np.hypot(rows, columns)

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from PIL import Image
 
 from napari_sr.degradations import FloatImage
 
 
 def jpeg(x: FloatImage, quality: int) -> FloatImage:
     """Return ``x``, from 0 to 1, as it comes out of a JPEG file; what lies outside is cut off."""
+    from PIL import Image
+
     buffer = io.BytesIO()
     Image.fromarray(np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8)).save(buffer, format="jpeg", quality=quality)
     return np.asarray(Image.open(buffer), dtype=np.float64) / 255

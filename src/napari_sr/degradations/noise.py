@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from napari_sr.degradations import FloatImage
 from napari_sr.degradations.blur import TRUNCATED, GaussianBlur
@@ -147,6 +146,8 @@ class RowNoise:
 
 def smoothed(noise: npt.NDArray[np.float64], grain: tuple[float, float]) -> npt.NDArray[np.float64]:
     """Return noise smoothed with a Gaussian along rows and columns, with the variance that it had."""
+    from scipy import ndimage
+
     for axis, sigma in enumerate(grain):
         if sigma:
             left = math.sqrt(GaussianBlur(sigma, truncate=TRUNCATED).noise_left)  # along one of two axes

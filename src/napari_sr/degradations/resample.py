@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from napari_sr.degradations import FloatImage
 from napari_sr.degradations.suffered import pixel_spread
@@ -69,6 +68,8 @@ class BicubicDown:
         return 0.0
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
+        from PIL import Image
+
         height, width = image.shape
         whole = Image.fromarray(np.asarray(image, np.float32))
         return np.asarray(whole.resize((width // self.scale, height // self.scale), Image.Resampling.BICUBIC))

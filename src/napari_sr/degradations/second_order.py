@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from skimage.transform import resize, resize_local_mean
 
 from napari_sr.degradations import FloatImage
 from napari_sr.degradations.blur import KernelBlur, gaussian_kernel, plateau_kernel, sinc_kernel
@@ -132,6 +131,8 @@ def _kernel_size(rng: np.random.Generator) -> int:
 
 def resized(x: FloatImage, size: tuple[int, int], rng: np.random.Generator) -> FloatImage:
     """Resize by area mean, bilinear or bicubic interpolation, whichever is drawn; pixel areas stay aligned."""
+    from skimage.transform import resize, resize_local_mean
+
     kind = int(rng.integers(3))
     if size == x.shape:
         return x

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PIL import Image
-from scipy import ndimage
 
 from napari_sr.degradations import FloatImage
 
@@ -31,6 +29,8 @@ def reduced(image: FloatImage, side: int) -> FloatImage:
         return np.pad(image, [(0, max(0, side - n)) for n in image.shape], mode="symmetric")[:side, :side]
     if image.shape == (side, side):
         return image
+    from PIL import Image
+
     return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC), dtype=np.float32)
 
 
@@ -63,6 +63,8 @@ def vary(hr: FloatImage, inverts: bool, rng: np.random.Generator) -> tuple[Float
 
 def _with_flat_area(hr: FloatImage, rng: np.random.Generator) -> FloatImage:
     """Return ``hr`` with one value (resin, background) on one side of a smooth border."""
+    from scipy import ndimage
+
     coarse = ndimage.zoom(rng.normal(size=(4, 4)), hr.shape[0] / 4, order=3)[: hr.shape[0], : hr.shape[1]]
     coarse = np.pad(coarse, [(0, n - m) for n, m in zip(hr.shape, coarse.shape, strict=True)], mode="edge")
     soft = np.clip((coarse - rng.normal(0, 0.3)) * hr.shape[0] / rng.uniform(8, 60) + 0.5, 0, 1)

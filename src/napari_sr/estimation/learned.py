@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from napari_sr.estimation.blur import judge
 from napari_sr.estimation.noise import HIGH_PASS, Noise, block_means, estimate_noise
@@ -127,6 +126,8 @@ def statistics(image: npt.NDArray[Any]) -> Statistics | None:
 
 def _details(sample: FloatArray, cut: npt.NDArray[np.bool_], step: int, side: int, variance: float) -> FloatArray:
     """Return quantiles of the variance of one band of detail over blocks, and how unevenly it is spread."""
+    from scipy import ndimage
+
     taps = np.zeros(step * (len(HIGH_PASS) - 1) + 1)
     taps[::step] = HIGH_PASS
     reach = len(taps) // 2

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, stats
 
 from napari_sr.estimation.sampling import checked, extremes, rounding, tiles
 
@@ -76,6 +75,8 @@ def detail_of(sample: FloatArray) -> FloatArray:
 
     A plane, and any surface of up to the fifth degree along an axis, leaves nothing.
     """
+    from scipy import ndimage
+
     high = ndimage.correlate1d(ndimage.correlate1d(sample, HIGH_PASS, axis=1), HIGH_PASS, axis=2)
     return inner(high) / float((HIGH_PASS**2).sum())
 
@@ -92,6 +93,8 @@ def blocks(sample: FloatArray, bad: npt.NDArray[np.bool_]) -> tuple[FloatArray, 
     Blocks near ``bad`` pixels are left out as long as there are others. Where noise reaches a limit almost everywhere,
     blocks with a few bad pixels have to do.
     """
+    from scipy import ndimage
+
     level, variance = block_means(inner(sample)), block_means(detail_of(sample) ** 2)
     if not bad.any():
         return level, variance
@@ -119,6 +122,8 @@ def curve(level: FloatArray, variance: FloatArray) -> FloatArray:
     Half of a block's place is its rank and half its value, so that a few bright blocks on a dark background get
     levels of their own. A level's variance is a quantile of those of its blocks, over that quantile of χ²/ν.
     """
+    from scipy import stats
+
     order = np.argsort(level, kind="stable")
     level, variance = level[order], variance[order]
     count, span = len(level), level[-1] - level[0]
@@ -198,6 +203,8 @@ def estimate_noise(image: npt.NDArray[Any]) -> Noise:
 
 def _one_variance(sample: FloatArray, bad: npt.NDArray[np.bool_], cut: npt.NDArray[np.bool_], least: float) -> Noise:
     """Return noise alike everywhere, from the median of the detail (Donoho & Johnstone 1994, doi:10.2307/2337118)."""
+    from scipy import ndimage
+
     size = len(HIGH_PASS)
     detail = detail_of(sample)
     # the first choice that leaves something: far from cut pixels, far from missing ones, everything

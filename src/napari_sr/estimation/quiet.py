@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 FloatArray = npt.NDArray[np.float64]
 #: side of the blocks
@@ -39,6 +38,8 @@ def noise_of_quiet_blocks(sample: FloatArray, cut: npt.NDArray[np.bool_]) -> flo
     cut
         Pixels at a limit to which the image was cut.
     """
+    from scipy import fft
+
     stride = SIDE // 2 if sample.size < PLENTY else SIDE
     blocks, saturated = (
         np.lib.stride_tricks.sliding_window_view(values, (SIDE, SIDE), axis=(1, 2))[:, ::stride, ::stride]

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from napari_sr.errors import ImageError
 
@@ -63,6 +62,8 @@ def filled(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
     If there is none, one tile of zeros.
     """
+    from scipy import ndimage
+
     good = np.isfinite(sample)
     if good.all():
         return sample

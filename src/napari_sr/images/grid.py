@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import affine_transform, gaussian_filter
 
 from napari_sr.errors import ImageError
 from napari_sr.images.axes import Layout
@@ -148,6 +147,8 @@ def onto(
     nearest
         Repeat pixels instead.
     """
+    from scipy.ndimage import affine_transform, gaussian_filter
+
     matrix, offset = target.to(source)
     same = np.allclose(matrix, np.eye(2), atol=TOLERANCE / max(shape)) and np.allclose(offset, 0, atol=TOLERANCE)
     if same and image.shape == shape:

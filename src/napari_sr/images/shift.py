@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import shift as shifted
 
 #: pixels of the middle that a shift is measured on
 MEASURED = 1024
@@ -37,6 +36,8 @@ def reliable_shift(pred: npt.NDArray[Any], target: npt.NDArray[Any]) -> tuple[fl
 
     The correlation of small, constant or unrelated images has a maximum too, but moving one there brings nothing.
     """
+    from scipy.ndimage import shift as shifted
+
     if min(target.shape) < SMALLEST or not np.ptp(pred) or not np.ptp(target):
         return None
     rows, columns = measured_shift(pred, target)

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter
-from scipy.optimize import minimize_scalar
 
 from napari_sr.errors import ImageError
 
@@ -101,6 +99,8 @@ def fitted_consistency(sr: npt.NDArray[Any], measured: npt.NDArray[Any], scale: 
     scale
         SR pixels to an LR pixel.
     """
+    from scipy.ndimage import gaussian_filter
+    from scipy.optimize import minimize_scalar
 
     def at(sigma: float) -> Consistency:
         return consistency(block_mean(gaussian_filter(np.asarray(sr, np.float64), sigma), scale), measured)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from napari_sr.networks.base import SRNetwork
 
@@ -21,6 +20,8 @@ def flops_per_pixel(network: SRNetwork, *, side: int = 64) -> float:
     side
         Of the square LR image that it is given, in pixels.
     """
+    from torch.utils.flop_counter import FlopCounterMode  # only where something is counted: it takes long to import
+
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     lr = torch.zeros(1, network.in_channels, side, side, device=device)
     counter = FlopCounterMode(display=False)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
+from qtpy.compat import isalive
 from superqt.utils import GeneratorWorker
 
 from napari_sr.errors import Cancelled, SRError
@@ -55,8 +56,9 @@ class _Worker(GeneratorWorker):
             self.work()
         finally:
             self._running = False
-            self.finished.emit()
-            self._finished.emit(self)
+            if isalive(self.signals):  # else the program is ending, and nobody listens: to emit would abort it
+                self.finished.emit()
+                self._finished.emit(self)
 
 
 class Job:
