@@ -7,7 +7,7 @@ from typing import Any
 
 from napari.layers import Image
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.widgets.compare.side_by_side import Flicker
 from napari_sr.widgets.compare.swipe import Swipe
@@ -30,9 +30,19 @@ class ResultBar(QWidget):
             self.compare: "Opens Compare: figures, maps and curves of this result, with or without a reference.",
             self.undo: "Takes the result and its maps away, and brings back what they replaced.",
         }
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        self.write = QPushButton("Write whole image…")
+        self.write.setToolTip(
+            "Asks for a file (OME-Zarr), super-resolves all of the image into it in the background, and then shows "
+            "what was written in place of the layer."
+        )
+        self.write.clicked.connect(lambda: self.pressed.emit("write", False))
+        self.write.hide()
+        layout, row = QVBoxLayout(self), QHBoxLayout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
         row.setSpacing(3)
+        layout.addLayout(row)
+        layout.addWidget(self.write)
         for button, tip in tips.items():
             button.setToolTip(tip)
             button.setCheckable(button in (self.before, self.swipe, self.maps))
