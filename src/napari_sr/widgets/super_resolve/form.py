@@ -141,7 +141,7 @@ class SuperResolveForm(QWidget):
         self.form.setRowVisible(self.mix_row, state.shows_mix)
         self.result_bar.setVisible(state.shows_result)
         self.result_bar.maps.setVisible(state.shows_maps)
-        self.result_bar.write.setVisible(state.shows_write)
+        self.result_bar.show_lazy(state.shows_write)
         self.hint.say(state.hint)
         self.expected.say(state.expected)
 

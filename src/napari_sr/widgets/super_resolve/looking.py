@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.images.geometry import Geometry
@@ -80,6 +81,8 @@ class LookingAround:
 
     def tell(self) -> None:
         """Say how far the tiles in view are."""
+        if not isalive(self.dock):  # a viewer that is closed takes its layers away one by one
+            return
         shown = self.shown()
         text, wrong = ("", False) if shown is None else shown.say()
         self.dock.form.tiles.say(text, ERROR if wrong else QUIET)
