@@ -182,9 +182,11 @@ def test_images_that_are_not_in_memory(kind, picture, open_lazy, tmp_path):
     stored = zarr.create_array(str(tmp_path / "a.zarr"), shape=lr.shape, dtype=lr.dtype, chunks=(16, 16))
     stored[:] = lr
     levels = {
-        "dask": [da.from_array(lr, chunks=20)], "zarr": [stored], "memmap": [np.load(tmp_path / "a.npy", mmap_mode="r")],
+        "dask": [da.from_array(lr, chunks=20)],
+        "zarr": [stored],
+        "memmap": [np.load(tmp_path / "a.npy", mmap_mode="r")],
         "multiscale": [stored, lr[::2, ::2], lr[::8, ::8]],
-    }[kind]  # fmt: skip
+    }[kind]
     lazy = open_lazy(levels, "YX", make_model())
     assert [x.shape for x in lazy.levels[:3]] == [(360, 280), (180, 140), (90, 70)]
     np.testing.assert_array_equal(np.asarray(lazy.levels[2]), lr)

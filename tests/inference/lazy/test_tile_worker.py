@@ -126,6 +126,17 @@ def test_closing_ends_the_thread_within_a_tile_and_looking_again_starts_another(
     until(lambda: made.seen().there == 1)
 
 
+def test_a_tile_that_ends_after_closing_is_not_kept(made, slow):
+    made.look(Looked((), slice(0, 10), slice(0, 10)))
+    until(slow.begun.is_set)
+    with made._wake:  # closed between the network's last layer and the tile's keeping
+        slow.go.release(1)
+        until(lambda: slow.computed)
+        made.close()
+    assert made.join(5)
+    assert (len(made.cache), made.seen().computed) == (0, 0)
+
+
 def test_nothing_wanted_starts_no_thread(made, slow):
     made.look(None)
     assert made.join(0)

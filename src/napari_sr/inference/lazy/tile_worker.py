@@ -177,9 +177,11 @@ class TileWorker:
             blamed = key
             self._tell(COMPUTING)
             window = self.grid.window(Block(range(row, row + 1), range(column, column + 1)))
-            if not stale():
-                self.cache.put(key, compute(index, *window, stale))
-                self._computed += 1
+            tile = compute(index, *window, stale)
+            with self._wake:
+                if not stop.is_set():  # what was closed may be emptied
+                    self.cache.put(key, tile)
+                    self._computed += 1
         except Cancelled:
             pass  # it is not looked at any more
         except Exception as error:  # noqa: BLE001 - the last stop of the thread; whoever shows the tiles says it

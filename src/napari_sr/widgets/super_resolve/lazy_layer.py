@@ -48,7 +48,7 @@ class LazyLayer(QObject):
     def __init__(self, viewer: Any, request: UpscaleRequest, card: ModelCard) -> None:
         super().__init__()
         self.viewer, self.request, self.card = viewer, request, card
-        source = request.layer
+        source, self.name = request.layer, f"{request.source.name} [{card.name}]"
         self.lazy = LazyImage(
             list(source.data) if source.multiscale else [source.data], request.axes, scale=card.scale,
             load=lambda: _load(request), conditions=told_of(request, card), changed=self._from_thread,
@@ -59,7 +59,7 @@ class LazyLayer(QObject):
             "loaded_from": (request.model, request.mix),
         }  # fmt: skip
         self.layer: Image = viewer.add_image(
-            self.lazy.levels, multiscale=True, name=f"{request.source.name} [{card.name}]",
+            self.lazy.levels, multiscale=True, name=self.name,
             metadata={METADATA_KEY: about}, **resampled_arguments(source, request.axes, card.scale),
         )  # fmt: skip
         self._drawn, self._logged, self._where = 0, False, ""

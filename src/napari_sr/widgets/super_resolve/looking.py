@@ -72,6 +72,7 @@ class LookingAround:
             for layer in going:
                 remove_layer(self.viewer, layer)
             remove_preview(self.viewer)
+        made.layer.name = made.name  # which may have been another's until now
         self._layers.append(made)
         made.told.connect(self.tell)
         self.dock.runs.take(request.layer, made.layer, replaced)
@@ -176,6 +177,7 @@ class LookingAround:
             for number, layer in replaced:
                 viewer.layers.move(len(viewer.layers) - 1, number)
                 remove_layer(viewer, layer)
+                added.name = layer.name
         self.dock.runs.take(source, added, replaced)
         lines = [f"{problem}." for problem in report.problems] + [f"{target.name} is written: {report.summary()}."]
         self.dock.runs.outcome = lines[-1]
