@@ -21,12 +21,13 @@ from napari_sr.widgets.super_resolve.fit_watch import ImageFits, conditions_of
 from napari_sr.widgets.super_resolve.folder import FolderSection
 from napari_sr.widgets.super_resolve.form import SuperResolveForm
 from napari_sr.widgets.super_resolve.live_preview import LivePreview
+from napari_sr.widgets.super_resolve.looking import LookingAround
 from napari_sr.widgets.super_resolve.model_choice import ModelChoice, dropped_model, told_by
 from napari_sr.widgets.super_resolve.rate_watch import RateWatch
 from napari_sr.widgets.super_resolve.request import WHOLE, UpscaleRequest
 from napari_sr.widgets.super_resolve.result_bar import ResultTools
 from napari_sr.widgets.super_resolve.running import Runs, chosen_part
-from napari_sr.widgets.super_resolve.state import SMALL, Choices, resolve
+from napari_sr.widgets.super_resolve.state import AROUND, SMALL, Choices, resolve
 
 if TYPE_CHECKING:
     import napari
@@ -50,6 +51,7 @@ class SuperResolve(Dock):
         self.models, self.rates = ModelChoice(self), RateWatch(self, self.refresh)
         self.previews, self.runs = LivePreview(self), Runs(self)
         self.tools = ResultTools(self.viewer, self.form.result_bar, self.say)
+        self.looking = LookingAround(self)
         self.folder = FolderSection(
             self.viewer, load=self.models.loader, start_job=self._start_folder, say=self.say, stopping=self.stopping
         )
@@ -67,6 +69,7 @@ class SuperResolve(Dock):
         form.model_box.model_changed.connect(self._on_model)
         form.model_box.chosen.connect(self._on_chosen)
         form.axes_edit.textChanged.connect(self._on_axes)
+        form.part_box.currentTextChanged.connect(self.refresh)
         form.fit_panel.fits_found.connect(self._on_fits)
         form.fit_panel.wanted.connect(self.models.take_recommended)
         form.fit_panel.changed.connect(self.measure)
@@ -118,6 +121,8 @@ class SuperResolve(Dock):
             maps=bool(self.tools.maps()),
             rate=None if card is None else self.rates.rate(card.name, self.form.settings.settings()),
             loading=self.models.loading,
+            around=self.form.part_box.currentText() == AROUND,
+            lazy=self.looking.shown() is not None,
         )
 
     @property
@@ -273,6 +278,8 @@ class SuperResolve(Dock):
             self.viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
         elif name == "undo":
             self.runs.undo()
+        elif name == "write":
+            self.looking.ask_where()
         else:
             self.tools.switch(name, on)
 
@@ -305,6 +312,7 @@ class SuperResolve(Dock):
         self.form.fit_panel.shut_down()
         self.previews.forget()
         self.rates.forget()
+        self.looking.shut_down()
         self.tools.forget()
         with suppress(RuntimeError, TypeError, ValueError):  # it was done before
             catalogue().changed.disconnect(self._on_new_model)

@@ -28,7 +28,7 @@ from napari_sr.widgets.controls.settings_panel import SettingsPanel
 from napari_sr.widgets.layers.legend import MapLegend
 from napari_sr.widgets.super_resolve.fit_panel import FitPanel
 from napari_sr.widgets.super_resolve.result_bar import ResultBar
-from napari_sr.widgets.super_resolve.state import RECTANGLE, VIEW, WHOLE, State
+from napari_sr.widgets.super_resolve.state import AROUND, RECTANGLE, VIEW, WHOLE, State
 
 
 class SuperResolveForm(QWidget):
@@ -51,7 +51,7 @@ class SuperResolveForm(QWidget):
         self.axes_edit = QLineEdit()
         self.axes_edit.setMaximumWidth(90)
         self.part_box = Combo()
-        self.part_box.addItems([WHOLE, VIEW, RECTANGLE])
+        self.part_box.addItems([WHOLE, VIEW, RECTANGLE, AROUND])
         self.keep_box = QCheckBox("Keep both")
         self.fit_panel, self.conditions = FitPanel(), ConditionRow()
         self.preview_button, self.run_button = QPushButton("Preview"), QPushButton("Run")
@@ -61,6 +61,8 @@ class SuperResolveForm(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setMaximumHeight(8)
         self.hint, self.expected, self.status = MessageLabel(), MessageLabel("quiet"), MessageLabel()
+        #: of a layer that is looked around in
+        self.tiles = MessageLabel("quiet")
         self.result_bar = ResultBar()
         self.settings = SettingsPanel()
         self.folder_box = QVBoxLayout()
@@ -84,7 +86,8 @@ class SuperResolveForm(QWidget):
             self.axes_edit: "One letter for each dimension. Y and X are upscaled; Z, T and C are worked through plane "
             "by plane; S holds colours.",
             self.part_box: "All of the image, the part that the window shows, or the rectangle that you drew last on a "
-            "Shapes layer. Brightness, blur and noise are those of the whole image in any case.",
+            "Shapes layer. Brightness, blur and noise are those of the whole image in any case. As I look around: the "
+            "layer is there at once, and wherever you look it gets sharp, in the background; for images of any size.",
             self.keep_box: "Keep what the same model made of this image before. Without the tick, it is replaced.",
             self.preview_button: "Super-resolve a square in the centre of the view.",
             self.run_button: "Super-resolve the image and add the result as a layer over it.",
@@ -121,7 +124,7 @@ class SuperResolveForm(QWidget):
             layout.addWidget(part)
         layout.addLayout(run_row)
         layout.addLayout(about)
-        for part in (self.bar, self.status, self.legend, self.result_bar):
+        for part in (self.bar, self.status, self.tiles, self.legend, self.result_bar):
             layout.addWidget(part)
         self.folder_part = section("A whole folder", self.folder_box, expanded=False)
         layout.addWidget(self.folder_part)
@@ -138,6 +141,7 @@ class SuperResolveForm(QWidget):
         self.form.setRowVisible(self.mix_row, state.shows_mix)
         self.result_bar.setVisible(state.shows_result)
         self.result_bar.maps.setVisible(state.shows_maps)
+        self.result_bar.show_lazy(state.shows_write)
         self.hint.say(state.hint)
         self.expected.say(state.expected)
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 from napari.layers import Image
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.widgets.compare.side_by_side import Flicker
 from napari_sr.widgets.compare.swipe import Swipe
 from napari_sr.widgets.layers.results import result_maps
+
+#: pixels up to which both sides of a swipe are drawn into one picture
+LARGEST_SWIPE = 200_000_000
 
 
 class ResultBar(QWidget):
@@ -30,9 +34,19 @@ class ResultBar(QWidget):
             self.compare: "Opens Compare: figures, maps and curves of this result, with or without a reference.",
             self.undo: "Takes the result and its maps away, and brings back what they replaced.",
         }
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        self.write = QPushButton("Write whole image…")
+        self.write.setToolTip(
+            "Asks for a file (OME-Zarr), super-resolves all of the image into it in the background, and then shows "
+            "what was written in place of the layer."
+        )
+        self.write.clicked.connect(lambda: self.pressed.emit("write", False))
+        self.write.hide()
+        layout, row = QVBoxLayout(self), QHBoxLayout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
         row.setSpacing(3)
+        layout.addLayout(row)
+        layout.addWidget(self.write)
         for button, tip in tips.items():
             button.setToolTip(tip)
             button.setCheckable(button in (self.before, self.swipe, self.maps))
@@ -42,6 +56,12 @@ class ResultBar(QWidget):
             # clicked, not toggled: what is switched by the program was not pressed
             button.clicked.connect(lambda on=False, name=name: self.pressed.emit(name, bool(on)))
         self.hide()
+
+    def show_lazy(self, lazy: bool) -> None:
+        """Offer what can be done with a layer that is looked around in: it is not there as a whole."""
+        self.write.setVisible(lazy)
+        for button in (self.swipe, self.compare):
+            button.setVisible(not lazy)
 
     def release(self) -> None:
         """Show no way of looking as switched on."""
@@ -102,7 +122,10 @@ class ResultTools:
             why = "The image is not in the viewer any more." if self.viewer.dims.ndisplay == 2 else "This works in 2-D."
             self._say(why, "warning")
             return
-        if name == "swipe":
+        if name == "swipe" and prod(self.result.level_shapes[0][-2:].tolist()) > LARGEST_SWIPE:
+            self.bar.release()
+            self._say("The result is too large for Swipe. Before shows the image in its place.", "warning")
+        elif name == "swipe":
             self._tool = Swipe(self.viewer, self.layer, self.result)
         else:
             self._tool = Flicker(self.viewer, self.layer)

@@ -22,7 +22,7 @@ from napari_sr.widgets.layers.selection import selection_kept
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 from napari_sr.widgets.super_resolve.preview_layer import remove_preview
 from napari_sr.widgets.super_resolve.request import WHOLE, RunDone, UpscaleRequest, iter_run
-from napari_sr.widgets.super_resolve.state import RECTANGLE, VIEW
+from napari_sr.widgets.super_resolve.state import AROUND, RECTANGLE, VIEW
 
 if TYPE_CHECKING:
     from napari_sr.inference import Progress
@@ -91,21 +91,38 @@ class Runs:
         self.ran_on = id(request.layer)
         dock.previews.forget()
         dock.rates.forget()
-        self._activity = progress(total=1000, desc=f"Super-resolving {request.source.name}")
+        if dock.form.part_box.currentText() == AROUND:
+            self._look_around(request)
+            return
+        self.open_activity(f"Super-resolving {request.source.name}")
         dock.say_meanwhile("Starting …")
 
         def show(event: Progress | RunDone) -> None:
             if isinstance(event, RunDone):
                 self._add(request, event)
             else:
-                self._advance(event)
+                self.advance(event)
 
         def work() -> Generator[Progress | RunDone, None, None]:
             return iter_run(request, dock.stopping)
 
         dock.start(work, show, keep=lambda event: isinstance(event, RunDone))
 
-    def _advance(self, event: Progress) -> None:
+    def _look_around(self, request: UpscaleRequest) -> None:
+        """Add a layer that is super-resolved where it is looked at."""
+        card = self.dock.models.card()
+        assert card is not None  # or there had been no request
+        try:
+            self.dock.looking.add(request, card)
+        except SRError as error:
+            self.dock.say(str(error), ERROR)
+
+    def open_activity(self, what: str) -> None:
+        """Show progress in napari's activity area, too."""
+        self._activity = progress(total=1000, desc=what)
+
+    def advance(self, event: Progress) -> None:
+        """Show how far it is."""
         if not self.dock.running or self.dock.stopping():
             return
         value = round(1000 * event.fraction)
@@ -136,14 +153,18 @@ class Runs:
         )  # fmt: skip
         # what asks later whether it can be trusted runs the same model again
         added.metadata[METADATA_KEY] |= {"axes": request.axes, "loaded_from": (request.model, request.mix)}
-        self._last = LastRun(added, replaced)
-        dock.tools.take(request.layer, added)
+        self.take(request.layer, added, replaced)
         dock.rates.saw(card.name, request.settings, report.megapixels, report.seconds)
         self.outcome = f"{request.source.name} is done: {report.summary()}."
-        self._show_scale_bar(added)
         dock.say(
             "\n".join(self._sentences(request, done, added)), ERROR if report.problems else "", tip=report.sentence()
         )
+
+    def take(self, layer: Image, result: Image, replaced: tuple[tuple[int, Any], ...]) -> None:
+        """Let the buttons of the result be about another one, which can be undone."""
+        self._last = LastRun(result, replaced)
+        self.dock.tools.take(layer, result)
+        self._show_scale_bar(result)
 
     def _sentences(self, request: UpscaleRequest, done: RunDone, added: Image) -> list[str]:
         compared, report = done.compared, done.compared.finished.report

@@ -17,6 +17,7 @@ LABELS = (
 )
 #: what is run on
 WHOLE, VIEW, RECTANGLE = "whole image", "what is in view", "a drawn rectangle"
+AROUND = "as I look around"
 #: output megapixels below which nobody waits
 SMALL = 1.0
 
@@ -45,6 +46,10 @@ class Choices:
         The result of the last run is in the viewer; ``maps``: and has maps.
     rate
         Output megapixels a second that the model was seen to reach here; None if it was not seen.
+    loading
+        Models are not listed yet.
+    around
+        It is to be super-resolved where it is looked at; ``lazy``: and so is the result that there is.
     """
 
     image: str = ""
@@ -58,6 +63,8 @@ class Choices:
     maps: bool = False
     rate: float | None = None
     loading: bool = False
+    around: bool = False
+    lazy: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class State:
     shows_mix: bool
     shows_result: bool
     shows_maps: bool
+    shows_write: bool
     hint: str
     expected: str
 
@@ -88,6 +96,7 @@ def resolve(choices: Choices) -> State:
         shows_mix=choices.partners > 0,
         shows_result=choices.result and not choices.running,
         shows_maps=choices.maps,
+        shows_write=choices.lazy and choices.result and not choices.running,
         hint=_hint(choices),
         expected=_expected(choices) if ready else "",
     )
@@ -102,8 +111,10 @@ def _hint(choices: Choices) -> str:
 
 
 def _expected(choices: Choices) -> str:
-    """Say how long a run on the whole image will take."""
+    """Say how long a run on the whole image will take, or that it need not be waited for."""
     assert choices.card is not None
+    if choices.around:
+        return "Starts at once."
     out = choices.megapixels * choices.card.scale**2
     if choices.rate is None:
         return "" if out > SMALL else "Takes a moment."

@@ -1,0 +1,103 @@
+"""One tile through the network, with what holds for its whole plane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_sr.errors import Cancelled
+from napari_sr.images.axes import Layout
+from napari_sr.images.dtypes import output_dtype
+from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
+from napari_sr.inference.lazy.enlarge import halved
+from napari_sr.inference.lazy.tile_cache import Tile
+from napari_sr.inference.parts import PlaneFits
+from napari_sr.inference.plane import Plane, upscale_plane
+from napari_sr.inference.runner import Runner, interruptible
+from napari_sr.inference.tiling import choose_tiling, context
+from napari_sr.inference.upscaler import Upscaler, checked_image
+from napari_sr.intensity import FittedIntensity
+
+
+class TileNetwork:
+    """Super-resolves tiles of an image so that they agree with its whole result.
+
+    A tile is computed with as much context as :meth:`Upscaler.iter` gives to its own, with the intensity transform and
+    the conditions of the whole plane, which are found once.
+
+    Parameters
+    ----------
+    image, axes
+        The whole LR image, and its axes.
+    upscaler
+        The prepared model.
+    conditions
+        What the network is told; what is left out is estimated.
+    levels
+        How often a tile is halved, for whoever sees it from further away.
+    """
+
+    def __init__(
+        self, image: Any, axes: str, upscaler: Upscaler, conditions: Conditions | None = None, *, levels: int = 1
+    ) -> None:
+        self.image, self.layout = checked_image(image), Layout(axes, tuple(int(n) for n in image.shape))
+        self.upscaler, self.levels = upscaler, levels
+        self.dtype = output_dtype(np.dtype(image.dtype), None)
+        self._fits = PlaneFits(self.image, self.layout, upscaler.model)
+        given = checked_conditions(upscaler.model, conditions)
+        self._conditions = PlaneConditions(self.image, self.layout, upscaler.model, given, self._fits)
+        self._known: dict[tuple[int, ...], tuple[tuple[FittedIntensity, float], dict[str, float]]] = {}
+
+    def knows(self, index: tuple[int, ...]) -> bool:
+        """Return True if a plane was measured."""
+        return index in self._known
+
+    def measure(self, index: tuple[int, ...]) -> None:
+        """Find the intensity transform and the conditions of a plane."""
+        fit = self._fits(index)
+        self._known[index] = (fit, self._conditions(index))
+
+    def __call__(self, index: tuple[int, ...], rows: slice, columns: slice, should_stop: Callable[[], bool]) -> Tile:
+        """Return a tile of a plane that was measured, and the same halved and halved again.
+
+        Raises
+        ------
+        Cancelled
+            If ``should_stop`` said so, which is asked at every layer of the network.
+        SRError
+            If it cannot be read or computed.
+        """
+        tile = [self._computed(index, rows, columns, should_stop)]
+        while len(tile) < self.levels:
+            tile.append(halved(tile[-1]))
+        return tuple(tile)
+
+    def _computed(
+        self, index: tuple[int, ...], rows: slice, columns: slice, should_stop: Callable[[], bool]
+    ) -> npt.NDArray[Any]:
+        upscaler, prepared = self.upscaler, self.upscaler._prepared
+        fit, told = self._known[index]
+        halo, _ = context(upscaler.model, prepared.target, upscaler.overlap)
+        around = [
+            slice(max(0, s.start - halo), min(n, s.stop + halo))
+            for s, n in zip((rows, columns), self.layout.plane_shape, strict=True)
+        ]
+        lr = np.ascontiguousarray(self.layout.take(self.image, index, *around))
+        part = Layout("YX", lr.shape)
+        out = np.empty(part.upscaled_shape(upscaler.scale), self.dtype)
+        tiling = choose_tiling(
+            upscaler.model, prepared.network(told), prepared.target, shape=part.plane_shape, planes=1,
+            tile=upscaler.tile, overlap=upscaler.overlap,
+        )  # fmt: skip
+        runner = Runner(prepared, tiling, tile_given=upscaler.tile is not None, conditions=told)
+        piece = Plane(lr, part, (), out, self.dtype, is_alpha=False)
+        with interruptible(runner.network, should_stop):
+            for _ in upscale_plane(runner, piece, lambda _: fit):
+                if should_stop():
+                    raise Cancelled("cancelled")
+        top, left = ((s.start - a.start) * upscaler.scale for s, a in zip((rows, columns), around, strict=True))
+        height, width = ((s.stop - s.start) * upscaler.scale for s in (rows, columns))
+        return np.ascontiguousarray(out[top : top + height, left : left + width])

@@ -1,0 +1,197 @@
+"""The background thread that computes the tiles in view: what was looked at last first, from its centre outwards."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from napari_sr.errors import Cancelled
+from napari_sr.inference.lazy.tile_cache import Tile, TileCache
+from napari_sr.inference.lazy.tile_grid import Block, Looked, Place, TileGrid
+
+#: where a tile lies: the plane, and the place in its grid
+Key = tuple[tuple[int, ...], Place]
+#: what is being done
+LOADING, MEASURING, COMPUTING = "loading the model", "looking at the whole plane", "computing"
+#: seconds that the end of the program waits for the thread
+PATIENCE = 2.0
+
+
+class Compute(Protocol):
+    """What a worker works with; it lives in the worker's thread."""
+
+    def knows(self, index: tuple[int, ...]) -> bool:
+        """Return True if a plane was measured."""
+
+    def measure(self, index: tuple[int, ...]) -> None:
+        """Find out what holds for a whole plane."""
+
+    def __call__(self, index: tuple[int, ...], rows: slice, columns: slice, should_stop: Callable[[], bool]) -> Tile:
+        """Return a tile as it is seen from all distances; raises :class:`Cancelled` if it should stop."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How far the tiles in view are.
+
+    Attributes
+    ----------
+    there, wanted
+        Tiles in view that were computed, and all of them; none are wanted if none are to be seen.
+    stage
+        What is being done; empty if nothing is.
+    failure
+        What went wrong first; None if nothing did.
+    computed
+        Tiles that were computed so far, in view or not: there is something new to show if there are more.
+    """
+
+    there: int
+    wanted: int
+    stage: str = ""
+    failure: Exception | None = None
+    computed: int = 0
+
+
+class TileWorker:
+    """Computes tiles while there are some missing in view; sleeps otherwise.
+
+    Parameters
+    ----------
+    grid
+        Of the tiles.
+    cache
+        Receives them.
+    at_once
+        How many tiles fit into the cache: no more are wanted.
+    make
+        Called in the thread, once; returns what computes a tile.
+    changed
+        Called from the thread whenever :meth:`seen` has changed.
+    """
+
+    def __init__(
+        self, grid: TileGrid, cache: TileCache, at_once: int, make: Callable[[], Compute], changed: Callable[[], None]
+    ) -> None:
+        self.grid, self.cache, self._at_once, self._make, self._changed = grid, cache, at_once, make, changed
+        self._wake = threading.Condition()
+        self._wanted: dict[Key, None] = {}
+        #: tiles and planes that cannot be computed; None if nothing can be
+        self._given_up: set[Key | tuple[int, ...] | None] = set()
+        self._stage, self._computed = "", 0
+        self._failure: Exception | None = None
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
+
+    def look(self, looked: Looked | None) -> None:
+        """Want the tiles of a window, and no others any more; None: want none. Starts the thread when it is needed."""
+        wanted: dict[Key, None] = {}
+        if looked is not None:
+            places = self.grid.nearest_first(looked)[: self._at_once]
+            wanted = {(looked.index, place): None for place in places}
+        self.cache.touch(wanted)
+        with self._wake:
+            self._wanted = wanted
+            if self._thread is None and self._next() is not None:
+                self._start()
+            self._wake.notify_all()
+
+    def seen(self) -> Seen:
+        """Return how far it is."""
+        wanted = self._wanted
+        there = sum(key in self.cache for key in wanted)
+        return Seen(there, len(wanted), self._stage, self._failure, self._computed)
+
+    def close(self) -> None:
+        """Want nothing any more, and end the thread at its next step; :meth:`look` starts another one."""
+        with self._wake:
+            self._wanted, self._thread, self._stage = {}, None, ""
+            self._stop.set()
+            self._wake.notify_all()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the end of what was closed; False if it has not come by then."""
+        for thread in self._threads:
+            thread.join(seconds)
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _start(self) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(self._stop,), name="napari-sr tiles", daemon=True)
+        self._threads = [*(t for t in self._threads if t.is_alive()), self._thread]
+        self._thread.start()
+
+    def _next(self) -> Key | None:
+        """Return the tile that is wanted most; None if there is nothing to do."""
+        if None in self._given_up:
+            return None
+        missing = (key for key in self._wanted if key not in self.cache)
+        return next((k for k in missing if k not in self._given_up and k[0] not in self._given_up), None)
+
+    def _run(self, stop: threading.Event) -> None:
+        # torch must not be at work when the interpreter is taken down
+        leave = partial(self._leave, threading.current_thread())
+        atexit.register(leave)
+        compute: Compute | None = None
+        try:
+            while (key := self._wait(stop)) is not None:
+                compute = self._work(key, compute, stop)
+        finally:
+            atexit.unregister(leave)
+
+    def _leave(self, thread: threading.Thread) -> None:
+        self.close()
+        thread.join(PATIENCE)
+
+    def _wait(self, stop: threading.Event) -> Key | None:
+        """Return the next tile, once there is one; None if the thread is to end."""
+        with self._wake:
+            while not stop.is_set():
+                if (key := self._next()) is not None:
+                    return key
+                self._tell("")
+                self._wake.wait()
+        return None
+
+    def _work(self, key: Key, compute: Compute | None, stop: threading.Event) -> Compute | None:
+        """Compute one tile; returns what computed it."""
+        index, (row, column) = key
+
+        def stale() -> bool:
+            return stop.is_set() or key not in self._wanted
+
+        blamed: Key | tuple[int, ...] | None = None
+        try:
+            if compute is None:
+                self._tell(LOADING)
+                compute = self._make()
+            blamed = index
+            if not compute.knows(index):
+                self._tell(MEASURING)
+                compute.measure(index)
+            blamed = key
+            self._tell(COMPUTING)
+            window = self.grid.window(Block(range(row, row + 1), range(column, column + 1)))
+            tile = compute(index, *window, stale)
+            with self._wake:
+                if not stop.is_set():  # what was closed may be emptied
+                    self.cache.put(key, tile)
+                    self._computed += 1
+        except Cancelled:
+            pass  # it is not looked at any more
+        except Exception as error:  # noqa: BLE001 - the last stop of the thread; whoever shows the tiles says it
+            self._given_up.add(blamed)
+            self._failure = self._failure or error
+        if not stop.is_set():
+            self._changed()
+        return compute
+
+    def _tell(self, stage: str) -> None:
+        if self._stage != stage:
+            self._stage = stage
+            self._changed()
