@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import mmap
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.images.axes import Layout
+from napari_sr.images.selection import Selection
 from napari_sr.intensity import FittedIntensity, regular_sample
 from napari_sr.models.model import Model
 
+#: windows a side, and their side, that the statistics of a larger plane are taken from
+WINDOWS, WINDOW = 32, 32
 #: planes of up to this many bytes are read at once, larger ones tile by tile
 PLANE_BYTES = 64 * 1024**2
 
@@ -23,11 +25,11 @@ def read_plane(image: Any, layout: Layout, index: tuple[int, ...]) -> Any:
     rows, columns = layout.plane_shape
     if rows * columns * np.dtype(image.dtype).itemsize <= PLANE_BYTES:
         return layout.take(image, index)
-    return _Windows(image, layout, index)
+    return Windows(image, layout, index)
 
 
 @dataclass(frozen=True)
-class _Windows:
+class Windows:
     """A plane too large to be read at once."""
 
     image: Any
@@ -50,21 +52,24 @@ def _release_pages(image: Any) -> None:
 
 
 class Part:
-    """Rows and columns of an image, plane by plane."""
+    """Rows and columns of some planes of an image, plane by plane."""
 
-    def __init__(self, image: Any, layout: Layout, rows: slice = slice(None), columns: slice = slice(None)) -> None:
-        height, width = layout.plane_shape
-        self.rows, self.columns = slice(*rows.indices(height)), slice(*columns.indices(width))
-        size = {"Y": self.rows.stop - self.rows.start, "X": self.columns.stop - self.columns.start}
+    def __init__(self, image: Any, layout: Layout, selection: Selection) -> None:
+        self._selection = selection.checked(layout)
         self._image, self._whole = image, layout
         #: of the part
-        self.layout = Layout(layout.axes, tuple(size.get(a, n) for a, n in zip(layout.axes, layout.shape, strict=True)))
+        self.layout = self._selection.layout(layout)
+
+    def whole_index(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """Return where a plane of the part is in the image."""
+        return self._selection.whole_index(self._whole.axes, index)
 
     def plane(self, index: tuple[int, ...]) -> Any:
         """Return one plane of the part."""
-        if self.layout == self._whole:
-            return read_plane(self._image, self._whole, index)
-        return self._whole.take(self._image, index, self.rows, self.columns)
+        at = self.whole_index(index)
+        if self.layout.plane_shape == self._whole.plane_shape:
+            return read_plane(self._image, self._whole, at)
+        return self._whole.take(self._image, at, self._selection.rows, self._selection.columns)
 
 
 class PlaneFits:
@@ -91,8 +96,14 @@ class PlaneFits:
         plane = read_plane(self.image, self.layout, index)
         if isinstance(plane, np.ndarray):
             return regular_sample(plane)
-        rows, columns = self.layout.plane_shape
-        step = max(1, math.isqrt(rows * columns // 1_000_000))
-        # a strided read would touch every page of a memory-mapped file: read whole rows, far apart
-        lines = range(0, rows, max(1, step * step))
-        return np.concatenate([plane[slice(r, r + 1), slice(None)] for r in lines])
+        rows, columns = (_spread(n) for n in self.layout.plane_shape)
+        # a strided read would touch every page and every chunk of a file: read small windows, far apart
+        return np.concatenate([plane[r, c].ravel() for r in rows for c in columns])
+
+
+def _spread(length: int) -> list[slice]:
+    """Return windows spread evenly along a side; of a short one, all of it."""
+    if length <= WINDOWS * WINDOW:
+        return [slice(0, length)]
+    starts = np.linspace(0, length - WINDOW, WINDOWS).round().astype(int)
+    return [slice(int(n), int(n) + WINDOW) for n in starts]
