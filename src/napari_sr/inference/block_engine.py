@@ -23,8 +23,8 @@ from napari_sr.inference.upscaler import Upscaler, checked_image
 
 #: rows of a smaller resolution that are made at a time
 STRIP = 512
-#: results of blocks that are one value all over, which are remembered: an image is empty in one or two ways
-REMEMBERED = 2
+#: bytes of results that are remembered of blocks that are one value all over; those beside the image's border differ
+REMEMBERED = 128 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class BlockEngine:
         counts = yield from self._tiles(plane, fit, told, should_stop)
         if key is not None:
             self._constant[key] = out, counts
-            if len(self._constant) > REMEMBERED:
+            while len(self._constant) * out.nbytes > REMEMBERED:
                 self._constant.popitem(last=False)
         return out, counts
 
