@@ -80,6 +80,12 @@ def command(
         typer.Option("--take", help="Planes, times or channels: T=0:5, C=0,2. Can be repeated.", show_default=False),
     ] = None,
     ome_zarr: Annotated[str, typer.Option("--ome-zarr", help="Version of OME-Zarr that is written: 0.5, 0.4.")] = "0.5",
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Processes that compute a result in zarr. Default: this one.")
+    ] = 0,
+    scheduler: Annotated[
+        str, typer.Option("--scheduler", help="Address or file of a dask scheduler whose workers compute.")
+    ] = "",
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at an image that the model does not suit, instead of warning.")
     ] = False,
@@ -102,15 +108,24 @@ def command(
     loaded = load_model(model, answers=answers_of(answer), allow_code=allow_code)
     if found := loaded.card.source.get("detected"):  # of another program: what it was taken for
         console.print(f"{loaded.card.source['file']}: {found}", highlight=False, markup=False)
-    upscaler = Upscaler(loaded, device=device, precision=precision, tile=tile, overlap=overlap)
-    settings = {
+    prepared: dict[str, Any] = {"device": device, "precision": precision, "tile": tile, "overlap": overlap}
+    settings: dict[str, Any] = {
         "axes": axes, "conditions": given_conditions(blur=blur, noise=noise), "region": region, "take": take or [],
         "version": ome_zarr,
     }  # fmt: skip
     tasks = tasks_of(inputs, output, loaded.card.name)
     if len(tasks) == 1 and not tasks[0].problem and tasks[0].target.exists() and not overwrite:
         raise ImageError(f"{tasks[0].target} exists already; allow overwriting (--overwrite) or choose another name.")
-    failed = _run(console, tasks, upscaler, settings, strict=strict, overwrite=overwrite)
+    if scheduler or workers:
+        from napari_sr.inference.cluster import team
+
+        with team(scheduler=scheduler, workers=workers) as workforce:
+            upscaler = workforce.upscaler(loaded, **prepared)
+            settings["hire"] = workforce.hire
+            failed = _run(console, tasks, upscaler, settings, strict=strict, overwrite=overwrite)
+    else:
+        upscaler = Upscaler(loaded, **prepared)
+        failed = _run(console, tasks, upscaler, settings, strict=strict, overwrite=overwrite)
     if failed and len(tasks) == 1:
         raise ImageError(failed[0].error)
     if failed:

@@ -132,27 +132,15 @@ class BlockEngine:
                 self._constant.popitem(last=False)
         return out, counts
 
-    def runner(self, told: Mapping[str, float]) -> Runner:
-        """Return what counts on the way."""
-        upscaler = self.upscaler
-        return Runner(upscaler.prepared, self.tiling, tile_given=upscaler.tile is not None, conditions=told)
-
     def _tiles(
         self, plane: Plane, fit: Fit, told: Mapping[str, float], should_stop: Callable[[], bool] | None
     ) -> Generator[float, None, Counts]:
-        runner = self.runner(told)
-        with interruptible(runner.network, should_stop):
-            for share in upscale_plane(runner, plane, partial(_constant, fit)):
-                yield min(share, 0.99)  # it is done once it is written
+        runner = Runner(self.upscaler.prepared, self.tiling, self.upscaler.tile is not None, conditions=told)
+        counts = yield from tiles_of(runner, plane, fit, should_stop)
         if runner.tiling != self.tiling:  # memory ran out: the next blocks begin where this one ended
             self.tiling = runner.tiling
             self.notes += runner.notes
-        checks = runner.checks
-        checks.settle()
-        return Counts(
-            runner.saturated, runner.non_finite, runner.tiles_redone, checks.blocks, checks.drifted, checks.drift,
-            checks.pixels, checks.at_limits,
-        )  # fmt: skip
+        return counts
 
     def _halved(self, block: Block) -> npt.NDArray[Any]:
         """Return means of 2 × 2 pixels of the level before; at an odd end, of those that there are."""
@@ -166,6 +154,21 @@ class BlockEngine:
             values = job.stored.take(finer, index, slice(2 * start, min(2 * stop, height)), columns)
             out[start - block.rows.start : stop - block.rows.start] = halved(values)
         return out
+
+
+def tiles_of(
+    runner: Runner, plane: Plane, fit: Fit, should_stop: Callable[[], bool] | None = None
+) -> Generator[float, None, Counts]:
+    """Compute a part of a plane; yields the share that is done, returns what was counted."""
+    with interruptible(runner.network, should_stop):
+        for share in upscale_plane(runner, plane, partial(_constant, fit)):
+            yield min(share, 0.99)  # it is done once it is written
+    checks = runner.checks
+    checks.settle()
+    return Counts(
+        runner.saturated, runner.non_finite, runner.tiles_redone, checks.blocks, checks.drifted, checks.drift,
+        checks.pixels, checks.at_limits,
+    )  # fmt: skip
 
 
 def halved(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from napari_sr.images.writers.zarr_folder import create_levels
 from napari_sr.inference.block_tiling import block_tiling
 from napari_sr.inference.blocks import VERSION, BlockPlan
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
-from napari_sr.inference.identity import identity_of_array
+from napari_sr.inference.identity import identity_of_array, is_mapped
 from napari_sr.inference.parts import PlaneFits
 from napari_sr.inference.tiling import Tiling
 from napari_sr.inference.upscaler import Upscaler, checked_image
@@ -48,10 +50,14 @@ class Source:
     @classmethod
     def of_array(cls, image: Any) -> Source:
         """Return what can be told of an array; values in memory are looked at once, and must not be changed."""
-        if isinstance(image, np.ndarray) and not isinstance(image, np.memmap):
+        if isinstance(image, np.ndarray) and not is_mapped(image):
             found = identity_of_array(image)
             return cls(identity=lambda: found)
-        return cls(identity=lambda: identity_of_array(image))
+        again = None
+        if is_mapped(image) and isinstance(image.base, mmap.mmap):  # no part of another one
+            order: Any = "F" if image.flags.f_contiguous and not image.flags.c_contiguous else "C"
+            again = partial(np.memmap, image.filename, image.dtype, "r", image.offset, image.shape, order)
+        return cls(identity=lambda: identity_of_array(image), open=again)
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Job:
     told
         What the network is told of each channel, by its number in the image.
     store
-        Folder of the result.
+        Folder of the result, once it is known.
     """
 
     axes: str
@@ -83,7 +89,7 @@ class Job:
     plan: BlockPlan
     tiling: Tiling
     told: Mapping[int, Mapping[str, float]]
-    store: Path
+    store: Path = Path()
 
     def index(self, number: int) -> tuple[int, ...]:
         """Return where a plane stands in the result as stored."""
@@ -103,7 +109,7 @@ class Job:
 
 def planned(
     image: Any, layout: Layout, upscaler: Upscaler, *, selection: Selection | None, conditions: Conditions | None,
-    dtype: npt.DTypeLike | None, store: Path,
+    dtype: npt.DTypeLike | None,
 ) -> tuple[Job, list[str]]:  # fmt: skip
     """Return what there is to do, and sentences on what was estimated for that.
 
@@ -115,8 +121,6 @@ def planned(
         As in :func:`~napari_sr.inference.upscaler.iter_upscale`.
     selection
         What of the image is worked on; None for all.
-    store
-        Where the result is written.
     """
     checked = checked_image(image)
     selection = (selection or Selection()).checked(layout)
@@ -135,7 +139,7 @@ def planned(
     others = [a for a in layout.axes if a not in "YX"]
     known = {c: told(tuple(c if a == "C" else 0 for a in others)) for c in channels}
     out = output_dtype(np.dtype(image.dtype), dtype)
-    return Job(layout.axes, selection, stored, out, plan, tiling, known, store), told.notes()
+    return Job(layout.axes, selection, stored, out, plan, tiling, known), told.notes()
 
 
 def described(job: Job, upscaler: Upscaler, identity: str, version: str) -> dict[str, Any]:

@@ -69,8 +69,9 @@ def identity_of_array(image: Any) -> str:
         Array-like: of numpy its values count, of zarr and mapped files where they are, of dask its name.
     """
     about = f"{tuple(image.shape)}:{np.dtype(image.dtype)}"
-    if isinstance(image, np.memmap) and image.filename:
-        return f"{about}:{image.offset}:{image.strides}:{identity_of_file(Path(os.fspath(image.filename)))}"
+    if is_mapped(image):
+        first = image.ctypes.data - np.frombuffer(image._mmap, np.uint8).ctypes.data
+        return f"{about}:{first}:{image.strides}:{identity_of_file(Path(os.fspath(image.filename)))}"
     if isinstance(image, np.ndarray):
         digest = hashlib.sha256()
         for row in image:  # not all at once: a part that does not lie in one piece is copied
@@ -81,3 +82,8 @@ def identity_of_array(image: Any) -> str:
         return f"{about}:{identity_of_file(root / getattr(image, 'path', ''))}"
     name = getattr(image, "name", None)
     return f"{about}:{name}" if hasattr(image, "dask") and isinstance(name, str) else ""
+
+
+def is_mapped(image: Any) -> bool:
+    """Return True for an array whose values are those of a file: not for one that is copied when it is written to."""
+    return isinstance(image, np.memmap) and bool(image.filename) and image.mode in ("r", "r+", "w+")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_sr.images.axes import Layout
 from napari_sr.images.selection import Selection
-from napari_sr.intensity import FittedIntensity, regular_sample
+from napari_sr.intensity import FittedIntensity, Intensity, regular_step
 from napari_sr.models.model import Model
 
 #: windows a side, and their side, that the statistics of a larger plane are taken from
@@ -22,8 +22,7 @@ PLANE_BYTES = 64 * 1024**2
 
 def read_plane(image: Any, layout: Layout, index: tuple[int, ...]) -> Any:
     """Return a function-like view of one plane: read at once if small, window by window if not."""
-    rows, columns = layout.plane_shape
-    if rows * columns * np.dtype(image.dtype).itemsize <= PLANE_BYTES:
+    if not is_large(layout.plane_shape, np.dtype(image.dtype)):
         return layout.take(image, index)
     return Windows(image, layout, index)
 
@@ -86,19 +85,43 @@ class PlaneFits:
         key = tuple(n for i, n in enumerate(index) if i != colour)
         if key not in self.cache:
             channels = [index] if colour is None else [(*index[:colour], c, *index[colour + 1 :]) for c in range(3)]
-            sample = np.concatenate([self._sample(c).ravel() for c in channels]).astype(np.float64)
-            finite = sample[np.isfinite(sample)]
-            stand_in = float(np.median(finite)) if finite.size else 0.0
-            self.cache = {key: (self.intensity.fit(sample), stand_in)}  # planes come in order
+            samples = [part for c in channels for part in self._samples(c)]
+            self.cache = {key: fitted(self.intensity, samples)}  # planes come in order
         return self.cache[key]
 
-    def _sample(self, index: tuple[int, ...]) -> npt.NDArray[Any]:
+    def _samples(self, index: tuple[int, ...]) -> list[npt.NDArray[Any]]:
         plane = read_plane(self.image, self.layout, index)
-        if isinstance(plane, np.ndarray):
-            return regular_sample(plane)
-        rows, columns = (_spread(n) for n in self.layout.plane_shape)
-        # a strided read would touch every page and every chunk of a file: read small windows, far apart
-        return np.concatenate([plane[r, c].ravel() for r in rows for c in columns])
+        return [plane[window] for window in sample_windows(self.layout.plane_shape, np.dtype(self.image.dtype))]
+
+
+def fitted(intensity: Intensity, samples: list[npt.NDArray[Any]]) -> tuple[FittedIntensity, float]:
+    """Return an intensity transform, and the value that stands in for pixels that are not finite.
+
+    Parameters
+    ----------
+    intensity
+        As the model wants it.
+    samples
+        What is in :func:`sample_windows` of a plane, or of every colour of it.
+    """
+    sample = np.concatenate([part.ravel() for part in samples]).astype(np.float64)
+    finite = sample[np.isfinite(sample)]
+    return intensity.fit(sample), float(np.median(finite)) if finite.size else 0.0
+
+
+def sample_windows(shape: tuple[int, int], dtype: np.dtype[Any]) -> list[tuple[slice, slice]]:
+    """Return the windows of a plane that its statistics are taken from: regular, and of a large plane far apart."""
+    rows, columns = shape
+    if not is_large(shape, dtype):
+        every = slice(None, None, regular_step(shape))
+        return [(every, every)]
+    # a strided read would touch every page and every chunk of a file
+    return [(r, c) for r in _spread(rows) for c in _spread(columns)]
+
+
+def is_large(shape: tuple[int, int], dtype: np.dtype[Any]) -> bool:
+    """Return True for planes that are not read at once."""
+    return shape[0] * shape[1] * dtype.itemsize > PLANE_BYTES
 
 
 def _spread(length: int) -> list[slice]:

@@ -26,7 +26,7 @@ from napari_sr.inference.checks import Checks
 from napari_sr.inference.conditions import Conditions
 from napari_sr.inference.events import Event, Finished, Progress, Report
 from napari_sr.inference.runner import Runner
-from napari_sr.inference.unfinished import RESULT, Unfinished, folder_of, unfinished
+from napari_sr.inference.unfinished import Unfinished, unfinished
 from napari_sr.inference.upscaler import Upscaler
 
 #: share of a run's time that its smaller resolutions take, about: with a network, and with an interpolation
@@ -46,6 +46,9 @@ class Workers(Protocol):
     def run(self, numbers: Iterable[int]) -> Iterator[Step | None]:
         """Compute blocks in any order; None comes when nothing has happened for a while."""
 
+    def close(self) -> None:
+        """Give up what is being computed."""
+
 
 class Alone:
     """Computes all blocks in this process, one after the other."""
@@ -64,6 +67,9 @@ class Alone:
                 except StopIteration as end:
                     yield number, 1.0, end.value
                     break
+
+    def close(self) -> None:
+        """Nothing goes on beside this."""
 
 
 #: makes workers for a job: from the job, the image, where it comes from, and the upscaler
@@ -178,12 +184,10 @@ def iter_upscale_to_zarr(
     source = source or Source.of_array(image)
     yield Progress(0.0, 0.0, 0.0, "Looking at the image")
     identity = source.identity()
-    job, estimated = planned(
-        image, layout, upscaler, selection=selection, conditions=conditions, dtype=dtype,
-        store=folder_of(target) / RESULT,
-    )  # fmt: skip
+    job, estimated = planned(image, layout, upscaler, selection=selection, conditions=conditions, dtype=dtype)
     about = described(job, upscaler, identity or uuid.uuid4().hex, version)
     with unfinished(target, about, len(job.plan), overwrite=overwrite) as work:
+        job = replace(job, store=work.store)
         if not work.resumed:
             provenance = {**work.about, "source": source.name, "scale": upscaler.scale}
             known = info or OutputInfo(layout.axes)
@@ -194,7 +198,10 @@ def iter_upscale_to_zarr(
             workers: Workers = Alone(BlockEngine(job, image, upscaler), should_stop)
         else:
             workers = hire(job, image, source, upscaler)
-        yield from _blocks(run, work, workers, source, identity)
+        try:
+            yield from _blocks(run, work, workers, source, identity)
+        finally:
+            workers.close()
         work.publish()
     notes = [*([guessed] if guessed else []), *work.notes, *workers.notes, *estimated]
     report = _report(run, work.counts, upscaler, job.selection.layout(layout), notes)

@@ -24,7 +24,7 @@ from napari_sr.errors import ImageError
 from napari_sr.images.writers import LONGEST_NAME
 from napari_sr.inference.block_engine import Counts
 
-ABOUT, JOURNAL, RESULT, LOCK, OLD = "about.json", "journal", "result.zarr", "lock", "replaced"
+ABOUT, JOURNAL, LOCK, OLD = "about.json", "journal", "lock", "replaced"
 
 
 class Unfinished:
@@ -60,8 +60,9 @@ class Unfinished:
 
     @property
     def store(self) -> Path:
-        """Where the result is written."""
-        return self.folder / RESULT
+        """Where the result is written: a worker that is late writes into no other run's."""
+        told = json.dumps(self.about, sort_keys=True).encode()
+        return self.folder / f"{hashlib.sha256(told).hexdigest()[:16]}.zarr"
 
     @property
     def resumed(self) -> bool:
@@ -78,11 +79,12 @@ class Unfinished:
                 count = int(self.done.sum())
                 self.notes = [f"An earlier run was gone on with: {count} of {len(self.done)} blocks were there"]
                 return
-            if self.resumed:
+            if (self.folder / JOURNAL).exists():
                 self.notes = [f"An unfinished result was thrown away, since this run differs in: {', '.join(differ)}"]
         for name in (JOURNAL, ABOUT):  # first what says that the rest is worth something
             (self.folder / name).unlink(missing_ok=True)
-        shutil.rmtree(self.store, ignore_errors=True)
+        for store in self.folder.glob("*.zarr"):
+            shutil.rmtree(store, ignore_errors=True)
 
     def begin(self) -> None:
         """Note that the empty result was created, and what it is made from."""
