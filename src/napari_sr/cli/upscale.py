@@ -119,6 +119,7 @@ def command(
     if scheduler or workers:
         from napari_sr.inference.cluster import team
 
+        console.print(f"Starting {workers} processes" if not scheduler else f"Asking {scheduler} for workers")
         with team(scheduler=scheduler, workers=workers) as workforce:
             upscaler = workforce.upscaler(loaded, **prepared)
             settings["hire"] = workforce.hire

@@ -203,7 +203,7 @@ def iter_upscale_to_zarr(
         finally:
             workers.close()
         work.publish()
-    notes = [*([guessed] if guessed else []), *work.notes, *workers.notes, *estimated]
+    notes = [*([guessed] if guessed else []), *work.notes, *work.warnings, *workers.notes, *estimated]
     report = _report(run, work.counts, upscaler, job.selection.layout(layout), notes)
     yield Finished(_opened(target, job), report)
 

@@ -47,6 +47,8 @@ class Unfinished:
         What was counted in those.
     notes
         What became of an earlier beginning.
+    warnings
+        What the user should mind.
     """
 
     def __init__(self, target: Path, about: Mapping[str, Any], blocks: int) -> None:
@@ -55,6 +57,7 @@ class Unfinished:
         self.done: npt.NDArray[np.bool_] = np.zeros(blocks, bool)
         self.counts = Counts()
         self.notes: list[str] = []
+        self.warnings: list[str] = []
         self._journal: TextIO | None = None
         self._new = self._published = False
 
@@ -177,6 +180,8 @@ def unfinished(target: Path, about: Mapping[str, Any], blocks: int, *, overwrite
         found.folder.mkdir(exist_ok=True)
         lock = FileLock(found.folder / LOCK, blocking=False)
         lock.acquire()
+    except NotImplementedError:  # some file systems of clusters have no locks
+        found.warnings.append("The file system has no locks: let no two runs write one result at a time")
     except Timeout:
         raise ImageError(f"{target} is being written by another run of napari-sr; wait for that, or stop it.") from None
     except OSError as error:
