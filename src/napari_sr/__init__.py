@@ -18,6 +18,7 @@ _PUBLIC = {
     "load_model": "napari_sr.models.store",
     "load_sample": "napari_sr.images.samples",
     "upscale": "napari_sr.inference",
+    "upscale_lazy": "napari_sr.inference.lazy_array",
 }
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "load_model",
     "load_sample",
     "upscale",
+    "upscale_lazy",
 ]
 
 if TYPE_CHECKING:  # "as" marks them as public for type checkers
@@ -38,6 +40,7 @@ if TYPE_CHECKING:  # "as" marks them as public for type checkers
     from napari_sr.evaluation import evaluate_images, evaluate_models
     from napari_sr.images.samples import load_sample
     from napari_sr.inference import iter_upscale, upscale
+    from napari_sr.inference.lazy_array import upscale_lazy as upscale_lazy
     from napari_sr.models.store import list_models, load_model
     from napari_sr.training.fit import fit as fit
 

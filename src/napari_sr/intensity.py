@@ -144,5 +144,10 @@ class Intensity:
 
 def regular_sample(image: npt.NDArray[Any], pixels: int = SAMPLE_PIXELS) -> npt.NDArray[Any]:
     """Return every k-th pixel along the last two axes so that about ``pixels`` remain, without a full read."""
-    step = max(1, int(np.ceil(np.sqrt(image.shape[-2] * image.shape[-1] / pixels))))
+    step = regular_step((image.shape[-2], image.shape[-1]), pixels)
     return np.asarray(image[..., ::step, ::step])
+
+
+def regular_step(shape: tuple[int, int], pixels: int = SAMPLE_PIXELS) -> int:
+    """Return which pixel along rows and columns is taken, so that about ``pixels`` remain."""
+    return max(1, int(np.ceil(np.sqrt(shape[0] * shape[1] / pixels))))

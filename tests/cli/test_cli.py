@@ -62,6 +62,39 @@ def test_upscale_to_other_formats(suffix, run, lr, tmp_path):
     assert read_image(tmp_path / f"sr{suffix}").data.shape == (3, 40, 48)
 
 
+def test_upscale_a_part_into_zarr(run, lr, tmp_path):
+    part = ("--region", "2:12,4:20", "--take", "Z=0,2", "-m", "bicubic-x2")
+    code, _, _ = run("upscale", lr, *part, "-o", tmp_path / "sr.zarr", "--ome-zarr", "0.4")
+    assert code == 0
+    sr = read_image(tmp_path / "sr.zarr")
+    assert sr.data.shape == (2, 20, 32)
+    assert sr.pixel_size == pytest.approx((0.02, 0.02))
+    assert sr.geometry.origin["Y"] == pytest.approx(2 * 0.04 - 0.01)
+    assert (tmp_path / "sr.zarr" / ".zattrs").exists()
+    assert run("upscale", lr, *part, "-o", tmp_path / "sr.tif")[0] == 0
+    assert read_image(tmp_path / "sr.tif").data.shape == (2, 20, 32)
+    code, _, errors = run("upscale", lr, "-m", "bicubic-x2", "-o", tmp_path / "b.zarr", "--take", "T=0")
+    assert (code, "chosen along Z" in errors) == (1, True)
+
+
+def test_upscale_by_several_processes(run, lr, tmp_path):
+    pytest.importorskip("distributed")
+    model = ("-m", "bicubic-x2", "--device", "cpu", "--precision", "fp32")
+    code, out, _ = run("upscale", lr, *model, "-o", tmp_path / "sr.zarr", "--workers", "2")
+    assert code == 0
+    assert "2 workers (CPU) in fp32" in out
+    assert run("upscale", lr, *model, "-o", tmp_path / "one.zarr")[0] == 0
+    values = [np.asarray(read_image(tmp_path / f"{name}.zarr").data[...]) for name in ("sr", "one")]
+    np.testing.assert_array_equal(*values)
+
+
+def test_what_several_processes_need_is_said(run, lr, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "napari_sr.inference.cluster", raising=False)
+    code, _, errors = run("upscale", lr, "-m", "bicubic-x2", "-o", tmp_path / "sr.zarr", "--workers", "2")
+    assert (code, "pip install 'napari-sr[distributed]'" in errors) == (1, True)
+
+
 @pytest.mark.parametrize("suffix", [".tif", ".zarr"])
 def test_upscale_lays_the_result_over_the_image_in_world_coordinates(suffix, run, tmp_path):
     lies = Geometry({"Z": 0.5, "Y": 0.04, "X": 0.04}, dict.fromkeys("ZYX", "µm"), {"Z": 3.0, "Y": 10.0, "X": -2.0})

@@ -28,10 +28,12 @@ def test_what_is_written_is_read(dtype, shape, axes, suffix, tmp_path, rng):
     path = tmp_path / f"a{suffix}"
     write(path, image, axes)
     again = read_image(path)
-    np.testing.assert_array_equal(np.asarray(again.data[...]).reshape(shape), image)
+    if suffix == ".zarr":  # which wants channels before space
+        assert again.axes == axes.replace("ZC", "CZ")
+        image = image.transpose([axes.index(a) for a in again.axes])
+    np.testing.assert_array_equal(np.asarray(again.data[...]).reshape(image.shape), image)
     assert again.axes[-2:] == "YX"
     if suffix == ".zarr":
-        assert again.axes == axes
         assert again.pixel_size == (0.02, 0.03)
         assert again.unit == "µm"
 

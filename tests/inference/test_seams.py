@@ -19,7 +19,7 @@ def border_steps(model, lr, overlap):
     """Return the steps across the borders of a tiled run, and those of the whole image there."""
     tiled, whole = Upscaler(model, tile=TILE, overlap=overlap, **FP32), Upscaler(model, tile=SIDE, **FP32)
     told = whole.told(lr, Layout("YX", lr.shape), ())
-    halo, blend = context(model, tiled._prepared.target, overlap)
+    halo, blend = context(model, tiled.prepared.target, overlap)
     plan = plan_tiles(lr.shape, scale=model.scale, tile=TILE, halo=halo, blend=blend)
     borders = {n for a, b in zip(plan.rows, plan.rows[1:], strict=False) for n in (b.inner_start, a.inner_stop)}
     at = np.array(sorted(borders)) * model.scale

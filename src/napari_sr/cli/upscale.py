@@ -72,6 +72,20 @@ def command(
     noise: Annotated[
         str, typer.Option(help="For models that are told: how noisy it is, in per cent of its range; or auto.")
     ] = "auto",
+    region: Annotated[
+        str, typer.Option(help="Rows and columns of the image, in its pixels: Y0:Y1,X0:X1. Default: all.")
+    ] = "",
+    take: Annotated[
+        list[str] | None,
+        typer.Option("--take", help="Planes, times or channels: T=0:5, C=0,2. Can be repeated.", show_default=False),
+    ] = None,
+    ome_zarr: Annotated[str, typer.Option("--ome-zarr", help="Version of OME-Zarr that is written: 0.5, 0.4.")] = "0.5",
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Processes that compute a result in zarr. Default: this one.")
+    ] = 0,
+    scheduler: Annotated[
+        str, typer.Option("--scheduler", help="Address or file of a dask scheduler whose workers compute.")
+    ] = "",
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at an image that the model does not suit, instead of warning.")
     ] = False,
@@ -79,7 +93,11 @@ def command(
     answer: ANSWERS = None,
     allow_code: ALLOW_CODE = False,
 ) -> None:
-    """Super-resolve images with a model."""
+    """Super-resolve images with a model.
+
+    A result in zarr is computed block by block, whatever the size of the image. If it was cut off, the same
+    command goes on.
+    """
     from napari_sr.inference import Upscaler
     from napari_sr.inference.batch import tasks_of
     from napari_sr.models.store import load_model
@@ -90,12 +108,25 @@ def command(
     loaded = load_model(model, answers=answers_of(answer), allow_code=allow_code)
     if found := loaded.card.source.get("detected"):  # of another program: what it was taken for
         console.print(f"{loaded.card.source['file']}: {found}", highlight=False, markup=False)
-    upscaler = Upscaler(loaded, device=device, precision=precision, tile=tile, overlap=overlap)
-    settings = {"axes": axes, "conditions": given_conditions(blur=blur, noise=noise)}
+    prepared: dict[str, Any] = {"device": device, "precision": precision, "tile": tile, "overlap": overlap}
+    settings: dict[str, Any] = {
+        "axes": axes, "conditions": given_conditions(blur=blur, noise=noise), "region": region, "take": take or [],
+        "version": ome_zarr,
+    }  # fmt: skip
     tasks = tasks_of(inputs, output, loaded.card.name)
     if len(tasks) == 1 and not tasks[0].problem and tasks[0].target.exists() and not overwrite:
         raise ImageError(f"{tasks[0].target} exists already; allow overwriting (--overwrite) or choose another name.")
-    failed = _run(console, tasks, upscaler, settings, strict=strict, overwrite=overwrite)
+    if scheduler or workers:
+        from napari_sr.inference.cluster import team
+
+        console.print(f"Starting {workers} processes" if not scheduler else f"Asking {scheduler} for workers")
+        with team(scheduler=scheduler, workers=workers) as workforce:
+            upscaler = workforce.upscaler(loaded, **prepared)
+            settings["hire"] = workforce.hire
+            failed = _run(console, tasks, upscaler, settings, strict=strict, overwrite=overwrite)
+    else:
+        upscaler = Upscaler(loaded, **prepared)
+        failed = _run(console, tasks, upscaler, settings, strict=strict, overwrite=overwrite)
     if failed and len(tasks) == 1:
         raise ImageError(failed[0].error)
     if failed:
@@ -135,7 +166,8 @@ def _run(
         for event in iter_upscale_jobs(tasks, upscaler, overwrite=overwrite, refuse=objection, **settings):
             if not isinstance(event, FileDone):
                 rate = f"{event.rate:.2f} Mpx/s" if event.rate else ""
-                bar.update(task, description=event.source.name, completed=event.of_this, rate=rate)
+                name = f"{event.source.name}: {event.stage}" if event.stage else event.source.name
+                bar.update(task, description=name, completed=event.of_this, rate=rate)
             elif event.error:
                 failed.append(event)
             elif event.before:

@@ -27,13 +27,17 @@ class FileTask:
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """What is being worked on: the job's number from 0, of how many, and the shares of it and of all that are done."""
+    """What is being worked on: the job's number from 0, of how many, and the shares of it and of all that are done.
+
+    ``stage`` says what is being done, if it is not the super-resolution itself.
+    """
 
     number: int
     total: int
     source: Path
     of_this: float
     rate: float = 0.0
+    stage: str = ""
 
     @property
     def fraction(self) -> float:
@@ -121,7 +125,7 @@ def iter_upscale_jobs(
     refuse
         Says why an image is not to be worked on; empty if it is.
     **settings
-        As of :meth:`Upscaler.iter`.
+        As of :func:`~napari_sr.inference.files.iter_upscale_file`.
     """
     for number, task in enumerate(tasks):
         if task.problem:
@@ -140,7 +144,7 @@ def iter_upscale_jobs(
                 if isinstance(event, Finished):
                     report = event.report
                 else:
-                    yield BatchProgress(number, len(tasks), task.source, event.fraction, event.rate)
+                    yield BatchProgress(number, len(tasks), task.source, event.fraction, event.rate, event.stage)
         except Cancelled:
             raise
         except SRError as error:

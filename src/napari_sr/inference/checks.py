@@ -61,6 +61,11 @@ class Checks:
         while len(self.owed) > transfer.owed_by(sr.device):
             self._count()
 
+    def settle(self) -> None:
+        """Count what is still on its way."""
+        while self.owed:
+            self._count()
+
     def _count(self) -> None:
         """Count the blocks of the oldest part that drifted."""
         fetched, of_lr, allowed = self.owed.popleft()
@@ -74,8 +79,7 @@ class Checks:
 
     def problems(self, cut: int, values: float) -> tuple[str, ...]:
         """Return sentences on what is wrong; ``cut`` of the result's ``values`` were beyond the limits of its type."""
-        while self.owed:
-            self._count()
+        self.settle()
         found = []
         if self.blocks and self.drifted > BLOCKS * self.blocks:
             by, share = self.drift / self.drifted, self.drifted / self.blocks

@@ -79,6 +79,17 @@ def estimate_conditions(
     return {c.name: c.clipped(values[c.name]) for c in conditions}
 
 
+def estimated(
+    wanted: Sequence[Condition],
+    trained: Mapping[str, tuple[float, float]],
+    square: npt.NDArray[Any],
+    fitted: FittedIntensity,
+) -> dict[str, float]:
+    """Estimate conditions of a plane, within what the network was trained on; see :func:`estimate_conditions`."""
+    values = estimate_conditions(wanted, square, fitted)
+    return {c.name: c.clipped(within(trained.get(c.name), values[c.name])) for c in wanted}
+
+
 class PlaneConditions:
     """Conditions of every plane: those that were given, the others estimated once a channel.
 
@@ -116,8 +127,7 @@ class PlaneConditions:
             return {}
         index = middle_plane(self.layout, channel)
         square = square_of(read_plane(self.image, self.layout, index), self.layout.plane_shape)
-        values = estimate_conditions(self.wanted, square, self.fits(index)[0])
-        return {c.name: c.clipped(within(self.trained.get(c.name), values[c.name])) for c in self.wanted}
+        return estimated(self.wanted, self.trained, square, self.fits(index)[0])
 
 
 def middle_plane(layout: Layout, channel: int = 0) -> tuple[int, ...]:
@@ -134,14 +144,23 @@ def middle_square(image: Any, layout: Layout) -> npt.NDArray[Any]:
 
 def square_of(plane: Any, shape: tuple[int, int]) -> npt.NDArray[Any]:
     """Return a plane, or of a large one the square with the most contrast among nine."""
+    return with_most_contrast([np.asarray(plane[window]) for window in square_windows(shape)])
+
+
+def square_windows(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
+    """Return all of a plane, or of a large one nine squares."""
     if max(shape) <= 2 * SQUARE:
-        return np.asarray(plane[slice(None), slice(None)])
+        return [(slice(None), slice(None))]
     starts = [[max(0, min(round(share * n) - SQUARE // 2, n - SQUARE)) for share in PLACES] for n in shape]
-    squares = [
-        np.asarray(plane[slice(y, y + SQUARE), slice(x, x + SQUARE)])
-        for y in dict.fromkeys(starts[0])
-        for x in dict.fromkeys(starts[1])
+    return [
+        (slice(y, y + SQUARE), slice(x, x + SQUARE)) for y in dict.fromkeys(starts[0]) for x in dict.fromkeys(starts[1])
     ]
+
+
+def with_most_contrast(squares: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return the square with the most contrast."""
+    if len(squares) == 1:
+        return squares[0]
     return max(squares, key=lambda s: float(np.nan_to_num(np.std(s.astype(np.float32)))))
 
 

@@ -22,12 +22,15 @@ class Progress:
         Output done so far.
     stage
         What is being done, if it is not the super-resolution itself.
+    before
+        Share of the output that an earlier run had done.
     """
 
     fraction: float
     seconds: float
     megapixels: float
     stage: str = ""
+    before: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -37,7 +40,8 @@ class Progress:
     @property
     def remaining(self) -> float:
         """Seconds left at the present rate."""
-        return self.seconds * (1 / self.fraction - 1) if self.fraction else math.nan
+        now = self.fraction - self.before
+        return self.seconds * (1 - self.fraction) / now if now > 0 else math.nan
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,25 @@ class RowWriter:
 
     Tiles come and are rounded on the device that computed them. With blending, a band of rows is accumulated there
     and handed on when no later tile touches it, so memory grows with the width of the image, not with its area.
+
+    Parameters
+    ----------
+    out, layout, index
+        The result, how it is taken apart, and the place of the plane in it.
+    dtype
+        Of the result.
+    plan
+        The tiles that will come.
+    keep
+        Rows and columns that are written, in HR pixels of the plane, to an ``out`` of their size; None for all.
     """
 
-    def __init__(self, out: Any, layout: Layout, index: tuple[int, ...], dtype: np.dtype[Any], plan: TilePlan) -> None:
+    def __init__(
+        self, out: Any, layout: Layout, index: tuple[int, ...], dtype: np.dtype[Any], plan: TilePlan,
+        keep: tuple[slice, slice] | None = None,
+    ) -> None:  # fmt: skip
         self.out, self.layout, self.index, self.dtype, self.plan = out, layout, index, dtype, plan
+        self.keep = keep
         self.saturated = torch.zeros((), dtype=torch.int64)
         self.width = layout.plane_shape[1] * plan.scale
         self.band: Tensor | None = None
@@ -75,6 +90,11 @@ class RowWriter:
             self.band_start = stop
 
     def _send(self, values: Tensor, rows: slice, columns: slice) -> None:
+        if self.keep is not None:
+            (within, rows), (across, columns) = (_cut(s, k) for s, k in zip((rows, columns), self.keep, strict=True))
+            values = values[within, across]
+            if not values.numel():
+                return
         converted, over = rounded(values, self.dtype)
         self.saturated = self.saturated.to(over.device) + over  # counted on the device: asking would wait for it
         self.owed.append(Owed(transfer.Fetched(converted), rows, columns))
@@ -83,3 +103,10 @@ class RowWriter:
 
     def _write(self, part: Owed) -> None:
         self.layout.put(self.out, self.index, part.values.wait(), part.rows, part.columns)
+
+
+def _cut(part: slice, keep: slice) -> tuple[slice, slice]:
+    """Return which of a part is kept, and where that lies in what is kept."""
+    start, stop = max(part.start, keep.start), max(min(part.stop, keep.stop), keep.start)
+    start = min(start, stop)
+    return slice(start - part.start, stop - part.start), slice(start - keep.start, stop - keep.start)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import mmap
 from dataclasses import dataclass
 from typing import Any
@@ -11,23 +10,25 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.images.axes import Layout
-from napari_sr.intensity import FittedIntensity, regular_sample
+from napari_sr.images.selection import Selection
+from napari_sr.intensity import FittedIntensity, Intensity, regular_step
 from napari_sr.models.model import Model
 
+#: windows a side, and their side, that the statistics of a larger plane are taken from
+WINDOWS, WINDOW = 32, 32
 #: planes of up to this many bytes are read at once, larger ones tile by tile
 PLANE_BYTES = 64 * 1024**2
 
 
 def read_plane(image: Any, layout: Layout, index: tuple[int, ...]) -> Any:
     """Return a function-like view of one plane: read at once if small, window by window if not."""
-    rows, columns = layout.plane_shape
-    if rows * columns * np.dtype(image.dtype).itemsize <= PLANE_BYTES:
+    if not is_large(layout.plane_shape, np.dtype(image.dtype)):
         return layout.take(image, index)
-    return _Windows(image, layout, index)
+    return Windows(image, layout, index)
 
 
 @dataclass(frozen=True)
-class _Windows:
+class Windows:
     """A plane too large to be read at once."""
 
     image: Any
@@ -50,21 +51,24 @@ def _release_pages(image: Any) -> None:
 
 
 class Part:
-    """Rows and columns of an image, plane by plane."""
+    """Rows and columns of some planes of an image, plane by plane."""
 
-    def __init__(self, image: Any, layout: Layout, rows: slice = slice(None), columns: slice = slice(None)) -> None:
-        height, width = layout.plane_shape
-        self.rows, self.columns = slice(*rows.indices(height)), slice(*columns.indices(width))
-        size = {"Y": self.rows.stop - self.rows.start, "X": self.columns.stop - self.columns.start}
+    def __init__(self, image: Any, layout: Layout, selection: Selection) -> None:
+        self._selection = selection.checked(layout)
         self._image, self._whole = image, layout
         #: of the part
-        self.layout = Layout(layout.axes, tuple(size.get(a, n) for a, n in zip(layout.axes, layout.shape, strict=True)))
+        self.layout = self._selection.layout(layout)
+
+    def whole_index(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """Return where a plane of the part is in the image."""
+        return self._selection.whole_index(self._whole.axes, index)
 
     def plane(self, index: tuple[int, ...]) -> Any:
         """Return one plane of the part."""
-        if self.layout == self._whole:
-            return read_plane(self._image, self._whole, index)
-        return self._whole.take(self._image, index, self.rows, self.columns)
+        at = self.whole_index(index)
+        if self.layout.plane_shape == self._whole.plane_shape:
+            return read_plane(self._image, self._whole, at)
+        return self._whole.take(self._image, at, self._selection.rows, self._selection.columns)
 
 
 class PlaneFits:
@@ -81,18 +85,48 @@ class PlaneFits:
         key = tuple(n for i, n in enumerate(index) if i != colour)
         if key not in self.cache:
             channels = [index] if colour is None else [(*index[:colour], c, *index[colour + 1 :]) for c in range(3)]
-            sample = np.concatenate([self._sample(c).ravel() for c in channels]).astype(np.float64)
-            finite = sample[np.isfinite(sample)]
-            stand_in = float(np.median(finite)) if finite.size else 0.0
-            self.cache = {key: (self.intensity.fit(sample), stand_in)}  # planes come in order
+            samples = [part for c in channels for part in self._samples(c)]
+            self.cache = {key: fitted(self.intensity, samples)}  # planes come in order
         return self.cache[key]
 
-    def _sample(self, index: tuple[int, ...]) -> npt.NDArray[Any]:
+    def _samples(self, index: tuple[int, ...]) -> list[npt.NDArray[Any]]:
         plane = read_plane(self.image, self.layout, index)
-        if isinstance(plane, np.ndarray):
-            return regular_sample(plane)
-        rows, columns = self.layout.plane_shape
-        step = max(1, math.isqrt(rows * columns // 1_000_000))
-        # a strided read would touch every page of a memory-mapped file: read whole rows, far apart
-        lines = range(0, rows, max(1, step * step))
-        return np.concatenate([plane[slice(r, r + 1), slice(None)] for r in lines])
+        return [plane[window] for window in sample_windows(self.layout.plane_shape, np.dtype(self.image.dtype))]
+
+
+def fitted(intensity: Intensity, samples: list[npt.NDArray[Any]]) -> tuple[FittedIntensity, float]:
+    """Return an intensity transform, and the value that stands in for pixels that are not finite.
+
+    Parameters
+    ----------
+    intensity
+        As the model wants it.
+    samples
+        What is in :func:`sample_windows` of a plane, or of every colour of it.
+    """
+    sample = np.concatenate([part.ravel() for part in samples]).astype(np.float64)
+    finite = sample[np.isfinite(sample)]
+    return intensity.fit(sample), float(np.median(finite)) if finite.size else 0.0
+
+
+def sample_windows(shape: tuple[int, int], dtype: np.dtype[Any]) -> list[tuple[slice, slice]]:
+    """Return the windows of a plane that its statistics are taken from: regular, and of a large plane far apart."""
+    rows, columns = shape
+    if not is_large(shape, dtype):
+        every = slice(None, None, regular_step(shape))
+        return [(every, every)]
+    # a strided read would touch every page and every chunk of a file
+    return [(r, c) for r in _spread(rows) for c in _spread(columns)]
+
+
+def is_large(shape: tuple[int, int], dtype: np.dtype[Any]) -> bool:
+    """Return True for planes that are not read at once."""
+    return shape[0] * shape[1] * dtype.itemsize > PLANE_BYTES
+
+
+def _spread(length: int) -> list[slice]:
+    """Return windows spread evenly along a side; of a short one, all of it."""
+    if length <= WINDOWS * WINDOW:
+        return [slice(0, length)]
+    starts = np.linspace(0, length - WINDOW, WINDOWS).round().astype(int)
+    return [slice(int(n), int(n) + WINDOW) for n in starts]

@@ -24,7 +24,7 @@ from napari_sr.inference.device import is_out_of_memory
 from napari_sr.inference.output import RowWriter
 from napari_sr.inference.runner import Runner
 from napari_sr.inference.tiles import Span, TilePlan, plan_tiles
-from napari_sr.inference.tiling import any_tile
+from napari_sr.inference.tiling import Tiling, any_tile
 from napari_sr.inference.values import image_values
 from napari_sr.intensity import FittedIntensity
 from napari_sr.networks.interpolation import Bicubic
@@ -71,6 +71,20 @@ class Plane:
     dtype: np.dtype[Any]
     #: True for transparency, of which a model has nothing to say
     is_alpha: bool
+    #: its tiles, if they are not those of a plane that is alone
+    tiles: Callable[[Tiling], TilePlan] | None = None
+    #: rows and columns of the result that go to ``out``, which has their size; None for all
+    keep: tuple[slice, slice] | None = None
+
+    def plan(self, run: Runner) -> TilePlan:
+        """Return its tiles."""
+        tiling = run.tiling
+        if self.tiles is not None:
+            return self.tiles(tiling)
+        return plan_tiles(
+            self.layout.plane_shape, scale=run.model.scale, tile=tiling.tile, halo=tiling.halo, blend=tiling.blend,
+            grid=tiling.grid, fit=not run.tile_given and any_tile(run.model.network),
+        )  # fmt: skip
 
 
 def upscale_plane(run: Runner, plane: Plane, fits: Callable[[tuple[int, ...]], Fit]) -> Iterator[float]:
@@ -85,11 +99,7 @@ def upscale_plane(run: Runner, plane: Plane, fits: Callable[[tuple[int, ...]], F
     """
     fit = fits(plane.index)
     while True:
-        tiling = run.tiling
-        plan = plan_tiles(
-            plane.layout.plane_shape, scale=run.model.scale, tile=tiling.tile, halo=tiling.halo, blend=tiling.blend,
-            grid=tiling.grid, fit=not run.tile_given and any_tile(run.model.network),
-        )  # fmt: skip
+        plan = plane.plan(run)
         saved = (run.non_finite, run.tiles_redone)
         try:
             yield from _alpha(run, plane, plan) if plane.is_alpha else _tiles(run, plane, plan, fit)
@@ -103,7 +113,7 @@ def upscale_plane(run: Runner, plane: Plane, fits: Callable[[tuple[int, ...]], F
 
 def _tiles(run: Runner, plane: Plane, plan: TilePlan, fit: Fit) -> Iterator[float]:
     """Send batch after batch; on a GPU, the last one is finished while it computes the next."""
-    writer = RowWriter(plane.out, plane.layout, plane.index, plane.dtype, plan)
+    writer = RowWriter(plane.out, plane.layout, plane.index, plane.dtype, plan, plane.keep)
     done, spans, sent = 0, iter(plan), deque[Batch]()
     # while the device computes a batch, the one before it is rounded and written
     ahead = min(1, transfer.owed_by(torch.device(run.target.device)))
@@ -161,7 +171,7 @@ def _put_back(values: Tensor, window: npt.NDArray[Any], scale: int) -> Tensor:
 def _alpha(run: Runner, plane: Plane, plan: TilePlan) -> Iterator[float]:
     """Interpolate transparency."""
     scale = run.model.scale
-    writer = RowWriter(plane.out, plane.layout, plane.index, plane.dtype, plan)
+    writer = RowWriter(plane.out, plane.layout, plane.index, plane.dtype, plan, plane.keep)
     bicubic = Bicubic(scale=scale)
     for number, (row, column) in enumerate(plan, start=1):
         window = np.ascontiguousarray(_read(plane, row, column).window, dtype=np.float32)

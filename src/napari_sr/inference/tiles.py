@@ -122,16 +122,20 @@ def fitted_tile(length: int, *, tile: int, halo: int, blend: int, grid: int = 1)
 
     Three windows of 256 pixels over 512 read half as much again as two of 267.
     """
-    shared = 2 * halo + blend
-    for count in range(1, length + 1):
-        side = -(-(length + (count - 1) * shared) // count)
+    shared, settings = 2 * halo + blend, {"halo": halo, "blend": blend, "grid": grid}
+    plain = plan_axis(length, tile=tile, **settings)
+    for count in range(1, len(plain) + 1):
         # windows begin on the grid, so that neighbours may share up to a step of it more
-        side = side if count == 1 else side + (grid - 1) * 2
-        if side <= (1 + STRETCH) * tile:
-            return side
-        if side <= shared:
-            break
+        side = -(-(length + (count - 1) * (shared + 2 * (grid - 1))) // count)
+        if smallest_tile(**settings) <= side <= (1 + STRETCH) * tile or (count == 1 and side <= (1 + STRETCH) * tile):
+            fitted = plan_axis(length, tile=side, **settings)
+            better = len(fitted) <= len(plain) and _read(fitted) <= _read(plain)
+            return side if better else tile
     return tile
+
+
+def _read(spans: tuple[Span, ...]) -> int:
+    return sum(span.outer_stop - span.outer_start for span in spans)
 
 
 def smallest_tile(*, halo: int, blend: int, grid: int = 1) -> int:

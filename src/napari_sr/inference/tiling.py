@@ -55,6 +55,11 @@ def any_tile(network: SRNetwork) -> bool:
     return network.localises or not network.pools_tile
 
 
+def grid_of(model: Model) -> int:
+    """Return the multiple of LR pixels at which the tiles of a model begin, as it is run."""
+    return cell_of(trained_patch(model)) if model.network.localises else model.network.grid
+
+
 def context(model: Model, target: Target, overlap: int | None) -> tuple[int, int]:
     """Return (halo, blend) for a model.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from napari_sr.errors import ConfigError, ImageError, MemoryLimitError
 from napari_sr.images.axes import Layout, guess_axes, guess_note
 from napari_sr.images.dtypes import output_dtype
 from napari_sr.images.foreign import as_image
+from napari_sr.images.selection import Selection
 from napari_sr.images.view import Guarded
 from napari_sr.inference.backend import Job, checked_backend, iter_backend
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
@@ -74,7 +75,7 @@ class Upscaler:
         self.model, self.overlap = model, overlap
         self.tile = None if tile == "auto" else int(tile)
         target = choose(device, precision, rounds_badly=model.network.rounds_badly)
-        self._prepared = Prepared(model, target)
+        self.prepared = Prepared(model, target)
         self._backend = checked_backend(backend, target.device)
 
     @property
@@ -93,7 +94,7 @@ class Upscaler:
         fixed = replace(self.model.intensity, kind="fixed", low=fitted.low, high=fitted.high)
         other = copy.copy(self)
         other.model = replace(self.model, card=replace(self.model.card, intensity=fixed.to_dict()))
-        other._prepared = self._prepared.of(other.model)
+        other.prepared = self.prepared.of(other.model)
         return other
 
     def told(
@@ -124,6 +125,7 @@ class Upscaler:
         out: Any = None,
         rows: slice = slice(None),
         columns: slice = slice(None),
+        take: Mapping[str, tuple[int, ...]] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Generator[Event, None, None]:
         """Super-resolve an image, one event a tile; closing the generator cancels and leaves nothing behind.
@@ -138,7 +140,7 @@ class Upscaler:
         image = checked_image(image)
         # what does not fit into a given array is cut at its limits and counted, not wrapped around
         out_dtype = output_dtype(np.dtype(image.dtype), dtype if out is None else out.dtype)
-        part = Part(image, layout, rows, columns)
+        part = Part(image, layout, Selection(rows, columns, take or {}))
         out_shape = part.layout.upscaled_shape(self.scale)
         if out is not None and tuple(out.shape) != out_shape:
             raise ImageError(f"out has shape {tuple(out.shape)}, but the result has {out_shape}.")
@@ -146,18 +148,18 @@ class Upscaler:
         start = time.perf_counter()
         if out is None:
             out = _allocate(out_shape, out_dtype)
-        any_network = self._prepared.network({})
+        any_network = self.prepared.network({})
         with interruptible(any_network, should_stop):
             search = iter_tiling(
-                self.model, any_network, self._prepared.target, shape=part.layout.plane_shape,
-                planes=layout.plane_count(), tile=self.tile, overlap=self.overlap,
+                self.model, any_network, self.prepared.target, shape=part.layout.plane_shape,
+                planes=part.layout.plane_count(), tile=self.tile, overlap=self.overlap,
             )  # fmt: skip
             tiling = yield from _as_progress(search, start)
             job = job_of(part.layout)
-            choice = iter_backend(self._prepared, self._backend, tiling, job, tile_given=self.tile is not None)
+            choice = iter_backend(self.prepared, self._backend, tiling, job, tile_given=self.tile is not None)
             backend, tiling = yield from _as_progress(choice, start)
         runner = Runner(
-            self._prepared, tiling, self.tile is not None, notes=[guessed] if guessed else [], backend=backend,
+            self.prepared, tiling, self.tile is not None, notes=[guessed] if guessed else [], backend=backend,
             should_stop=should_stop,
         )  # fmt: skip
         fits = PlaneFits(image, layout, self.model)
@@ -207,10 +209,10 @@ class Upscaler:
             out = np.empty(part.upscaled_shape(self.scale), out_dtype)
             conditions_here = told(full)
             tiling = choose_tiling(
-                self.model, self._prepared.network(conditions_here), self._prepared.target, shape=part.plane_shape,
+                self.model, self.prepared.network(conditions_here), self.prepared.target, shape=part.plane_shape,
                 planes=1, tile=self.tile, overlap=self.overlap,
             )  # fmt: skip
-            runner = Runner(self._prepared, tiling, tile_given=self.tile is not None, conditions=conditions_here)
+            runner = Runner(self.prepared, tiling, tile_given=self.tile is not None, conditions=conditions_here)
             piece = Plane(plane, part, (), out, out_dtype, is_alpha=layout.is_alpha(full))
             for _ in upscale_plane(runner, piece, partial(_constant, fits(full))):
                 pass
@@ -270,6 +272,8 @@ def iter_upscale(
         Of the result; the input's if None. Integers are rounded and saturate at the type's limits.
     rows, columns
         The part of every plane that is super-resolved, in LR pixels; what is fitted and estimated is that of the whole.
+    take
+        Positions along other axes, by their letters; all if None. What is fitted and estimated stays the same.
     out
         Array-like that receives the result, in its own type; a new array if None.
     should_stop
@@ -320,10 +324,11 @@ def _planes(
     per_plane = math.prod(layout.plane_shape) * runner.model.scale**2 / 1e6
     total_megapixels = per_plane * layout.plane_count()
     for index in layout.planes():
-        runner.conditions = conditions(index)
+        whole = part.whole_index(index)
+        runner.conditions = conditions(whole)
         piece = Plane(part.plane(index), layout, index, out, out_dtype, is_alpha=layout.is_alpha(index))
         with interruptible(runner.network, should_stop):
-            for share in upscale_plane(runner, piece, fits):
+            for share in upscale_plane(runner, piece, partial(_constant, fits(whole))):
                 done = done_megapixels + share * per_plane
                 yield Progress(done / total_megapixels, time.perf_counter() - start, done)
         done_megapixels += per_plane

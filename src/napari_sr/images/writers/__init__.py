@@ -7,32 +7,20 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_sr.errors import ImageError
-from napari_sr.images.geometry import Geometry
-from napari_sr.images.stack import Channel
 from napari_sr.images.view import ORDER
+from napari_sr.images.writers.info import OutputInfo
 from napari_sr.images.writers.mapped import MappedFile, Turned
+from napari_sr.images.writers.ome_zarr import stored_axes
 
 OUTPUT_SUFFIXES = (".tif", ".tiff", ".npy", ".zarr")
 #: bytes that systems allow a file's name
 LONGEST_NAME = 255
-
-
-@dataclass(frozen=True)
-class OutputInfo:
-    """What the file should say of the image: as :class:`napari_sr.images.stack.Stack` has it."""
-
-    axes: str
-    geometry: Geometry = field(default_factory=Geometry)
-    metadata: Any = None
-    channels: tuple[Channel, ...] = ()
-    labels: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -82,16 +70,25 @@ def name_problem(path: Path) -> str:
     return f"{path.name[:40]}… has {len(path.name)} letters, too many for a file's name. Shorten it."
 
 
+def usual_axes(axes: str) -> str:
+    """Return axes in the order of TIFF files."""
+    return "".join(sorted(axes, key=lambda a: (ORDER.index(a) if a in ORDER else -1, axes.index(a))))
+
+
 def _create(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], info: OutputInfo) -> Any:
     if path.suffix.lower() == ".npy":  # as the input's are, since nothing in the file tells
         mapped = np.lib.format.open_memmap(path, "w+", dtype, shape)
         return MappedFile(path, offset=int(mapped.offset), shape=shape, dtype=dtype)
-    axes = "".join(sorted(info.axes, key=lambda a: (ORDER.index(a) if a in ORDER else -1, info.axes.index(a))))
+    is_zarr = path.suffix.lower() == ".zarr"
+    axes = stored_axes(info.axes) if is_zarr else usual_axes(info.axes)
     order = tuple(info.axes.index(a) for a in axes)
     stored = tuple(shape[n] for n in order)
-    if path.suffix.lower() == ".zarr":
+    if is_zarr:
         from napari_sr.images.writers.zarr_folder import create_zarr as create
     else:
         from napari_sr.images.writers.tiff import create_tiff as create
     out = create(path, stored, dtype, axes, info)
     return out if axes == info.axes else Turned(out, order)
+
+
+__all__ = ["OUTPUT_SUFFIXES", "OutputInfo", "create_output", "name_problem"]

@@ -13,7 +13,7 @@ from napari_sr.images.geometry import Geometry
 from napari_sr.images.readers.ome_xml import OTHER_UNIT, UNIT_IN_DESCRIPTION
 from napari_sr.images.readers.tiff import AXES_KEY
 from napari_sr.images.units import METRES, SECONDS, conversion
-from napari_sr.images.writers import OutputInfo
+from napari_sr.images.writers.info import OutputInfo
 from napari_sr.images.writers.mapped import MappedFile
 
 #: dtypes that ImageJ opens

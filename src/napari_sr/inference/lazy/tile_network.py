@@ -78,7 +78,7 @@ class TileNetwork:
     def _computed(
         self, index: tuple[int, ...], rows: slice, columns: slice, should_stop: Callable[[], bool]
     ) -> npt.NDArray[Any]:
-        upscaler, prepared = self.upscaler, self.upscaler._prepared
+        upscaler, prepared = self.upscaler, self.upscaler.prepared
         fit, told = self._known[index]
         halo, _ = context(upscaler.model, prepared.target, upscaler.overlap)
         around = [
