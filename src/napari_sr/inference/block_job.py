@@ -6,13 +6,13 @@ import mmap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr import __version__
 from napari_sr.images.axes import Layout
 from napari_sr.images.dtypes import output_dtype
 from napari_sr.images.selection import Selection
@@ -142,6 +142,11 @@ def planned(
     return Job(layout.axes, selection, stored, out, plan, tiling, known), told.notes()
 
 
+def program() -> str:
+    """Return the version of napari-sr."""
+    return installed("napari-sr")
+
+
 def described(job: Job, upscaler: Upscaler, identity: str, version: str) -> dict[str, Any]:
     """Return everything that the result's values depend on, by names that a user understands."""
     card, target = upscaler.model.card, upscaler.prepared.target
@@ -162,7 +167,7 @@ def described(job: Job, upscaler: Upscaler, identity: str, version: str) -> dict
         "tiles": [tiling.tile, tiling.halo, tiling.blend, tiling.batch],
         "blocks": [job.plan.side, *job.stored.shape],
         "OME-Zarr": version,
-        "version": [__version__, VERSION],
+        "version": [program(), VERSION],
     }  # fmt: skip
 
 

@@ -14,10 +14,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from napari_sr import __version__
 from napari_sr.errors import ConfigError, SRError
 from napari_sr.inference.block_engine import BlockEngine, Counts
-from napari_sr.inference.block_job import Job, Source
+from napari_sr.inference.block_job import Job, Source, program
 from napari_sr.inference.device import Prepared, Target, choose
 from napari_sr.inference.sent import LOCK, SentModel
 from napari_sr.inference.to_zarr import Step
@@ -25,6 +24,7 @@ from napari_sr.inference.upscaler import Upscaler
 from napari_sr.models.model import Model
 
 try:
+    import dask
     import distributed
 except ImportError:
     raise ConfigError("To work with several processes or machines: pip install 'napari-sr[distributed]'") from None
@@ -37,6 +37,8 @@ SIGN = 1.0
 KNOCK = 30
 #: seconds to wait for the first worker
 PATIENCE = 600
+#: environment of processes that are started here: one thread each
+ALONE = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 #: times that a block is tried anew
 RETRIES = 2
 
@@ -127,8 +129,8 @@ class Team:
         except ModuleNotFoundError as error:
             raise ConfigError(f"The workers do not have what is needed ({error}): install napari-sr there.") from None
         versions = {about[0] for about in found.values()}
-        if versions != {__version__}:
-            raise ConfigError(f"The workers have napari-sr {', '.join(sorted(versions))}, and this is {__version__}.")
+        if versions != {program()}:
+            raise ConfigError(f"The workers have napari-sr {', '.join(sorted(versions))}, and this is {program()}.")
         targets = {about[1:3] for about in found.values()}
         if len(targets) > 1:
             said = "; ".join(sorted(f"{kind} in {precision}" for kind, precision in targets))
@@ -248,6 +250,8 @@ def team(*, scheduler: str = "", workers: int = 0) -> Iterator[Team]:
             except (OSError, ValueError) as error:
                 raise ConfigError(f"No scheduler of dask answers at {scheduler} ({error}).") from None
         else:
+            # dask has processes give memory back at once: tiles would be fetched from the system again and again
+            stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": ALONE}))
             cluster = stack.enter_context(
                 distributed.LocalCluster(
                     n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=None
@@ -260,7 +264,7 @@ def team(*, scheduler: str = "", workers: int = 0) -> Iterator[Team]:
 def able(device: str, precision: str) -> tuple[str, str, str, str]:
     """Return version, kind of device, precision and name of the device of this worker."""
     target = choose(device, precision)
-    return __version__, target.device.split(":")[0], target.precision, target.title.rsplit(",", 1)[0]
+    return program(), target.device.split(":")[0], target.precision, target.title.rsplit(",", 1)[0]
 
 
 def device_of(device: str, name: object) -> str:

@@ -12,8 +12,8 @@ import numpy as np
 from napari_sr.errors import ImageError
 from napari_sr.images.readers import chosen
 
-#: folders of a zarr image that are looked at
-FOLDERS = 10_000
+#: folders of a zarr image that are looked at, and files and folders in them: of an image that has more, the first
+FOLDERS, ENTRIES = 10_000, 200_000
 #: files that say what a zarr array is
 DESCRIPTIONS = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 
@@ -47,8 +47,8 @@ def _of_folder(folder: Path) -> str:
     A chunk that is written is a new file in its folder. Files are not looked at, of which there may be millions.
     """
     digest = hashlib.sha256()
-    left, seen = [folder], 0
-    while left and seen < FOLDERS:
+    left, seen, listed = [folder], 0, 0
+    while left and seen < FOLDERS and listed < ENTRIES:
         at = left.pop()
         seen += 1
         digest.update(f"{at.relative_to(folder)}:{at.stat().st_mtime_ns}".encode())
@@ -56,7 +56,9 @@ def _of_folder(folder: Path) -> str:
             if (at / name).is_file():
                 digest.update((at / name).read_bytes())
         with os.scandir(at) as entries:
-            left += sorted((Path(e.path) for e in entries if e.is_dir()), reverse=True)
+            inside = list(entries)
+        listed += len(inside)
+        left += sorted((Path(e.path) for e in inside if e.is_dir()), reverse=True)
     return digest.hexdigest()
 
 

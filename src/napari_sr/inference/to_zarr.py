@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.errors import ConfigError, ImageError
+from napari_sr.errors import Cancelled, ConfigError, ImageError
 from napari_sr.images.axes import Layout, guess_axes, guess_note
 from napari_sr.images.foreign import as_image
 from napari_sr.images.selection import Selection
@@ -33,6 +33,8 @@ from napari_sr.inference.upscaler import Upscaler
 PYRAMID = {True: 0.02, False: 0.3}
 #: seconds after which it is looked again whether the image is still the same
 LOOK_AGAIN = 10.0
+#: and no more than one part in so many of the time goes into that
+RARELY = 50
 #: the number of a block, the share of it that is done, and at its end what was counted
 Step = tuple[int, float, Counts | None]
 
@@ -199,7 +201,10 @@ def iter_upscale_to_zarr(
         else:
             workers = hire(job, image, source, upscaler)
         try:
-            yield from _blocks(run, work, workers, source, identity)
+            for event in _blocks(run, work, workers, source, identity):
+                yield event
+                if should_stop is not None and should_stop():
+                    raise Cancelled("cancelled")
         finally:
             workers.close()
         work.publish()
@@ -215,14 +220,14 @@ def _blocks(
     plan = run.job.plan
     for done in np.flatnonzero(work.done):
         run.add(int(done), earlier=True)
-    looked = time.monotonic()
+    next_look = time.monotonic() + LOOK_AGAIN
     yield run.progress("; ".join(work.notes))
     for level in range(plan.levels):
-        left = [n for n in plan.numbers(level) if not work.done[n]]
-        for step in workers.run(left):
-            if time.monotonic() - looked > LOOK_AGAIN:
+        for step in workers.run(n for n in plan.numbers(level) if not work.done[n]):
+            if (now := time.monotonic()) > next_look:
                 _still_the_same(source, identity)
-                looked = time.monotonic()
+                took = time.monotonic() - now
+                next_look = time.monotonic() + max(LOOK_AGAIN, RARELY * took)
             if step is None:
                 yield run.progress()
                 continue
