@@ -33,9 +33,9 @@ class Runner:
     tiles_redone: int = 0
     saturated: int = 0
     conditions: Mapping[str, float] = field(default_factory=dict)
+    checks: Checks = field(default_factory=Checks)
     backend: Backend = "torch"
     should_stop: Callable[[], bool] | None = None
-    checks: Checks = field(default_factory=Checks)
 
     @property
     def model(self) -> Model:
