@@ -18,6 +18,7 @@ from napari_sr.inference.unfinished import folder_of
 pytest.importorskip("distributed")
 from napari_sr.inference import cluster
 
+pytestmark = pytest.mark.xdist_group("cluster")  # two of them would be four processes, on two cores
 AUTO = {"device": "cpu", "precision": "fp32", "tile": "auto", "overlap": None}
 
 

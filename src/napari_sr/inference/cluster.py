@@ -254,7 +254,11 @@ def team(*, scheduler: str = "", workers: int = 0) -> Iterator[Team]:
             stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": ALONE}))
             cluster = stack.enter_context(
                 distributed.LocalCluster(
-                    n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=None
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address="127.0.0.1:0",
+                    memory_limit=None,
                 )
             )
             client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
