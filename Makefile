@@ -7,7 +7,7 @@ WORKERS ?= 2
 # a virtual screen, unless there is a real one
 SCREEN  = $(if $(DISPLAY),,xvfb-run -a -s "-screen 0 1600x1000x24")
 
-.PHONY: demo test lint unit soak env results clean
+.PHONY: demo test lint unit soak env results bench clean
 
 demo: env
 	$(BIN)/napari-sr demo
@@ -26,6 +26,12 @@ unit: env
 # many more random training configurations than `make test` tries
 soak: env
 	NAPARI_SR_EXAMPLES=10000 $(BIN)/python -m pytest tests/training/test_random_configs.py --timeout 3600
+
+# how fast this computer is, beside its limit and the usual loop, and where the time goes; let nothing else run
+bench: env
+	$(BIN)/python benchmarks/inference.py --size 512 --models em-x4 em-wgan-pixel-x4 em-dfcan-x4 em-rcan-x4 rrdb:2 srvgg:4
+	$(BIN)/python benchmarks/stages.py
+	$(BIN)/python benchmarks/seams.py
 
 # the tables in docs/results.md; needs the data sets in scripts/models/data and data/nbody
 results: env
