@@ -46,6 +46,7 @@ TORCHS_OWN = {
     "halving-50": lambda o: lr_scheduler.StepLR(o, step_size=2, gamma=0.5),
     "halved-late": lambda o: lr_scheduler.MultiStepLR(o, milestones=[35, 56, 63, 66], gamma=0.5),
     "tenth": lambda o: lr_scheduler.MultiStepLR(o, milestones=[35], gamma=0.1),
+    "tenth-late": lambda o: lr_scheduler.MultiStepLR(o, milestones=[56], gamma=0.1),
     "plateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, mode="max", factor=0.5, patience=3),
 }
 
