@@ -10,7 +10,7 @@ from small_models import make_model
 from napari_sr import upscale
 from napari_sr.errors import Cancelled, ConfigError, SRError
 from napari_sr.inference import Finished, Upscaler, backend, openvino, timings
-from napari_sr.inference.backend import Job, iter_backend, pays
+from napari_sr.inference.backend import Amount, iter_backend, pays
 from napari_sr.inference.device import Prepared, Target
 from napari_sr.inference.openvino import OpenVINONetwork
 from napari_sr.inference.tiling import Tiling
@@ -109,7 +109,7 @@ FAST = {"rate": 1e5, "tile": 64, "openvino_rate": 2e5, "openvino_tile": 512, "op
 
 
 def test_it_is_taken_where_the_job_pays_for_building_it(monkeypatch):
-    long, short = Job(10**7, 1, 4000), Job(10**5, 1, 400)
+    long, short = Amount(10**7, 1, 4000), Amount(10**5, 1, 400)
     assert chosen(monkeypatch, FAST, long) == (("openvino", Tiling(512, 5, 0)), [])
     assert chosen(monkeypatch, FAST, short) == (("torch", Tiling(64, 5, 0)), [])
     assert chosen(monkeypatch, FAST, long, wanted="torch")[0][0] == "torch"
@@ -120,7 +120,7 @@ def test_it_is_taken_where_the_job_pays_for_building_it(monkeypatch):
 
 
 def test_it_is_built_anew_for_each_plane_that_is_told_something_else(monkeypatch):
-    job = Job(10**7, 100, 400)
+    job = Amount(10**7, 100, 400)
     assert chosen(monkeypatch, FAST, job)[0][0] == "openvino"
     assert chosen(monkeypatch, FAST, job, model=make_model("adaptive", 2))[0][0] == "torch"
     assert pays(Timing(**FAST), job, builds=1)
@@ -131,14 +131,14 @@ def test_what_is_not_known_is_measured_once_when_the_job_is_long(monkeypatch):
     model = make_model("wgan", 2)
     monkeypatch.setattr(backend, "TRY_FROM", 0.0)
     monkeypatch.setattr(backend, "TILES", (64, 96))
-    _, said = chosen(monkeypatch, None, Job(10**7, 1, 4000), model=model)
+    _, said = chosen(monkeypatch, None, Amount(10**7, 1, 4000), model=model)
     assert len(said) == 2
     known = timings.remembered(model, Target("cpu", "fp32"))
     assert known.rate > 0
     assert known.openvino_rate > 0
     assert known.openvino_build > 0
     assert known.openvino_tile in (64, 96)
-    _, said = chosen(monkeypatch, None, Job(10**7, 1, 4000), model=model)
+    _, said = chosen(monkeypatch, None, Amount(10**7, 1, 4000), model=model)
     assert said == []
 
 
@@ -149,7 +149,7 @@ def test_what_openvino_cannot_have_is_left_to_torch(monkeypatch):
     monkeypatch.setattr(Prepared, "openvino", fail)
     monkeypatch.setattr(backend, "TRY_FROM", 0.0)
     model = make_model("wgan", 2)
-    assert chosen(monkeypatch, {"rate": 1e5}, Job(10**7, 1, 4000), model=model)[0][0] == "torch"
+    assert chosen(monkeypatch, {"rate": 1e5}, Amount(10**7, 1, 4000), model=model)[0][0] == "torch"
     assert timings.remembered(model, Target("cpu", "fp32")).openvino_rate < 0
 
 

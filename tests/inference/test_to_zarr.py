@@ -18,11 +18,12 @@ from napari_sr import load_model
 from napari_sr.errors import Cancelled, ConfigError, ImageError
 from napari_sr.images.axes import Layout
 from napari_sr.images.geometry import Geometry
+from napari_sr.images.halving import halved
 from napari_sr.images.readers import read_image
 from napari_sr.images.selection import Selection
 from napari_sr.images.writers import OutputInfo, create_output
 from napari_sr.inference import Finished, Progress, Upscaler, blocks, to_zarr
-from napari_sr.inference.block_engine import BlockEngine, halved
+from napari_sr.inference.block_engine import BlockEngine
 from napari_sr.inference.files import iter_upscale_file
 from napari_sr.inference.runner import Runner
 from napari_sr.inference.to_zarr import iter_upscale_to_zarr

@@ -339,7 +339,7 @@ def test_memory_that_runs_out_in_a_low_wide_image_halves_its_width(rng, monkeypa
 @pytest.mark.parametrize(("said", "error"), [("out of memory", None), ("sizes differ", RuntimeError)])
 def test_the_search_for_a_tile_hides_no_error_but_that_of_memory(said, error):
     class Broken(torch.nn.Module):
-        in_channels, trainable, grid = 1, True, 1
+        in_channels, trainable = 1, True
 
         def forward(self, lr):
             raise RuntimeError(said)

@@ -30,8 +30,8 @@ TILES = (256, 512)
 
 
 @dataclass(frozen=True)
-class Job:
-    """What is to be done.
+class Amount:
+    """How much is to be done.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ def checked_backend(backend: str, device: str) -> str:
 
 
 def iter_backend(
-    prepared: Prepared, wanted: str, tiling: Tiling, job: Job, *, tile_given: bool
+    prepared: Prepared, wanted: str, tiling: Tiling, job: Amount, *, tile_given: bool
 ) -> Generator[str, None, tuple[Backend, Tiling]]:
     """Choose who computes, and with what tiles; yields a sentence before what takes long.
 
@@ -87,7 +87,7 @@ def iter_backend(
     return "openvino", replace(tiling, tile=min(tile, job.longest))
 
 
-def pays(known: Timing, job: Job, *, builds: int) -> bool:
+def pays(known: Timing, job: Amount, *, builds: int) -> bool:
     """Return True if OpenVINO is ahead, building it included."""
     if known.openvino_rate <= 0 or known.rate <= 0:
         return False

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from napari_sr.errors import ImageError
 from napari_sr.images.axes import Layout
-from napari_sr.images.dtypes import to_dtype
+from napari_sr.images.halving import halved
 from napari_sr.inference.block_job import Job
 from napari_sr.inference.blocks import Block, reading
 from napari_sr.inference.parts import PlaneFits, Windows
@@ -169,18 +169,6 @@ def tiles_of(
         runner.saturated, runner.non_finite, runner.tiles_redone, checks.blocks, checks.drifted, checks.drift,
         checks.pixels, checks.at_limits,
     )  # fmt: skip
-
-
-def halved(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return the means of 2 × 2 pixels, in the image's own type; at an odd end, of those that there are."""
-    rows, columns = values.shape
-    even = np.pad(values, ((0, rows % 2), (0, columns % 2)), mode="edge")
-    wide = np.float32 if values.dtype.itemsize <= 2 else np.float64
-    with np.errstate(invalid="ignore"):  # the mean of infinities is no number
-        # two sums of two: four times as fast as a mean over two axes
-        lines = even[::2].astype(wide) + even[1::2]
-        means = (lines[:, ::2] + lines[:, 1::2]) / 4
-    return to_dtype(means, values.dtype)[0]
 
 
 def _constant(value: Fit, index: tuple[int, ...]) -> Fit:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from napari_sr.errors import ConfigError
 from napari_sr.inference.blocks import even_tile
-from napari_sr.inference.device import Target, trained_patch
-from napari_sr.inference.tiles import smallest_tile
-from napari_sr.inference.tiling import AT_ONCE, DEFAULT_TILE, Tiling, context, grid_of
+from napari_sr.inference.device import Target
+from napari_sr.inference.tiling import AT_ONCE, DEFAULT_TILE, Tiling, context, fixed_tile, grid_of
 from napari_sr.models.model import Model
 
 #: of interpolations, which are bound by memory and not by arithmetic
@@ -36,19 +34,9 @@ def block_tiling(
     """
     kind = target.device.split(":")[0]
     halo, blend = context(model, target, overlap)
-    grid = grid_of(model)
-    smallest = smallest_tile(halo=halo, blend=blend, grid=grid)
-    if tile is not None:
-        if tile < smallest and tile < max(plane):
-            raise ConfigError(
-                f"tile: {tile} LR pixels leave nothing beside the context of {model.card.name} ({halo} on each side); "
-                f"use at least {smallest}, or a smaller overlap"
-            )
-        found = tile
-    elif model.network.pools_tile and not model.network.localises:
-        found = max(trained_patch(model), smallest)
-    else:
+    found = fixed_tile(model, halo=halo, blend=blend, tile=tile, longest=max(plane))
+    if not found:
         longest = DEFAULT_TILE[kind] if model.network.trainable else INTERPOLATED
         core = min(-(-side // model.scale), max(plane))
         found = max(longest, 4 * halo + 1) if blend else even_tile(core, longest, halo)
-    return Tiling(found, halo, blend, batch=max(1, AT_ONCE[kind] // found**2), grid=grid)
+    return Tiling(found, halo, blend, batch=max(1, AT_ONCE[kind] // found**2), grid=grid_of(model))

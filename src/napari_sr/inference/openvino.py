@@ -137,7 +137,7 @@ def _compiled(graph: Any, precision: str) -> Any:
     }  # fmt: skip
     try:
         return openvino.Core().compile_model(graph, "CPU", settings).create_infer_request()
-    except Exception as error:
+    except Exception as error:  # as above; of the processor's own compiler, too
         raise SRError(f"OpenVINO cannot have this network: {_first_reason(error)}") from error
 
 

@@ -9,8 +9,9 @@ Pure arithmetic, in LR pixels unless said otherwise. Along one axis::
 
 Without blending the inner windows are cut in the middle of what they share, so every pixel is kept
 exactly once. With blending, neighbouring weights ramp linearly over what they share and sum to one.
-All outer windows have the same size (fast convolution kernels are built once); the windows at the
-image's border have no halo there, so that they see what the whole image would show.
+All outer windows along an axis have the same size (fast convolution kernels are built once), but for the last one where
+windows begin on a grid; those at the image's border have no halo there, so that they see what the whole image would
+show.
 """
 
 from __future__ import annotations

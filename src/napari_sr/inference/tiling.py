@@ -81,6 +81,25 @@ def context(model: Model, target: Target, overlap: int | None) -> tuple[int, int
     return halo, 0
 
 
+def fixed_tile(model: Model, *, halo: int, blend: int, tile: int | None, longest: int) -> int:
+    """Return the tile that was asked for, or that a network was trained with if it knows no other; 0 if any will do.
+
+    Raises
+    ------
+    ConfigError
+        If a tile that was asked for leaves nothing beside its context, in a plane whose longer side is ``longest``.
+    """
+    smallest = smallest_tile(halo=halo, blend=blend, grid=grid_of(model))
+    if tile is not None and tile < smallest and tile < longest:
+        raise ConfigError(
+            f"tile: {tile} LR pixels leave nothing beside the context of {model.card.name} ({halo} on each side); "
+            f"use at least {smallest}, or a smaller overlap"
+        )
+    if tile is not None:
+        return tile
+    return 0 if any_tile(model.network) else max(trained_patch(model), smallest)
+
+
 def choose_tiling(*arguments: Any, **settings: Any) -> Tiling:
     """Return what :func:`iter_tiling` ends with."""
     search = iter_tiling(*arguments, **settings)
@@ -117,7 +136,7 @@ def iter_tiling(
     search = _iter_tile(model, network, target, shape=shape, planes=planes, tile=tile, overlap=overlap)
     found = yield from search
     at_once = AT_ONCE[target.device.split(":")[0]]
-    return replace(found, batch=max(1, at_once // found.tile**2), grid=network.grid)
+    return replace(found, batch=max(1, at_once // found.tile**2), grid=grid_of(model))
 
 
 def _iter_tile(
@@ -126,18 +145,9 @@ def _iter_tile(
 ) -> Generator[str, None, Tiling]:  # fmt: skip
     """Find the side of tiles and their context."""
     halo, blend = context(model, target, overlap)
-    if tile is not None:
-        smallest = smallest_tile(halo=halo, blend=blend, grid=network.grid)
-        if tile < smallest and tile < max(shape):
-            raise ConfigError(
-                f"tile: {tile} LR pixels leave nothing beside the context of {model.card.name} "
-                f"({halo} on each side); use at least {smallest}, or a smaller overlap"
-            )
-        return Tiling(tile, halo, blend)
+    if fixed := fixed_tile(model, halo=halo, blend=blend, tile=tile, longest=max(shape)):
+        return Tiling(fixed, halo, blend)
     kind = target.device.split(":")[0]
-    if not any_tile(model.network):
-        smallest = smallest_tile(halo=halo, blend=blend, grid=network.grid)
-        return Tiling(max(trained_patch(model), smallest), halo, blend)
     default = max(DEFAULT_TILE[kind], 4 * halo + 1)
     if max(shape) <= default:
         return Tiling(max(shape), halo, blend)

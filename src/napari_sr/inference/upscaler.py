@@ -19,7 +19,7 @@ from napari_sr.images.dtypes import output_dtype
 from napari_sr.images.foreign import as_image
 from napari_sr.images.selection import Selection
 from napari_sr.images.view import Guarded
-from napari_sr.inference.backend import Job, checked_backend, iter_backend
+from napari_sr.inference.backend import Amount, checked_backend, iter_backend
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.device import Prepared, choose
 from napari_sr.inference.events import Event, Finished, Progress, Report
@@ -155,7 +155,7 @@ class Upscaler:
                 planes=part.layout.plane_count(), tile=self.tile, overlap=self.overlap,
             )  # fmt: skip
             tiling = yield from _as_progress(search, start)
-            job = job_of(part.layout)
+            job = amount_of(part.layout)
             choice = iter_backend(self.prepared, self._backend, tiling, job, tile_given=self.tile is not None)
             backend, tiling = yield from _as_progress(choice, start)
         runner = Runner(
@@ -297,10 +297,10 @@ def iter_upscale(
     yield from upscaler.iter(image, **settings)
 
 
-def job_of(layout: Layout) -> Job:
+def amount_of(layout: Layout) -> Amount:
     """Return what a run over planes has to do."""
     planes = layout.plane_count()
-    return Job(planes * math.prod(layout.plane_shape), planes, max(layout.plane_shape))
+    return Amount(planes * math.prod(layout.plane_shape), planes, max(layout.plane_shape))
 
 
 def _as_progress(search: Generator[str, None, T], start: float) -> Generator[Event, None, T]:

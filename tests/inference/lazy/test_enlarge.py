@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import zoom
 
-from napari_sr.inference.lazy.enlarge import enlarged, halved
+from napari_sr.images.halving import halved
+from napari_sr.inference.lazy.enlarge import enlarged
 
 TYPES = ["bool", "uint8", "int16", "uint16", "uint32", "float16", "float32", "float64"]
 

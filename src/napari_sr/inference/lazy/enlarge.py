@@ -38,17 +38,6 @@ def enlarged(lr: npt.NDArray[Any], factor: int) -> npt.NDArray[Any]:
         return _heightened(_broadened(values, factor), factor, dtype)
 
 
-def halved(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return means of 2 x 2 pixels, in the type of the image; both sides are even."""
-    rows, columns = (n // 2 for n in image.shape)
-    with np.errstate(invalid="ignore", over="ignore"):
-        values = np.asarray(image.reshape(rows, 2, columns, 2).mean(axis=(1, 3), dtype=_float(image.dtype)))
-    if image.dtype.kind == "b":
-        return np.asarray(values >= 0.5)
-    rounded = np.rint(values) if image.dtype.kind in "iu" else values
-    return np.asarray(rounded.astype(image.dtype, copy=False))
-
-
 def _broadened(values: npt.NDArray[np.floating], factor: int) -> npt.NDArray[np.floating]:
     """Interpolate along the rows."""
     rows, columns = values.shape[0], values.shape[1] - 2

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from napari_sr.errors import Cancelled
 from napari_sr.images.axes import Layout
 from napari_sr.images.dtypes import output_dtype
+from napari_sr.images.halving import halved
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
-from napari_sr.inference.lazy.enlarge import halved
 from napari_sr.inference.lazy.tile_cache import Tile
 from napari_sr.inference.parts import PlaneFits
 from napari_sr.inference.plane import Plane, upscale_plane

@@ -150,12 +150,15 @@ class TileWorker:
 
     def _wait(self, stop: threading.Event) -> Key | None:
         """Return the next tile, once there is one; None if the thread is to end."""
-        with self._wake:
-            while not stop.is_set():
-                if (key := self._next()) is not None:
+        while not stop.is_set():
+            with self._wake:
+                while not (stop.is_set() or self._stage):
+                    if (key := self._next()) is not None:
+                        return key
+                    self._wake.wait()
+                if not stop.is_set() and (key := self._next()) is not None:
                     return key
-                self._tell("")
-                self._wake.wait()
+            self._tell("")  # without the lock: whoever is told may want something, and would wait for it for ever
         return None
 
     def _work(self, key: Key, compute: Compute | None, stop: threading.Event) -> Compute | None:
