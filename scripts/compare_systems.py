@@ -1,9 +1,13 @@
 """Train every system of the sources for the same budget, measure them, and write the table to docs/results.md.
 
-    python scripts/compare_systems.py --out runs/systems            # train what is missing, measure, write
-    python scripts/compare_systems.py --out runs/systems --only EM/rcan --jobs 1
+    python scripts/compare_systems.py --prepare           # the sets, from scripts/models/data and scripts/models/nbody
+    python scripts/compare_systems.py                     # train what is missing; --only EM/rcan --jobs 1 for some
+    python scripts/compare_systems.py --time              # how fast they are, with nothing beside them
+    python scripts/compare_systems.py --tables            # measure what is not trained, and write the tables
 
-Budget: 3000 steps of 8 patches of 32² LR pixels, ×4, in mixed precision (bf16) where the device is fast at it; Adam
+What was measured stands in scripts/systems.jsonl: the models themselves are not kept.
+
+Budget: 1500 steps of 8 patches of 32² LR pixels, ×4, in mixed precision (bf16) where the device is fast at it; Adam
 with one cycle; L1, and the critic from half of the run on for those that have one. Nothing is tuned for any of them but
 the learning rate, which is its paper's. VGG19's weights need a download of 548 MB: where they are missing, the
 perceptual losses of SRGAN, ESRGAN and ESRGAN+ are left out, and the table says so.
@@ -17,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -27,9 +32,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-RESULTS = HERE.parent / "docs/results.md"
+RESULTS, ROWS, RATES = HERE.parent / "docs/results.md", HERE / "systems.jsonl", HERE / "systems-rates.json"
 BEGIN, END = "<!-- systems: written by scripts/compare_systems.py -->", "<!-- end of systems -->"
-BUDGET = {"steps": 3000, "batch_size": 8, "lr_patch": 32}
+BUDGET = {"steps": 1500, "batch_size": 8, "lr_patch": 32}
 TANH = {"lower": -0.8, "upper": 0.8}
 
 
@@ -176,7 +181,7 @@ def run_job(job: str, data: Path, out: Path, *, workers: int, steps: int) -> dic
     return {
         "job": job, "steps": steps, "parameters": model.network.parameter_count(), "minutes": minutes,
         "trained_minutes": model.card.training["minutes"], "device": model.card.training["device"],
-        "file": str(path), **row,
+        **row,
     }  # fmt: skip
 
 
@@ -204,14 +209,42 @@ def measure(model: Any, kind: str, data: Path) -> dict[str, Any]:
     }
 
 
-def rate(path: Path) -> float:
-    """Return output Mpx/s of a model on 512² LR pixels, the best of three runs."""
+def prepare(data: Path) -> None:
+    """Write the images of the sets: from the FlyEM sections, and the boxes that simulate_nbody.py made."""
+    import numpy as np
+    import tifffile
+
+    def write(name: str, images: Any) -> None:
+        path = data / f"{name}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, images=images)
+        print(path, images.shape, flush=True)
+
+    sections = HERE / "models/data/em_flyem_medulla"
+    write("em/train", tifffile.imread(sections / "flyem_train.tif"))
+    write("em/val", tifffile.imread(sections / "flyem_val.tif"))
+    write("em/test", tifffile.imread(sections / "flyem_test_independent_250px.tif")[::2, :248, :248])
+    boxes = HERE / "models/nbody"
+    for part, used in (("train", slice(None)), ("val", slice(0, 16)), ("test", slice(0, 16))):
+        for side in ("hr", "lr"):
+            slices = [np.load(file)[side][used] for file in sorted(boxes.glob(f"{part}_box*.npz"))]
+            write(f"nbody/{side}/{part}", np.concatenate(slices))
+
+
+def rate(config: Any) -> float:
+    """Return output Mpx/s of a network on 512² LR pixels, the best of three runs; its weights do not matter."""
     import numpy as np
 
     from napari_sr.inference import Upscaler
-    from napari_sr.models.model import load
+    from napari_sr.models.model import Model, ModelCard
+    from napari_sr.networks import create_network
 
-    upscaler = Upscaler(load(path))
+    network = create_network(config.network, scale=config.scale, **dict(config.hyper_parameters))
+    card = ModelCard(
+        name=config.name, network=config.network, hyper_parameters=network.hyper_parameters, scale=config.scale,
+        intensity=dict(config.intensity), degradation={"preset": "none"},
+    )  # fmt: skip
+    upscaler = Upscaler(Model(network=network.eval(), card=card))
     image = np.random.default_rng(0).integers(0, 255, (512, 512)).astype(np.uint8)
     upscaler(image)
     times = []
@@ -225,8 +258,8 @@ def rate(path: Path) -> float:
 def train_all(args: argparse.Namespace) -> None:
     """Run every job that is missing in a process of its own, some at a time, until the time is over."""
     args.out.mkdir(parents=True, exist_ok=True)
-    rows, begin = args.out / "rows.jsonl", time.monotonic()
-    done = {row["job"] for row in read_rows(rows)}
+    begin = time.monotonic()
+    done = {row["job"] for row in read_rows()}
 
     def one(job: str) -> None:
         if args.seconds and time.monotonic() - begin > args.seconds:
@@ -239,7 +272,7 @@ def train_all(args: argparse.Namespace) -> None:
             print(f"{job} failed: {ran.stderr[-1500:]}", flush=True)
             return
         row = ran.stdout.strip().splitlines()[-1]
-        with rows.open("a", encoding="utf-8") as file:
+        with ROWS.open("a", encoding="utf-8") as file:
             file.write(row + "\n")
         values = json.loads(row)
         print(f"{time.monotonic() - begin:.0f} s  {job}  {values['model']['psnr'] or float('nan'):.2f} dB", flush=True)
@@ -248,17 +281,16 @@ def train_all(args: argparse.Namespace) -> None:
         list(pool.map(one, [job for job in jobs_of(args.only) if job not in done]))
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows that were written so far."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+def read_rows() -> list[dict[str, Any]]:
+    """Return what was measured so far."""
+    return [json.loads(line) for line in ROWS.read_text(encoding="utf-8").splitlines()]
 
 
 def measure_baselines(args: argparse.Namespace) -> None:
     """Measure what is not trained here on the same images: interpolations, linear filters, and shipped models."""
     from napari_sr import load_model
 
-    rows = args.out / "rows.jsonl"
-    done = {row["job"] for row in read_rows(rows)}
+    done = {row["job"] for row in read_rows()}
     for kind, names in BASELINES.items():
         for name in names:
             if f"{kind}/{name}" in done:
@@ -266,7 +298,7 @@ def measure_baselines(args: argparse.Namespace) -> None:
             model = load_model(name)
             row = {"job": f"{kind}/{name}", "parameters": model.network.parameter_count(), "device": ""}
             row |= measure(model, kind, args.data)
-            with rows.open("a", encoding="utf-8") as file:
+            with ROWS.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             print(f"{kind}/{name}  {row['model']['psnr']:.2f} dB", flush=True)
 
@@ -287,25 +319,25 @@ def table_of(kind: str, rows: list[dict[str, Any]], rates: dict[str, float]) -> 
     for row in of_kind:
         name = row["job"].split("/", maxsplit=1)[1]
         title = SYSTEMS[name].title if name in SYSTEMS else name.removesuffix("-x4") if name in PLAIN else name
-        figures.append((title, row["model"], row["parameters"], rates.get(row["job"])))
+        figures.append((title, row["model"], row["parameters"], rates.get(name)))
     for title, values, weights, speed in sorted(figures, key=lambda f: (f[0] != "bicubic", f[1]["psnr"] or 0.0)):
         cells = ["–" if values.get(c) is None else f"{values[c]:.{digits.get(c, 3)}f}" for c in columns]
-        cells += [f"{weights:,}".replace(",", " ") if weights else "", f"{speed:.0f}" if speed else ""]
+        cells += [f"{weights:,}".replace(",", " ") if weights else "", f"{speed:.3g}" if speed else ""]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def write_tables(out: Path) -> None:
+def write_tables() -> None:
     """Write the tables to docs/results.md, between their marks."""
-    rows = read_rows(out / "rows.jsonl")
-    timed = json.loads((out / "rates.json").read_text(encoding="utf-8"))
+    rows = read_rows()
+    timed = json.loads(RATES.read_text(encoding="utf-8"))
     trained = [row for row in rows if "steps" in row]
     steps = sorted({row["steps"] for row in trained})
     devices = ", ".join(sorted({row["device"] for row in trained}))
     missing = [SYSTEMS[n].title for n in SYSTEMS if not any(row["job"].endswith(f"/{n}") for row in trained)]
     parts = [
         f"{' or '.join(map(str, steps))} steps of {BUDGET['batch_size']} patches of {BUDGET['lr_patch']}² LR pixels "
-        f"each (on: {devices}); Mpx/s of output on one {timed['device']}, as *auto* runs there."
+        f"each (on: {devices}); Mpx/s of output of the networks on {timed['device']}, as *auto* runs there."
     ]
     for kind in SETS:
         conditions = next(row["conditions"] for row in rows if row["job"].startswith(f"{kind}/"))
@@ -320,17 +352,18 @@ def write_tables(out: Path) -> None:
     RESULTS.write_text(f"{head}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{tail}", encoding="utf-8")
 
 
-def time_all(out: Path) -> None:
-    """Measure how fast the models are, one after the other, with nothing beside them."""
+def time_all(data: Path, steps: int) -> None:
+    """Measure how fast the networks are, one after the other, with nothing beside them."""
     from napari_sr.inference.device import choose, device_title
+    from napari_sr.inference.timings import processor
 
     rates = {}
-    for row in read_rows(out / "rows.jsonl"):
-        if not row["job"].startswith("N-body pairs"):
-            rates[row["job"]] = rate(Path(row["file"]))
-            print(f"{row['job']}: {rates[row['job']]:.1f} Mpx/s", flush=True)
-    device = device_title(choose("auto").device)
-    (out / "rates.json").write_text(json.dumps({"device": device, "rates": rates}), encoding="utf-8")
+    for name in SYSTEMS:
+        rates[name] = rate(config_of(f"EM/{name}", data, steps))
+        print(f"{name}: {rates[name]:.2f} Mpx/s", flush=True)
+    device = choose("auto").device
+    title = f"{os.cpu_count()} cores of {processor()}" if device == "cpu" else f"one {device_title(device)}"
+    RATES.write_text(json.dumps({"device": title, "rates": rates}) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -342,17 +375,20 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare patches, for each")
     parser.add_argument("--steps", type=int, default=BUDGET["steps"], help="of each training")
     parser.add_argument("--seconds", type=float, default=0.0, help="no job is started after this time")
+    parser.add_argument("--prepare", action="store_true", help="only write the images of the sets")
     parser.add_argument("--job", default="", help="train this one in this process")
     parser.add_argument("--time", action="store_true", help="only measure how fast the models are")
     parser.add_argument("--tables", action="store_true", help="only measure what is not trained, and write the tables")
     args = parser.parse_args()
-    if args.job:
+    if args.prepare:
+        prepare(args.data)
+    elif args.job:
         print(json.dumps(run_job(args.job, args.data, args.out, workers=args.workers, steps=args.steps)))
     elif args.time:
-        time_all(args.out)
+        time_all(args.data, args.steps)
     elif args.tables:
         measure_baselines(args)
-        write_tables(args.out)
+        write_tables()
     else:
         train_all(args)
 

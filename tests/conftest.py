@@ -10,7 +10,7 @@ os.environ["NAPARI_CONFIG"] = ""
 
 import numpy as np
 import pytest
-import torch
+from bf16 import pretend_bf16
 from small_models import make_model
 
 from napari_sr.inference import device
@@ -29,13 +29,6 @@ def pytest_configure() -> None:
 
 def pytest_report_header() -> str:
     return f"fast bfloat16: {PRETEND_BF16 or device.cpu_has_fast_bf16()}"
-
-
-def pretend_bf16(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
-    """Let torch say that this processor has, or has not, products of bfloat16 in hardware."""
-    found = torch.cpu.get_capabilities()
-    said = {**found, "amx_bf16": fast, "avx512_bf16": fast}
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: said)
 
 
 @pytest.fixture(autouse=True)

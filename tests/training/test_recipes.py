@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from bf16 import pretend_bf16
 from small_models import SMALL
 from stopping import StopAt
 
@@ -63,8 +64,9 @@ def validated(events):
 
 
 @pytest.mark.parametrize("recipe", list(RECIPES))
-def test_mixed_precision_learns_the_same(recipe, images, tmp_path, small_vgg):
+def test_mixed_precision_learns_the_same(recipe, images, tmp_path, small_vgg, monkeypatch):
     """bf16 keeps 8 bits of each product, and weights and steps stay whole."""
+    pretend_bf16(monkeypatch, fast=True)
     full, mixed = [], []
     fit(small(recipe, images), tmp_path / "full", device="cpu", on_event=full.append)
     path = fit(small(recipe, images, precision="bf16"), tmp_path / "mixed", device="cpu", on_event=mixed.append)
@@ -87,11 +89,18 @@ def test_the_gradient_penalty_is_taken_in_single_precision():
     assert seen == [(torch.float32, False)]
 
 
-def test_a_processor_takes_bf16_for_fp16_and_says_so(images, tmp_path):
+@pytest.mark.parametrize(("asked", "fast", "taken"), [
+    ("fp32", True, "fp32"), ("fp32", False, "fp32"), ("bf16", True, "bf16"), ("bf16", False, "fp32"),
+    ("fp16", True, "bf16"), ("fp16", False, "fp32"),
+])  # fmt: skip
+def test_a_processor_takes_what_it_is_made_for_and_says_so(asked, fast, taken, images, tmp_path, monkeypatch):
+    pretend_bf16(monkeypatch, fast=fast)
     events = []
-    fit(small("rcan", images, precision="fp16", steps=1, validate_every=1), tmp_path / "run", device="cpu",
-        on_event=events.append)  # fmt: skip
-    assert "Processors do not train in fp16; bf16 is taken." in {e.note for e in events}
+    path = fit(small("rcan", images, precision=asked, steps=1, validate_every=1), tmp_path / "run", device="cpu",
+               on_event=events.append)  # fmt: skip
+    said = f"This processor does not compute in {asked}; {taken} is taken."
+    assert (said in {e.note for e in events}) == (asked != taken)
+    assert load(path).card.training["precision"] == taken
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

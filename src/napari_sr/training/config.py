@@ -158,7 +158,8 @@ class TrainConfig:
     ema
         Decay of the running mean of the weights that is validated and kept; 0 for the weights themselves.
     precision
-        ``fp32``, or ``bf16`` or ``fp16`` for mixed precision where the device is fast at it.
+        ``fp32``, or ``bf16`` or ``fp16`` for mixed precision where the device is made for it, ``fp32`` on processors
+        that are not.
     validate_every
         Steps between validations; also between checkpoints.
     monitor

@@ -158,5 +158,5 @@ def warn(task: Task, config: TrainConfig, accelerator: str, telling: Telling, st
         telling.say(0, f"{left_out} of the images are smaller than a patch of {side} HR pixels, and are left out.")
     for name, rows, columns in measured_shifts(task.patches.planes, config.scale, check_stop=stopping.check):
         telling.say(0, f"{name}: LR and HR are shifted by {rows:+.1f}, {columns:+.1f} HR pixels (rows, columns).")
-    if possible_precision(config.precision, accelerator) != config.precision:
-        telling.say(0, "Processors do not train in fp16; bf16 is taken.")
+    if (taken := possible_precision(config.precision, accelerator)) != config.precision:
+        telling.say(0, f"This processor does not compute in {config.precision}; {taken} is taken.")

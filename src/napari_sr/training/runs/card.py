@@ -37,13 +37,15 @@ def make_card(
     minutes: float,
     start: ModelCard | None = None,
     device: str = "",
+    precision: str = "",
     lr_images: Mapping[str, tuple[float, float]] | None = None,
 ) -> ModelCard:
     """Return the card of a trained network with all that training knows.
 
     ``steps`` were done, fewer than asked for if the run ended early. ``lr_images`` are the ranges of measured LR
-    images; those of the degradation if None. What the model of ``start`` was trained on is in the new one, too: it
-    keeps its runs, its kind, its licence and the attribution of its images.
+    images; those of the degradation if None. ``precision`` is what was computed in, what was asked for if empty. What
+    the model of ``start`` was trained on is in the new one, too: it keeps its runs, its kind, its licence and the
+    attribution of its images.
     """
     training = {
         "data": [Path(s.path).name for s in config.train],
@@ -61,7 +63,7 @@ def make_card(
         ),
         "seed": config.seed,
         "minutes": round(minutes, 1),
-        "precision": config.precision,
+        "precision": precision or config.precision,
         "ema": config.ema,
         "device": device or platform.machine(),
         "napari_sr": napari_sr.__version__,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from napari_sr.inference.device import device_title
 from napari_sr.models.model import Model, save
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.lightning.engine import Callbacks
 from napari_sr.training.lightning.module import SRModule
+from napari_sr.training.lightning.precision import possible_precision
 from napari_sr.training.runs.card import make_card
 from napari_sr.training.task import Task
 
@@ -47,6 +50,7 @@ def write_model(
     card = make_card(
         config or module.config, network, planes=len(task.patches.planes), steps=callbacks.telling.done,
         minutes=callbacks.telling.clock.total() / 60, start=task.start, device=device_title(device),
+        precision=possible_precision(module.config.precision, torch.device(device).type),
         lr_images=task.patches.measured_ranges(),
     )  # fmt: skip
     save(Model(network=network.eval(), card=card), path)
