@@ -88,6 +88,18 @@ def test_upscale_by_several_processes(run, lr, tmp_path):
     np.testing.assert_array_equal(*values)
 
 
+def test_upscale_by_a_library_of_ones_choice(run, lr, tmp_path):
+    model = ("-m", "nbody-x4", "--device", "cpu", "--precision", "fp32")
+    for backend, said in (("torch", "in fp32, tile"), ("openvino", "in fp32 by OpenVINO, tile")):
+        for suffix in ("tif", "zarr"):
+            code, out, _ = run("upscale", lr, *model, "-o", tmp_path / f"{backend}.{suffix}", "--backend", backend)
+            assert (code, said in out) == (0, True)
+    values = [np.asarray(read_image(tmp_path / f"{b}.zarr").data[...]).astype(int) for b in ("torch", "openvino")]
+    assert np.abs(values[0] - values[1]).max() <= 1
+    code, _, errors = run("upscale", lr, *model, "-o", tmp_path / "c.tif", "--backend", "onnx")
+    assert (code, "use auto, torch, openvino" in errors) == (1, True)
+
+
 def test_what_several_processes_need_is_said(run, lr, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "napari_sr.inference.cluster", raising=False)

@@ -101,11 +101,11 @@ def test_what_fails_elsewhere_is_said_here(team, image, tmp_path):
 
 
 def test_workers_that_differ_are_refused(team, monkeypatch):
-    answers = {"a": ("0.1.0", "cuda", "bf16", "H100"), "b": ("0.1.0", "cpu", "fp32", "CPU")}
+    answers = {"a": ("0.1.0", "cuda", "bf16", "H100", True), "b": ("0.1.0", "cpu", "fp32", "CPU", True)}
     monkeypatch.setattr(team.client, "run", lambda *arguments: answers)
     with pytest.raises(ConfigError, match=r"The workers differ \(cpu in fp32; cuda in bf16\)"):
         team.upscaler(make_model("wgan", 4), **AUTO)
-    answers["b"] = ("0.0.9", "cuda", "bf16", "H100")
+    answers["b"] = ("0.0.9", "cuda", "bf16", "H100", True)
     with pytest.raises(ConfigError, match=r"The workers have napari-sr 0\.0\.9, 0\.1\.0"):
         team.upscaler(make_model("wgan", 4), **AUTO)
 
@@ -123,3 +123,39 @@ def test_an_address_where_nothing_is(monkeypatch):
 def test_a_worker_has_a_gpu_of_its_own(device, name, expected, monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     assert cluster.device_of(device, name) == expected
+
+
+def test_workers_compute_with_openvino_where_that_is_asked_for(team, image, tmp_path):
+    model = make_model("wgan", 4)
+    by_torch = alone(image, tmp_path / "torch.zarr", model)
+    assert team.upscaler(model, **AUTO).backend == "auto"
+    upscaler = team.upscaler(model, **AUTO, backend="openvino")
+    events = iter_upscale_to_zarr(image, tmp_path / "two.zarr", upscaler, axes="ZYX", hire=team.hire)
+    found = list(events)[-1]
+    assert "by OpenVINO" in found.report.sentence()
+    difference = np.abs(found.image[...].astype(int) - by_torch.image[...].astype(int))
+    assert difference.max() <= 2  # of 65 535: sums of another order
+
+
+def test_workers_without_openvino_say_so(team, monkeypatch):
+    def able(device, precision):
+        return (*cluster.able(device, precision)[:4], False)
+
+    monkeypatch.setattr(team, "client", Without(team.client, able))
+    model = make_model("wgan", 4)
+    assert team.upscaler(model, **AUTO).backend == "torch"
+    with pytest.raises(ConfigError, match="OpenVINO is not installed with all workers: pip install"):
+        team.upscaler(model, **AUTO, backend="openvino")
+
+
+class Without:
+    """A client whose workers answer as told."""
+
+    def __init__(self, client, able):
+        self.client, self.able = client, able
+
+    def run(self, function, *arguments):
+        return {"worker": self.able(*arguments)}
+
+    def wait_for_workers(self, *arguments, **settings):
+        return self.client.wait_for_workers(*arguments, **settings)

@@ -62,6 +62,9 @@ def command(
     axes: Annotated[str | None, typer.Option(help="One letter a dimension, e.g. TYX; Y and X are upscaled.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:0, mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16.")] = "auto",
+    backend: Annotated[
+        str, typer.Option(help="Library that computes on a processor: torch, openvino, or auto for the faster one.")
+    ] = "auto",
     tile: Annotated[str, typer.Option(help="Tile side in LR pixels, or auto.")] = "auto",
     overlap: Annotated[
         int | None, typer.Option(help="Context around each tile in LR pixels. Default: from the model.")
@@ -108,7 +111,13 @@ def command(
     loaded = load_model(model, answers=answers_of(answer), allow_code=allow_code)
     if found := loaded.card.source.get("detected"):  # of another program: what it was taken for
         console.print(f"{loaded.card.source['file']}: {found}", highlight=False, markup=False)
-    prepared: dict[str, Any] = {"device": device, "precision": precision, "tile": tile, "overlap": overlap}
+    prepared: dict[str, Any] = {
+        "device": device,
+        "precision": precision,
+        "tile": tile,
+        "overlap": overlap,
+        "backend": backend,
+    }
     settings: dict[str, Any] = {
         "axes": axes, "conditions": given_conditions(blur=blur, noise=noise), "region": region, "take": take or [],
         "version": ome_zarr,

@@ -135,7 +135,10 @@ class BlockEngine:
     def _tiles(
         self, plane: Plane, fit: Fit, told: Mapping[str, float], should_stop: Callable[[], bool] | None
     ) -> Generator[float, None, Counts]:
-        runner = Runner(self.upscaler.prepared, self.tiling, self.upscaler.tile is not None, conditions=told)
+        runner = Runner(
+            self.upscaler.prepared, self.tiling, self.upscaler.tile is not None, conditions=told,
+            backend=self.job.backend, should_stop=should_stop,
+        )  # fmt: skip
         counts = yield from tiles_of(runner, plane, fit, should_stop)
         if runner.tiling != self.tiling:  # memory ran out: the next blocks begin where this one ended
             self.tiling = runner.tiling

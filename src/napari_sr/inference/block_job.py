@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import mmap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version as installed
@@ -19,9 +20,11 @@ from napari_sr.images.selection import Selection
 from napari_sr.images.writers import OutputInfo
 from napari_sr.images.writers.ome_zarr import stored_axes
 from napari_sr.images.writers.zarr_folder import create_levels
+from napari_sr.inference.backend import Amount, Backend, iter_backend
 from napari_sr.inference.block_tiling import block_tiling
 from napari_sr.inference.blocks import VERSION, BlockPlan
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
+from napari_sr.inference.device import KEPT
 from napari_sr.inference.identity import identity_of_array, is_mapped
 from napari_sr.inference.parts import PlaneFits
 from napari_sr.inference.tiling import Tiling
@@ -80,6 +83,8 @@ class Job:
         What the network is told of each channel, by its number in the image.
     store
         Folder of the result, once it is known.
+    backend
+        The library that computes.
     """
 
     axes: str
@@ -90,6 +95,7 @@ class Job:
     tiling: Tiling
     told: Mapping[int, Mapping[str, float]]
     store: Path = Path()
+    backend: Backend = "torch"
 
     def index(self, number: int) -> tuple[int, ...]:
         """Return where a plane stands in the result as stored."""
@@ -142,6 +148,40 @@ def planned(
     return Job(layout.axes, selection, stored, out, plan, tiling, known), told.notes()
 
 
+def iter_library(
+    job: Job, layout: Layout, upscaler: Upscaler, *, begun_with: str, alone: bool
+) -> Generator[str, None, Job]:
+    """Choose the library that computes; yields a sentence before what takes long, returns the job with its choice.
+
+    A run that is gone on with keeps the library that it was begun with. Workers elsewhere take torch if nothing else
+    was asked for: how fast they are with another one is not known here.
+
+    Parameters
+    ----------
+    job, layout
+        What there is to do, and the layout of the whole image.
+    begun_with
+        Library of an unfinished result; empty if there is none.
+    alone
+        True if this process computes.
+    """
+    wanted = upscaler.backend
+    if wanted == "auto":
+        wanted = begun_with or ("auto" if alone else "torch")
+    part = job.selection.layout(layout)
+    different = len({tuple(sorted(told.items())) for told in job.told.values()})
+    planes = different if different <= KEPT else part.plane_count()  # networks that are told different things
+    amount = Amount(math.prod(part.plane_shape) * part.plane_count(), planes, max(part.plane_shape))
+    backend, _ = yield from iter_backend(upscaler.prepared, wanted, job.tiling, amount, tile_given=True)
+    if backend == "torch":
+        return job
+    tiling = block_tiling(
+        upscaler.model, upscaler.prepared.target, plane=layout.plane_shape, side=job.plan.side, tile=upscaler.tile,
+        overlap=upscaler.overlap, backend=backend,
+    )  # fmt: skip
+    return replace(job, backend=backend, tiling=tiling)
+
+
 def program() -> str:
     """Return the version of napari-sr."""
     return installed("napari-sr")
@@ -159,6 +199,7 @@ def described(job: Job, upscaler: Upscaler, identity: str, version: str) -> dict
             "intensity": dict(card.intensity), "patch": card.trained_patch,
         },
         "precision": target.precision,
+        "library": job.backend,
         "device": target.device.split(":")[0],
         "region": [part.rows.start, part.rows.stop, part.columns.start, part.columns.stop],
         "planes": {a: list(p) for a, p in sorted(part.take.items())},

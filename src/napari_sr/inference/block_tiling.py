@@ -1,7 +1,8 @@
-"""The tiles of blocks: from the model, the kind of device and the settings, never from a measurement."""
+"""The tiles of blocks: from the model, who computes it, and the settings, never from a measurement."""
 
 from __future__ import annotations
 
+from napari_sr.inference.backend import TILES, Backend
 from napari_sr.inference.blocks import even_tile
 from napari_sr.inference.device import Target
 from napari_sr.inference.tiling import AT_ONCE, DEFAULT_TILE, Tiling, context, fixed_tile, grid_of
@@ -12,7 +13,14 @@ INTERPOLATED = 512
 
 
 def block_tiling(
-    model: Model, target: Target, *, plane: tuple[int, int], side: int, tile: int | None, overlap: int | None
+    model: Model,
+    target: Target,
+    *,
+    plane: tuple[int, int],
+    side: int,
+    tile: int | None,
+    overlap: int | None,
+    backend: Backend = "torch",
 ) -> Tiling:
     """Return the tiling of all blocks of a run.
 
@@ -26,6 +34,8 @@ def block_tiling(
         Of a block of the result.
     tile, overlap
         As given by the user.
+    backend
+        The library that computes.
 
     Raises
     ------
@@ -36,7 +46,8 @@ def block_tiling(
     halo, blend = context(model, target, overlap)
     found = fixed_tile(model, halo=halo, blend=blend, tile=tile, longest=max(plane))
     if not found:
-        longest = DEFAULT_TILE[kind] if model.network.trainable else INTERPOLATED
+        fastest = TILES[0] if backend == "openvino" else DEFAULT_TILE[kind]
+        longest = fastest if model.network.trainable else INTERPOLATED
         core = min(-(-side // model.scale), max(plane))
         found = max(longest, 4 * halo + 1) if blend else even_tile(core, longest, halo)
     return Tiling(found, halo, blend, batch=max(1, AT_ONCE[kind] // found**2), grid=grid_of(model))

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_sr.errors import ConfigError, SRError
+from napari_sr.inference import openvino
+from napari_sr.inference.backend import INSTALL, checked_backend
 from napari_sr.inference.block_engine import BlockEngine, Counts
 from napari_sr.inference.block_job import Job, Source, program
 from napari_sr.inference.device import Prepared, Target, choose
@@ -112,7 +114,9 @@ class Team:
     def __init__(self, client: Any) -> None:
         self.client = client
 
-    def upscaler(self, model: Model, *, device: str, precision: str, tile: int | str, overlap: int | None) -> Upscaler:
+    def upscaler(
+        self, model: Model, *, device: str, precision: str, tile: int | str, overlap: int | None, backend: str = "auto"
+    ) -> Upscaler:
         """Return an upscaler that says what the workers will compute with; it computes nothing itself.
 
         Raises
@@ -131,6 +135,9 @@ class Team:
         versions = {about[0] for about in found.values()}
         if versions != {program()}:
             raise ConfigError(f"The workers have napari-sr {', '.join(sorted(versions))}, and this is {program()}.")
+        have_openvino = all(about[4] for about in found.values())
+        if backend == "openvino" and not have_openvino:
+            raise ConfigError(f"OpenVINO is not installed with all workers: {INSTALL} there.")
         targets = {about[1:3] for about in found.values()}
         if len(targets) > 1:
             said = "; ".join(sorted(f"{kind} in {precision}" for kind, precision in targets))
@@ -143,6 +150,7 @@ class Team:
         name = f"{len(found)} worker{'s' if len(found) > 1 else ''} ({', '.join(titles)})"
         target = WorkersTarget("cuda:0" if kind == "cuda" else kind, found_precision, name)
         upscaler.prepared = Prepared(model, target)
+        upscaler.backend = checked_backend(backend if have_openvino else "torch", target.device)
         return upscaler
 
     def hire(self, job: Job, image: Any, source: Source, upscaler: Upscaler) -> Shift:
@@ -265,10 +273,16 @@ def team(*, scheduler: str = "", workers: int = 0) -> Iterator[Team]:
         yield Team(client)
 
 
-def able(device: str, precision: str) -> tuple[str, str, str, str]:
-    """Return version, kind of device, precision and name of the device of this worker."""
+def able(device: str, precision: str) -> tuple[str, str, str, str, bool]:
+    """Return version, kind of device, precision and name of the device of this worker, and if it has OpenVINO."""
     target = choose(device, precision)
-    return program(), target.device.split(":")[0], target.precision, target.title.rsplit(",", 1)[0]
+    return (
+        program(),
+        target.device.split(":")[0],
+        target.precision,
+        target.title.rsplit(",", 1)[0],
+        openvino.installed(),
+    )
 
 
 def device_of(device: str, name: object) -> str:

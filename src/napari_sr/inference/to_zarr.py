@@ -21,12 +21,12 @@ from napari_sr.images.view import View
 from napari_sr.images.writers import OutputInfo
 from napari_sr.images.writers.ome_zarr import VERSIONS
 from napari_sr.inference.block_engine import BlockEngine, Counts
-from napari_sr.inference.block_job import Job, Source, create_result, described, planned
+from napari_sr.inference.block_job import Job, Source, create_result, described, iter_library, planned
 from napari_sr.inference.checks import Checks
 from napari_sr.inference.conditions import Conditions
 from napari_sr.inference.events import Event, Finished, Progress, Report
 from napari_sr.inference.runner import Runner
-from napari_sr.inference.unfinished import Unfinished, unfinished
+from napari_sr.inference.unfinished import Unfinished, library_of, unfinished
 from napari_sr.inference.upscaler import Upscaler
 
 #: share of a run's time that its smaller resolutions take, about: with a network, and with an interpolation
@@ -187,6 +187,14 @@ def iter_upscale_to_zarr(
     yield Progress(0.0, 0.0, 0.0, "Looking at the image")
     identity = source.identity()
     job, estimated = planned(image, layout, upscaler, selection=selection, conditions=conditions, dtype=dtype)
+    before = library_of(target)
+    library = iter_library(job, layout, upscaler, begun_with=before, alone=hire is None)
+    while True:
+        try:
+            yield Progress(0.0, 0.0, 0.0, next(library))
+        except StopIteration as end:
+            job = end.value
+            break
     about = described(job, upscaler, identity or uuid.uuid4().hex, version)
     with unfinished(target, about, len(job.plan), overwrite=overwrite) as work:
         job = replace(job, store=work.store)
@@ -256,7 +264,7 @@ def _report(run: _Run, counts: Counts, upscaler: Upscaler, part: Layout, notes: 
     checks = Checks(counts.blocks, counts.drifted, counts.drift, counts.pixels, counts.at_limits)
     runner = Runner(
         upscaler.prepared, job.tiling, upscaler.tile is not None, notes, counts.non_finite, counts.tiles_redone,
-        counts.saturated, told, checks,
+        counts.saturated, told, checks, job.backend,
     )  # fmt: skip
     megapixels = math.prod(part.shape) * upscaler.scale**2 / 1e6
     report = runner.report(part, time.perf_counter() - run.start, megapixels)

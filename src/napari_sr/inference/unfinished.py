@@ -24,6 +24,8 @@ from napari_sr.errors import ImageError
 from napari_sr.images.writers import LONGEST_NAME
 from napari_sr.inference.block_engine import Counts
 
+#: where the library that computes stands among what a result depends on
+LIBRARY = "library"
 ABOUT, JOURNAL, LOCK, OLD = "about.json", "journal", "lock", "replaced"
 
 
@@ -74,8 +76,8 @@ class Unfinished:
 
     def open(self) -> None:
         """Find out what is done, and throw away what does not belong to this run."""
-        before = self._before()
-        if before is not None:
+        before = begun(self.target)
+        if before:
             differ = sorted(k for k in {*before, *self.about} if before.get(k) != self.about.get(k))
             if not differ and self.resumed:
                 self._read()
@@ -127,15 +129,6 @@ class Unfinished:
         if self._journal is not None:
             self._journal.close()
             self._journal = None
-
-    def _before(self) -> Mapping[str, Any] | None:
-        """Return what an earlier run was about; None if there was none, or it had not begun."""
-        try:
-            with (self.folder / ABOUT).open(encoding="utf-8") as file:
-                found = json.load(file)
-        except (FileNotFoundError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
 
     def _read(self) -> None:
         """Read the journal; the last line may have been cut off while it was written."""
@@ -199,6 +192,24 @@ def unfinished(target: Path, about: Mapping[str, Any], blocks: int, *, overwrite
         lock.release()
         if found.worthless:
             shutil.rmtree(found.folder, ignore_errors=True)
+
+
+def begun(target: Path) -> Mapping[str, Any]:
+    """Return what an earlier run for a result was about; empty if there was none, or it had not begun."""
+    try:
+        with (folder_of(target) / ABOUT).open(encoding="utf-8") as file:
+            found = json.load(file)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def library_of(target: Path) -> str:
+    """Return the library that an unfinished result was begun with; empty if there is none, or it cannot be read."""
+    try:
+        return str(begun(target).get(LIBRARY, ""))
+    except OSError:  # whoever goes on with it is told
+        return ""
 
 
 def folder_of(target: Path) -> Path:

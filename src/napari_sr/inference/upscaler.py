@@ -76,7 +76,7 @@ class Upscaler:
         self.tile = None if tile == "auto" else int(tile)
         target = choose(device, precision, rounds_badly=model.network.rounds_badly)
         self.prepared = Prepared(model, target)
-        self._backend = checked_backend(backend, target.device)
+        self.backend = checked_backend(backend, target.device)
 
     @property
     def scale(self) -> int:
@@ -156,7 +156,7 @@ class Upscaler:
             )  # fmt: skip
             tiling = yield from _as_progress(search, start)
             job = amount_of(part.layout)
-            choice = iter_backend(self.prepared, self._backend, tiling, job, tile_given=self.tile is not None)
+            choice = iter_backend(self.prepared, self.backend, tiling, job, tile_given=self.tile is not None)
             backend, tiling = yield from _as_progress(choice, start)
         runner = Runner(
             self.prepared, tiling, self.tile is not None, notes=[guessed] if guessed else [], backend=backend,
