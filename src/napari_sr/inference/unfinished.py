@@ -204,6 +204,11 @@ def begun(target: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def is_begun(target: Path) -> bool:
+    """Return True if there is an unfinished result that a run could go on with."""
+    return bool(begun(target))
+
+
 def library_of(target: Path) -> str:
     """Return the library that an unfinished result was begun with; empty if there is none, or it cannot be read."""
     try:

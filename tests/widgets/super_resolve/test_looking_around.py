@@ -14,7 +14,9 @@ from small_models import make_model
 from napari_sr import upscale
 from napari_sr.errors import ImageError
 from napari_sr.images.readers import read_image
+from napari_sr.inference import blocks
 from napari_sr.inference.runner import Runner
+from napari_sr.inference.unfinished import folder_of
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 from napari_sr.widgets.super_resolve.looked_at import looked_at
 from napari_sr.widgets.super_resolve.preview_layer import camera
@@ -365,9 +367,35 @@ def test_writing_can_be_cancelled_and_names_that_are_taken_are_said(exact, viewe
     qtbot.waitUntil(lambda: exact.form.bar.value() > 0, timeout=30_000)
     click(qtbot, exact.form.cancel_button)
     done(qtbot, exact)
-    assert "Cancelled" in exact.form.status.text()
+    assert exact.form.status.text() == "Cancelled. Nothing was added."  # not a block was whole
     assert [x.name for x in tmp_path.iterdir() if "zarr" in x.name or x.name.startswith(".")] == ["taken.zarr"]
     assert layer in viewer.layers
+
+
+def test_writing_that_was_cancelled_goes_on(exact, viewer, qtbot, large, tmp_path, monkeypatch):
+    monkeypatch.setattr(blocks, "SIDE", 256)
+    viewer.add_image(large)
+    look(qtbot, exact, viewer)
+    target = tmp_path / "new.zarr"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(target), ""))
+    with monkeypatch.context() as slowly:
+        slow(slowly)
+        click(qtbot, exact.form.result_bar.write)
+        journal = folder_of(target) / "journal"
+        qtbot.waitUntil(lambda: journal.exists() and journal.read_text() != "", timeout=60_000)
+        click(qtbot, exact.form.cancel_button)
+        done(qtbot, exact)
+    assert exact.form.status.text() == (
+        "Cancelled. Nothing was added. What is done is kept: write to new.zarr again to go on."
+    )
+    click(qtbot, exact.form.result_bar.write)
+    done(qtbot, exact)
+    assert "new.zarr is written" in exact.form.status.text()
+    assert "An earlier run was gone on with" in exact.form.status.toolTip()
+    assert not folder_of(target).exists()
+    found = np.asarray(viewer.layers[-1].data[0]).astype(int)
+    want = upscale(large, make_model(), device="cpu", precision="fp32").astype(int)
+    assert np.abs(found - want).max() <= 1  # tiles of another size
 
 
 def test_save_does_not_write_a_mixture(exact, viewer, qtbot, large, tmp_path):

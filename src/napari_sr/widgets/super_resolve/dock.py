@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -227,7 +228,10 @@ class SuperResolve(Dock):
 
     # -- what is done -----------------------------------------------------------------------------
 
-    def start(self, make: Any, on_event: Any, *, keep: Any = lambda event: True) -> None:
+    def start(
+        self, make: Any, on_event: Any, *, keep: Any = lambda event: True,
+        cancelled: Callable[[], str] = lambda: "Cancelled. Nothing was added.",
+    ) -> None:  # fmt: skip
         """Run one job, and say how it ended if it has not said so itself."""
 
         def end(how: Failed | Stopped | Ended) -> None:
@@ -235,7 +239,7 @@ class SuperResolve(Dock):
             if isinstance(how, Failed):
                 self.say(how.message, ERROR)
             elif isinstance(how, Stopped):
-                self.say("Cancelled. Nothing was added.")
+                self.say(cancelled())
             elif not self._told_end:
                 self.say("")
 

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.images.geometry import Geometry
 from napari_sr.images.writers import OutputInfo
-from napari_sr.inference.lazy.lazy_image import FAR
 from napari_sr.widgets.base.close_guard import CloseGuard
 from napari_sr.widgets.base.messages import ERROR, QUIET
 from napari_sr.widgets.layers.removal import remove_layer
@@ -22,6 +21,8 @@ from napari_sr.widgets.super_resolve.lazy_layer import LazyLayer, told_of
 from napari_sr.widgets.super_resolve.preview_layer import remove_preview
 
 if TYPE_CHECKING:
+    from napari.layers import Image
+
     from napari_sr.inference import Finished, Progress
     from napari_sr.models.model import ModelCard
     from napari_sr.widgets.super_resolve.dock import SuperResolve
@@ -127,13 +128,14 @@ class LookingAround:
     def write(self, shown: LazyLayer, target: Path) -> None:
         """Write the whole image in the background, and show what was written in place of the layer."""
         from napari_sr.inference import Finished
+        from napari_sr.inference.unfinished import is_begun
 
         dock, request = self.dock, shown.request
         if target.exists():
             dock.say(f"{target.name} exists already. Choose another name.", ERROR)
             return
         info = OutputInfo(
-            axes=request.axes, geometry=geometry_of(shown),
+            axes=request.axes, geometry=geometry_of(request.layer, request.axes),
             metadata={"Info": f"super-resolved by napari-sr with {shown.card.name}"},
         )  # fmt: skip
         dock.runs.open_activity(f"Writing {target.name}")
@@ -141,13 +143,13 @@ class LookingAround:
 
         def work() -> Generator[Progress | Finished, None, None]:
             from napari_sr.inference import Upscaler
-            from napari_sr.inference.lazy.whole import iter_whole
+            from napari_sr.inference.to_zarr import iter_upscale_to_zarr
 
             upscaler = Upscaler(request.load(), **request.settings)
-            told = told_of(request, shown.card)
-            yield from iter_whole(
-                request.source.data, target, upscaler, info=info, conditions=told, should_stop=dock.stopping
-            )
+            yield from iter_upscale_to_zarr(
+                request.source.data, target, upscaler, axes=request.axes, info=info,
+                conditions=told_of(request, shown.card), should_stop=dock.stopping,
+            )  # fmt: skip
 
         def show(event: Progress | Finished) -> None:
             if isinstance(event, Finished):
@@ -155,7 +157,11 @@ class LookingAround:
             else:
                 dock.runs.advance(event)
 
-        dock.start(work, show, keep=lambda event: isinstance(event, Finished))
+        def cancelled() -> str:
+            kept = f"What is done is kept: write to {target.name} again to go on." if is_begun(target) else ""
+            return f"Cancelled. Nothing was added. {kept}".rstrip()
+
+        dock.start(work, show, keep=lambda event: isinstance(event, Finished), cancelled=cancelled)
 
     def _replace(self, shown: LazyLayer, target: Path, finished: Finished) -> None:
         """Show what was written in place of the layer that was looked around in."""
@@ -163,13 +169,12 @@ class LookingAround:
 
         viewer, request, card, report = self.viewer, shown.request, shown.card, finished.report
         source = request.layer
-        lower = list(source.data) if source.multiscale else [source.data]
         metadata = provenance(report, card, request.source)
         metadata[METADATA_KEY] |= {
             "source_id": str(source.unique_id), "axes": request.axes, "loaded_from": (request.model, request.mix),
         }  # fmt: skip
         added = viewer.add_image(
-            written_levels(target, request.axes, card.scale, lower, below=FAR), multiscale=True, name=shown.layer.name,
+            written_levels(target, request.axes), multiscale=True, name=shown.layer.name,
             metadata=metadata, **resampled_arguments(source, request.axes, card.scale),
         )  # fmt: skip
         replaced = tuple((number, x) for number, x in enumerate(viewer.layers) if x is shown.layer)
@@ -185,12 +190,9 @@ class LookingAround:
         self.tell()
 
 
-def geometry_of(shown: LazyLayer) -> Geometry:
+def geometry_of(layer: Image, axes: str) -> Geometry:
     """Return where the pixels of a layer lie, as far as files can say it: not how it is turned or sheared."""
-    layer = shown.layer
     return Geometry.stated(**{
         axis: (float(step), None if str(unit) == "pixel" else f"{unit:~P}".replace("Mpc_h", "Mpc/h"), float(place))
-        for axis, step, unit, place in zip(
-            shown.request.axes, layer.scale, layer.units, layer.translate, strict=True
-        )
+        for axis, step, unit, place in zip(axes, layer.scale, layer.units, layer.translate, strict=True)
     })  # fmt: skip
