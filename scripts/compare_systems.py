@@ -312,8 +312,8 @@ def table_of(kind: str, rows: list[dict[str, Any]], rates: dict[str, float]) -> 
     digits = {"psnr": 2, "niqe": 1, "spectrum_mse": 0, "spectrum_score": 2}
     of_kind = [row for row in rows if row["job"].startswith(f"{kind}/")]
     lines = [
-        "| | " + " | ".join(columns.values()) + " | weights | Mpx/s |",
-        "|---" * (len(columns) + 3) + "|",
+        "| | " + " | ".join(columns.values()) + " | weights |" + ("" if density else " Mpx/s |"),
+        "|---" * (len(columns) + (2 if density else 3)) + "|",
     ]
     figures = [("bicubic", of_kind[0]["bicubic"], None, None)]
     for row in of_kind:
@@ -322,7 +322,9 @@ def table_of(kind: str, rows: list[dict[str, Any]], rates: dict[str, float]) -> 
         figures.append((title, row["model"], row["parameters"], rates.get(name)))
     for title, values, weights, speed in sorted(figures, key=lambda f: (f[0] != "bicubic", f[1]["psnr"] or 0.0)):
         cells = ["–" if values.get(c) is None else f"{values[c]:.{digits.get(c, 3)}f}" for c in columns]
-        cells += [f"{weights:,}".replace(",", " ") if weights else "", f"{speed:.3g}" if speed else ""]
+        cells += [f"{weights:,}".replace(",", " ") if weights else ""]
+        if not density:  # a network is as fast on either kind
+            cells += [f"{speed:.3g}" if speed else ""]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -337,7 +339,7 @@ def write_tables() -> None:
     missing = [SYSTEMS[n].title for n in SYSTEMS if not any(row["job"].endswith(f"/{n}") for row in trained)]
     parts = [
         f"{' or '.join(map(str, steps))} steps of {BUDGET['batch_size']} patches of {BUDGET['lr_patch']}² LR pixels "
-        f"each (on: {devices}); Mpx/s of output of the networks on {timed['device']}, as *auto* runs there."
+        f"each (on: {devices}); Mpx/s of output on {timed['device']}, as *auto* runs there."
     ]
     for kind in SETS:
         conditions = next(row["conditions"] for row in rows if row["job"].startswith(f"{kind}/"))

@@ -42,7 +42,7 @@ def last(events) -> Finished:
     return list(events)[-1]
 
 
-@pytest.mark.parametrize(("network", "scale"), [("wgan", 2), ("rcan", 4), ("adaptive", 4), ("swinir", 2)])
+@pytest.mark.parametrize(("network", "scale"), [("wgan", 2), ("edsr", 4), ("adaptive", 4), ("swinir", 2), ("dfcan", 2)])
 def test_blocks_are_those_of_torch(network, scale, stack, tmp_path):
     """fp32 on the CPU: kernels sum in another order."""
     model = make_model(network, scale)
@@ -103,6 +103,7 @@ def test_it_is_taken_alone_where_it_pays_and_elsewhere_where_it_is_asked_for():
     assert chosen(model, alone=False, wanted="openvino").backend == "openvino"
     assert chosen(model, begun_with="torch").backend == "torch"
     assert chosen(load_model("bicubic-x2"), wanted="openvino").backend == "torch"
+    assert chosen(make_model("rcan", 2), wanted="openvino").backend == "torch"  # it would take minutes to compile
     # one network for three channels, since they are told the same
     assert chosen(make_model("adaptive", 2), known=FAST).backend == "openvino"
 
@@ -112,7 +113,7 @@ def test_its_tiles_do_not_depend_on_a_measurement():
     model = make_model("wgan", 2)
     job = chosen(model, wanted="openvino")
     assert chosen(model, wanted="openvino", known={**FAST, "openvino_tile": 96}).tiling == job.tiling
-    assert chosen(make_model("dfcan", 2), wanted="openvino").tiling.tile == 32  # as it was trained
+    assert chosen(make_model("dfcan", 2), wanted="openvino").tiling.tile == 4 * 32  # patches that it was trained on
     settings = {"plane": (4000, 4000), "side": 4096, "tile": None, "overlap": None}
     target = Target("cpu", "fp32")
     by_torch = block_tiling(model, target, **settings)

@@ -71,6 +71,6 @@ def test_tiles_of_blocks_are_never_measured_and_given_ones_are_kept():
     halo = wgan.network.halo
     assert block_tiling(wgan, target, tile=None, **settings) == Tiling(even_tile(1024, 192, halo), halo, 0)
     assert block_tiling(wgan, target, tile=333, **settings).tile == 333
-    assert block_tiling(make_model("dfcan", 2), target, tile=None, **settings) == Tiling(32, 4, 2)
+    assert block_tiling(make_model("dfcan", 2), target, tile=None, **settings) == Tiling(4 * 32, 4, 2)
     with pytest.raises(ConfigError, match="use at least"):
         block_tiling(wgan, target, tile=5, **settings)

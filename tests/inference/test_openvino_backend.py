@@ -157,6 +157,9 @@ def test_a_network_that_cannot_be_recorded_is_an_error_of_ours():
     class Unreadable(torch.nn.Module):
         in_channels = 1
 
+        def transform_by_products(self):
+            pass
+
         def learnt(self, lr):
             raise RuntimeError("nothing to see")
 

@@ -1,5 +1,7 @@
 """Means over windows of the training patch's size, in place of means over the tile."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from small_models import make_model
 
 from napari_sr import upscale
 from napari_sr.inference.device import Target, localised
-from napari_sr.inference.tiling import choose_tiling
+from napari_sr.inference.tiling import choose_tiling, context, fixed_tile
 from napari_sr.models.store import load_model
 from napari_sr.networks import NETWORKS, create_network
 from napari_sr.networks.blocks import cell_means, cell_of, enlarged
@@ -120,4 +122,18 @@ def test_the_engine_localises_what_can_be_and_takes_larger_tiles(image):
     assert np.abs(tiles - whole).max() < 1e-3 * np.ptp(whole)
     assert model.network.pools_tile  # the model's own network is left as it is
     dfcan = make_model("dfcan", 2)
-    assert choose_tiling(dfcan, dfcan.network, target, **sizes).tile == 32
+    assert choose_tiling(dfcan, dfcan.network, target, **sizes).tile == 4 * 32  # patches that it was trained on
+
+
+@pytest.mark.parametrize(
+    ("patch", "device", "side"),
+    [(32, "cpu", 128), (64, "cpu", 192), (64, "cuda:0", 256), (200, "cuda:0", 512), (300, "cpu", 300), (8, "cpu", 32)],
+)
+def test_tiles_of_several_patches_end_where_signs_of_life_would(patch, device, side):
+    """Of a network whose statistics of a tile hold for larger ones; of another, tiles are of one patch."""
+    for network, expected in (("dfcan", side), ("singan", patch)):
+        model = make_model(network, 2)
+        model = replace(model, card=replace(model.card, trained_patch=patch))
+        halo, blend = context(model, Target(device, "fp32"), None)
+        found = fixed_tile(model, Target(device, "fp32"), halo=halo, blend=blend, tile=None, longest=4000)
+        assert found == expected

@@ -44,7 +44,7 @@ def block_tiling(
     """
     kind = target.device.split(":")[0]
     halo, blend = context(model, target, overlap)
-    found = fixed_tile(model, halo=halo, blend=blend, tile=tile, longest=max(plane))
+    found = fixed_tile(model, target, halo=halo, blend=blend, tile=tile, longest=max(plane))
     if not found:
         fastest = TILES[0] if backend == "openvino" else DEFAULT_TILE[kind]
         longest = fastest if model.network.trainable else INTERPOLATED

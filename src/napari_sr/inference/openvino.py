@@ -31,8 +31,11 @@ def installed() -> bool:
 
 
 def can_run(network: SRNetwork) -> bool:
-    """Return True if a network is one that OpenVINO could be faster with: trained here, and no fixed interpolation."""
-    return network.trainable and not network.foreign
+    """Return True if a network is one that OpenVINO could be faster with: trained here, and no fixed interpolation.
+
+    Not one that pools over windows, such as RCAN: compiling its four hundred layers took more than four minutes.
+    """
+    return network.trainable and not network.foreign and not network.localises
 
 
 class _Learnt(nn.Module):
@@ -67,6 +70,9 @@ class OpenVINONetwork:
     """
 
     def __init__(self, network: SRNetwork, precision: str) -> None:
+        if precision == "fp32":  # products of bfloat16 would bury what is weak in a spectrum under what is strong
+            network = copy.deepcopy(network)
+            network.transform_by_products()
         self.network, self.precision = network, precision
         self._requests: dict[tuple[int, ...], Any] = {}
         self._any_size: Any = None
@@ -115,7 +121,10 @@ def _recorded(network: SRNetwork, shape: tuple[int, ...], *, sizes: tuple[int, i
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")  # of tracing: sizes that Python has computed
-            recorded = TorchScriptPythonDecoder(_Learnt(copy.deepcopy(network)), example_input=torch.rand(*shape))
+            recorded = TorchScriptPythonDecoder(
+                _Learnt(copy.deepcopy(network)), example_input=torch.rand(*shape),
+                trace_kwargs={"check_trace": False},  # another size is checked below, against torch itself
+            )  # fmt: skip
         frontend = FrontEndManager().load_by_framework("pytorch")
         graph = frontend.convert(frontend.load(recorded))
         given = graph.inputs[0].get_node()

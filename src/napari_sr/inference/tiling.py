@@ -51,8 +51,13 @@ class Tiling:
 
 
 def any_tile(network: SRNetwork) -> bool:
-    """Return True if a tile may have another size than those that a network was trained with."""
+    """Return True if a tile may have any size, whatever a network was trained with."""
     return network.localises or not network.pools_tile
+
+
+def may_fit(network: SRNetwork) -> bool:
+    """Return True if a tile may be a little larger than was meant, so that fewer of them are needed."""
+    return any_tile(network) or network.patches_a_tile > 1
 
 
 def grid_of(model: Model) -> int:
@@ -81,8 +86,10 @@ def context(model: Model, target: Target, overlap: int | None) -> tuple[int, int
     return halo, 0
 
 
-def fixed_tile(model: Model, *, halo: int, blend: int, tile: int | None, longest: int) -> int:
-    """Return the tile that was asked for, or that a network was trained with if it knows no other; 0 if any will do.
+def fixed_tile(model: Model, target: Target, *, halo: int, blend: int, tile: int | None, longest: int) -> int:
+    """Return the tile that was asked for, or that follows from what a network was trained with; 0 if any will do.
+
+    Some may have tiles of several patches: of those, the largest that gives signs of life often enough.
 
     Raises
     ------
@@ -97,7 +104,11 @@ def fixed_tile(model: Model, *, halo: int, blend: int, tile: int | None, longest
         )
     if tile is not None:
         return tile
-    return 0 if any_tile(model.network) else max(trained_patch(model), smallest)
+    if any_tile(model.network):
+        return 0
+    patch = trained_patch(model)
+    several = min(model.network.patches_a_tile * patch, DEFAULT_TILE[target.device.split(":")[0]])
+    return max(patch, several, smallest)
 
 
 def choose_tiling(*arguments: Any, **settings: Any) -> Tiling:
@@ -123,10 +134,10 @@ def iter_tiling(
 ) -> Generator[str, None, Tiling]:
     """Find the tiling for planes of ``shape``; yields a sentence before each measurement, returns the tiling.
 
-    A network that pools over the tile runs at the patch size it was trained at, unless it can pool over windows of that
-    size instead. Otherwise a large job is preceded by a search, once on a computer (:mod:`timings`): candidates are
-    timed, the smallest first, until one takes longer than a user should wait for a sign of life; the one that keeps the
-    most pixels a second is taken.
+    A network that pools over the tile runs at the patch size it was trained at, or a few times that where this was
+    measured to be as good, unless it can pool over windows of that size instead. Otherwise a large job is preceded by a
+    search, once on a computer (:mod:`timings`): candidates are timed, the smallest first, until one takes longer than a
+    user should wait for a sign of life; the one that keeps the most pixels a second is taken.
 
     Raises
     ------
@@ -145,7 +156,7 @@ def _iter_tile(
 ) -> Generator[str, None, Tiling]:  # fmt: skip
     """Find the side of tiles and their context."""
     halo, blend = context(model, target, overlap)
-    if fixed := fixed_tile(model, halo=halo, blend=blend, tile=tile, longest=max(shape)):
+    if fixed := fixed_tile(model, target, halo=halo, blend=blend, tile=tile, longest=max(shape)):
         return Tiling(fixed, halo, blend)
     kind = target.device.split(":")[0]
     default = max(DEFAULT_TILE[kind], 4 * halo + 1)

@@ -25,6 +25,9 @@ class SRNetwork(nn.Module, ABC):
     pools_tile: bool = False
     #: True if :meth:`localise` lets what is pooled over the tile be pooled over the surroundings of each pixel
     localises: bool = False
+    #: sides of a training patch that a tile may have where a statistic over the tile enters: measured, as that which
+    #: costs no PSNR
+    patches_a_tile: ClassVar[int] = 1
     #: True for one that loses more than 0.02 dB of PSNR in bfloat16: it is only taken where it is asked for
     rounds_badly: ClassVar[bool] = False
     #: tiles begin at multiples of so many LR pixels: what is counted from their corner is then the same in all of them
@@ -86,6 +89,9 @@ class SRNetwork(nn.Module, ABC):
     def linear_part(self, lr: Tensor) -> Tensor | None:
         """Return what is added to :meth:`learnt`, in float32 whatever that is computed in; None if nothing is."""
         return None
+
+    def transform_by_products(self) -> None:
+        """Compute Fourier transforms by products of matrices from now on, which every library has, and fast."""
 
     def fold_for_inference(self) -> SRNetwork:
         """Return a network that computes the same numbers with less memory traffic; may change ``self``."""

@@ -36,6 +36,7 @@ class ExportGraph(nn.Module):
         if told is not None and network.conditions:
             network.tell(told)
             network = network.fold_for_inference().eval().requires_grad_(False)
+        network.transform_by_products()
         self.network = network
         self.fitted = fixed_intensity(model) if image_values else None
 

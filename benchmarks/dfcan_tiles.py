@@ -1,0 +1,60 @@
+"""What the size of its tiles does to a network that looks at the spectrum of a tile: PSNR, SSIM, and time.
+
+    python benchmarks/dfcan_tiles.py scripts/models/data/sem_axondeepseg_MIT/test/*.tif [--model em-dfcan-x4]
+
+Images are degraded as those that the model was trained on; fp32 on the processor, 8 HR pixels of border left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from napari_sr import load_model
+from napari_sr.degradations import make_degradation
+from napari_sr.images.readers import read_image
+from napari_sr.inference import Upscaler
+from napari_sr.inference.device import trained_patch
+
+BORDER = 8
+#: sides of a tile, in training patches
+SIDES = (1, 2, 3, 4, 8)
+
+
+def main() -> None:
+    """Print a line for each size of tiles."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images", type=Path, nargs="+")
+    parser.add_argument("--model", default="em-dfcan-x4")
+    args = parser.parse_args()
+    model = load_model(args.model)
+    degrade = make_degradation(str(model.card.degradation["preset"]), model.scale)
+    pairs = []
+    for path in args.images:
+        hr = np.asarray(read_image(path).data)
+        while hr.ndim > 2:  # the first plane, or red
+            hr = hr[..., 0] if hr.shape[-1] in (3, 4) else hr[0]
+        hr = hr[tuple(slice(n // model.scale * model.scale) for n in hr.shape)]
+        pairs.append((hr, np.asarray(degrade(hr.astype(np.float32), np.random.default_rng(0)))))
+    print(f"{model.card.name}: {', '.join(f'{lr.shape[0]} x {lr.shape[1]}' for _, lr in pairs)} LR pixels")
+    inside = (slice(BORDER, -BORDER),) * 2
+    for sides in SIDES:
+        tile = sides * trained_patch(model)
+        upscaler = Upscaler(model, device="cpu", precision="fp32", tile=tile, backend="torch")
+        psnr, ssim, start = [], [], time.perf_counter()
+        results = [np.asarray(upscaler(lr, dtype=np.float32)) for _, lr in pairs]
+        seconds = time.perf_counter() - start
+        for (hr, _), sr in zip(pairs, results, strict=True):
+            one, other = hr[inside].astype(float), sr[inside].astype(float)
+            data_range = float(np.ptp(hr))
+            psnr.append(peak_signal_noise_ratio(one, other, data_range=data_range))
+            ssim.append(structural_similarity(one, other, data_range=data_range))
+        print(f"tile {tile:4}: {np.mean(psnr):.4f} dB, SSIM {np.mean(ssim):.5f}, {seconds:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
