@@ -108,8 +108,8 @@ def test_tiled_equals_whole_once_the_overlap_covers_the_field(scale, shape, rng)
 
 def test_pooling_networks_run_at_their_patch_and_are_blended(rng):
     model = make_model("dfcan", 2)
-    report = finished(rng.normal(size=(90, 80)).astype(np.float32), model).report
-    assert (report.tile, report.halo, report.blend) == (32, 4, 2)
+    report = finished(rng.normal(size=(300, 80)).astype(np.float32), model).report
+    assert (report.tile, report.halo, report.blend) == (4 * 32, 4, 2)  # of the patches that it was trained on
 
 
 def test_intensity_is_that_of_the_whole_image(rng):

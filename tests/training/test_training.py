@@ -1,4 +1,7 @@
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,10 +95,25 @@ def test_a_resumed_run_equals_an_uninterrupted_one(images, tmp_path):
     torch.testing.assert_close(parts["state_dict"], whole["state_dict"], rtol=0, atol=0)
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # Python 3.12 on
+HELPED = """
+import sys
+from pathlib import Path
+import torch
+from napari_sr.training import TrainConfig, fit
+folder = Path(sys.argv[1])
+torch.set_num_threads(int(sys.argv[2]))  # sums depend on how many share them
+print(fit(TrainConfig.read(folder / "c.yaml"), folder / "helped", device="cpu", workers=2))
+"""
+
+
 def test_processes_that_prepare_patches_change_nothing(images, tmp_path):
+    """In a process of their own, as from a shell: they are its copies, and one with threads must not be copied."""
     alone = load(fit(config(images), tmp_path / "alone", device="cpu"))
-    helped = load(fit(config(images), tmp_path / "helped", device="cpu", workers=2))
+    config(images).write(tmp_path / "c.yaml")
+    command = [sys.executable, "-c", HELPED, str(tmp_path), str(torch.get_num_threads())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    helped = load(Path(done.stdout.strip().splitlines()[-1]))
     for name, weights in alone.network.state_dict().items():
         torch.testing.assert_close(helped.network.state_dict()[name], weights, rtol=0, atol=0, msg=name)
 
