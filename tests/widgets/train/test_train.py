@@ -22,6 +22,7 @@ from napari_sr.training.recipes import DEFAULT_RECIPE
 from napari_sr.training.runs.folders import runs_folder, unfinished_runs
 from napari_sr.training.runs.history import read_history
 from napari_sr.training.runs.verdict import Verdict
+from napari_sr.widgets.base import dock as base
 from napari_sr.widgets.base.colours import ON_DARK
 from napari_sr.widgets.train.curve_view import ROW_HEIGHT
 from napari_sr.widgets.train.stage import BOX, CAPTIONS, NAMES, SIDE
@@ -707,3 +708,17 @@ def test_a_recipe_brings_its_images_and_gives_the_users_back(dock):
     assert form.scale_box.value() == 2
     lengths = [form.length_box.itemText(i) for i in range(form.length_box.count())]
     assert lengths[-1] == "As published (3\u202f320 steps)"
+
+
+def test_the_end_of_what_nobody_asked_for_is_no_news(viewer, qtbot, monkeypatch):
+    """However long the lists took to read; that of a training is."""
+    said = []
+    monkeypatch.setattr(base, "LONG", -1.0)
+    monkeypatch.setattr(base, "show_info", said.append)
+    widget = open_dock(viewer, qtbot)
+    assert said == []
+    shorten(widget, steps=2, validate_every=2)
+    click(qtbot, widget.form.train_button)
+    finish(widget, qtbot)
+    (told,) = said
+    assert told.startswith("Train: ")

@@ -116,8 +116,9 @@ class Dock(QWidget):
         *,
         keep: Callable[[Any], bool] = lambda event: True,
         patient: bool = False,
+        unasked: bool = False,
     ) -> None:
-        """Run one job; a second one cannot start before it has ended."""
+        """Run one job; a second one cannot start before it has ended. Who did not ask for it is not told of its end."""
         if self.job is not None:
             return
         started = time.monotonic()
@@ -128,7 +129,7 @@ class Dock(QWidget):
             if not job.abandoned and isalive(self):  # else the controls are gone
                 on_end(how)
                 self.refresh()
-                if time.monotonic() - started > LONG and not isinstance(how, Stopped):
+                if time.monotonic() - started > LONG and not unasked and not isinstance(how, Stopped):
                     show_info(f"{self.title}: {how.message if isinstance(how, Failed) else self.outcome()}")
 
         self.job = job = Job(make, on_event=self._while_alive(on_event), on_end=end, keep=keep, patient=patient)

@@ -105,7 +105,7 @@ class Train(Dock):
             if isinstance(how, Failed):
                 self.say(how.message, ERROR)
 
-        self.start_job(look, found, end)
+        self.start_job(look, found, end, unasked=True)
 
     def relist(self) -> None:
         """Look again which models and stopped runs there are."""
