@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--model", default="em-dfcan-x4")
     args = parser.parse_args()
     model = load_model(args.model)
-    degrade = make_degradation(str(model.card.degradation["preset"]), model.scale)
+    degrade = make_degradation(model.card.degradation, model.scale)
     pairs = []
     for path in args.images:
         hr = np.asarray(read_image(path).data)

@@ -242,7 +242,7 @@ def rate(config: Any) -> float:
     network = create_network(config.network, scale=config.scale, **dict(config.hyper_parameters))
     card = ModelCard(
         name=config.name, network=config.network, hyper_parameters=network.hyper_parameters, scale=config.scale,
-        intensity=dict(config.intensity), degradation={"preset": "none"},
+        intensity=dict(config.intensity),
     )  # fmt: skip
     upscaler = Upscaler(Model(network=network.eval(), card=card))
     image = np.random.default_rng(0).integers(0, 255, (512, 512)).astype(np.uint8)
