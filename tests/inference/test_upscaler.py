@@ -106,7 +106,7 @@ def test_tiled_equals_whole_once_the_overlap_covers_the_field(scale, shape, rng)
     assert np.abs(whole - coarse).max() > 1e-4 * np.ptp(whole)  # the halo is what makes the difference
 
 
-def test_pooling_networks_run_at_their_patch_and_are_blended(rng):
+def test_pooling_networks_run_at_patches_and_are_blended(rng):
     model = make_model("dfcan", 2)
     report = finished(rng.normal(size=(300, 80)).astype(np.float32), model).report
     assert (report.tile, report.halo, report.blend) == (4 * 32, 4, 2)  # of the patches that it was trained on

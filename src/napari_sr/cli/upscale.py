@@ -112,12 +112,8 @@ def command(
     if found := loaded.card.source.get("detected"):  # of another program: what it was taken for
         console.print(f"{loaded.card.source['file']}: {found}", highlight=False, markup=False)
     prepared: dict[str, Any] = {
-        "device": device,
-        "precision": precision,
-        "tile": tile,
-        "overlap": overlap,
-        "backend": backend,
-    }
+        "device": device, "precision": precision, "tile": tile, "overlap": overlap, "backend": backend,
+    }  # fmt: skip
     settings: dict[str, Any] = {
         "axes": axes, "conditions": given_conditions(blur=blur, noise=noise), "region": region, "take": take or [],
         "version": ome_zarr,
