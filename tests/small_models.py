@@ -33,6 +33,7 @@ def make_model(network: str = "wgan", scale: int = 4, *, seed: int = 0, **hyper_
     """A small model with random weights."""
     torch.manual_seed(seed)
     built = create_network(network, scale=scale, **{**SMALL.get(network, {}), **hyper_parameters})
+    _shake(built)
     card = ModelCard(
         name=f"small-{network}-x{scale}",
         network=network,
@@ -42,3 +43,11 @@ def make_model(network: str = "wgan", scale: int = 4, *, seed: int = 0, **hyper_
         trained_patch=32 if built.trainable else 0,
     )
     return Model(network=built.eval(), card=card)
+
+
+def _shake(network: torch.nn.Module) -> None:
+    """Give weights that begin at zero others: a network that begins as an interpolation would tell nothing."""
+    with torch.no_grad():
+        for weights in network.parameters():
+            if weights.ndim > 1 and not weights.any():
+                weights.normal_(std=0.05)

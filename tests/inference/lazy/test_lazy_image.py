@@ -14,6 +14,7 @@ from napari_sr.errors import ImageError
 from napari_sr.inference import Upscaler, upscale
 from napari_sr.inference.lazy.lazy_image import LazyImage
 from napari_sr.inference.lazy.tile_grid import Looked
+from napari_sr.inference.parts import PlaneFits
 from napari_sr.inference.runner import Runner
 
 #: so that two runs are the same
@@ -95,6 +96,43 @@ def test_networks_whose_tiles_never_agree_do_as_they_do_in_a_window(network, pic
     want = upscaler.pinned(lr, lazy.layout, ()).window(lr, axes="YX", index=(), rows=around, columns=around).image
     want = want[2 * halo : -2 * halo, 2 * halo : -2 * halo]
     np.testing.assert_allclose(lazy.levels[0][128:256, 128:256], want, atol=1e-5 * np.ptp(want))
+
+
+def test_what_is_told_later_is_what_the_tiles_show_and_the_plane_is_not_measured_again(picture, open_lazy, monkeypatch):
+    model, lr = make_model("adaptive"), picture(70, 64)
+    loaded, sampled = [], []
+    samples = PlaneFits._samples
+    monkeypatch.setattr(PlaneFits, "_samples", lambda self, index: sampled.append(index) or samples(self, index))
+
+    def load():
+        loaded.append(1)
+        return Upscaler(model, **EXACT)
+
+    lazy = open_lazy([lr], "YX", model, load=load, conditions={"blur": 0.3, "noise": 1.0})
+    ready(lazy, whole(lazy))
+    before = np.array(lazy.levels[0][...])
+    lazy.tell({"blur": 0.9, "noise": 8.0})
+    assert np.array_equal(lazy.levels[0][...], before)  # until others come
+    ready(lazy, whole(lazy))
+    assert (len(loaded), len(sampled)) == (1, 1)
+    want = upscale(lr, model, conditions={"blur": 0.9, "noise": 8.0}, **EXACT)
+    np.testing.assert_allclose(lazy.levels[0][...], want, atol=1e-6 * np.ptp(lr))
+    assert np.abs(before - want).max() > 1e-3 * np.ptp(lr)
+    other = make_model("adaptive", seed=1)
+    lazy.tell(None, load=lambda: Upscaler(other, **EXACT))
+    ready(lazy, whole(lazy))
+    np.testing.assert_allclose(lazy.levels[0][...], upscale(lr, other, **EXACT), atol=1e-6 * np.ptp(lr))
+
+
+def test_less_memory_keeps_fewer_tiles_and_wants_fewer(picture, open_lazy):
+    lazy = open_lazy([picture(101, 75)], "YX", make_model())
+    assert ready(lazy, whole(lazy)).there == 12
+    tile = sum(part.nbytes for part in lazy.cache.get(((), (0, 0))))
+    lazy.resize(int(4.5 * tile * 8 / 7))  # an eighth is for what is interpolated
+    assert lazy.cache.nbytes <= 4.5 * tile
+    seen = ready(lazy, whole(lazy))
+    assert (seen.there, seen.wanted) == (4, 4)
+    assert lazy.cache.nbytes <= 4.5 * tile
 
 
 def test_holes_in_the_image_are_those_of_the_whole_result(picture, open_lazy):

@@ -51,7 +51,7 @@ def slow():
 @pytest.fixture
 def made(slow):
     changes = []
-    worker = TileWorker(GRID, TileCache(10**6), 50, lambda: slow, lambda: changes.append(worker.seen()))
+    worker = TileWorker(GRID, TileCache(10**6), 50, lambda before: slow, lambda: changes.append(worker.seen()))
     worker.changes = changes
     yield worker
     worker.close()
@@ -137,6 +137,80 @@ def test_a_tile_that_ends_after_closing_is_not_kept(made, slow):
     assert (len(made.cache), made.seen().computed) == (0, 0)
 
 
+def test_anew_computes_what_is_in_view_again_and_keeps_the_old_tiles_until_then(made, slow):
+    slow.go.release(5)
+    made.look(Looked((), slice(0, 10), slice(0, 40)))
+    until(lambda: made.seen().there == 4)
+    made.look(Looked((), slice(0, 10), slice(0, 20)))
+    made.anew()
+    until(lambda: made.seen().there == 1)  # the fifth
+    assert all(made.cache.get(((), (0, column))) is not None for column in range(4))
+    slow.go.release(9)
+    until(lambda: made.seen().there == 2)
+    time.sleep(0.03)
+    assert len(slow.computed) == 6  # those out of view wait until they are looked at
+    assert slow.measured == [()]
+    made.look(Looked((), slice(0, 10), slice(0, 40)))
+    until(lambda: made.seen().there == 4)
+    assert len(slow.computed) == 8
+
+
+def test_while_it_is_begun_anew_again_and_again_something_moves(made, slow):
+    """A slider that is dragged: a tile that is soon there is shown, and the last position is what stays."""
+    made.look(Looked((), slice(0, 10), slice(0, 10)))
+    until(slow.begun.is_set)
+    for n in range(5):
+        made.anew()
+        slow.go.release(1)
+        until(lambda n=n: len(slow.computed) == n + 1)
+        until(lambda n=n: made.seen().computed == n + 1)
+    assert slow.cancelled == []
+    slow.go.release(9)
+    until(lambda: made.seen().there == 1 and made.seen().stage == "")
+    assert len(slow.computed) <= 6  # the tile at the time of the last turn, and one of afterwards
+
+
+def test_a_tile_that_takes_long_is_left_when_it_is_begun_anew(made, slow):
+    made.look(Looked((), slice(0, 10), slice(0, 10)))
+    until(slow.begun.is_set)
+    made.anew()
+    until(lambda: slow.cancelled)
+    slow.go.release(9)
+    until(lambda: made.seen().there == 1)
+    assert len(slow.computed) == 1
+
+
+def test_anew_tries_again_what_failed(made, slow):
+    slow.wrong = ImageError("no")
+    slow.go.release(1)
+    made.look(Looked((), slice(0, 10), slice(0, 10)))
+    until(lambda: made.seen().failure is not None)
+    slow.wrong = None
+    slow.go.release(9)
+    made.anew()
+    until(lambda: made.seen().there == 1)
+    assert made.seen().failure is None
+
+
+def test_what_is_made_anew_is_made_of_what_there_was(slow):
+    made_of = []
+
+    def make(before):
+        made_of.append(before)
+        return slow
+
+    worker = TileWorker(GRID, TileCache(10**6), 50, make, lambda: None)
+    slow.go.release(99)
+    for _ in range(2):
+        worker.look(Looked((), slice(0, 10), slice(0, 10)))
+        until(lambda: worker.seen().there == 1)
+        worker.anew()
+    until(lambda: worker.seen().there == 1)
+    worker.close()
+    assert worker.join(5)
+    assert made_of == [None, slow, slow]
+
+
 def test_nothing_wanted_starts_no_thread(made, slow):
     made.look(None)
     assert made.join(0)
@@ -163,7 +237,7 @@ def test_a_failure_is_kept_the_tile_given_up_and_the_others_computed(made, slow)
 def test_a_model_that_cannot_be_loaded_is_not_tried_again(slow):
     tries = []
 
-    def broken():
+    def broken(before):
         tries.append(1)
         raise ImageError("no")
 
@@ -178,7 +252,7 @@ def test_a_model_that_cannot_be_loaded_is_not_tried_again(slow):
 
 
 def test_no_more_tiles_are_wanted_than_there_is_room_for(slow):
-    worker = TileWorker(GRID, TileCache(1000), 5, lambda: slow, lambda: None)
+    worker = TileWorker(GRID, TileCache(1000), 5, lambda before: slow, lambda: None)
     slow.go.release(1000)
     worker.look(Looked((), slice(0, 100), slice(0, 80)))
     until(lambda: worker.seen().there == 5)
@@ -205,6 +279,26 @@ def test_the_cache_is_bounded_and_forgets_what_was_not_used_for_longest():
     assert "too large" not in cache
     cache.clear()
     assert (len(cache), cache.nbytes) == (0, 0)
+
+
+def test_outdated_tiles_are_shown_but_not_there():
+    cache = TileCache(100)
+    for n in range(4):
+        cache.put(n, (np.full(25, n, np.uint8),))
+    cache.outdate([0, 1, "none"])
+    assert [n for n in range(4) if n in cache] == [2, 3]
+    assert cache.get(1)[0][0] == 1
+    cache.put(1, (np.full(25, 9, np.uint8),))
+    assert 1 in cache
+    cache.put(5, (np.zeros(25, np.uint8),))  # in place of 2, which was not used for longest but for 0, which was
+    assert [n for n in range(6) if cache.get(n) is not None] == [1, 2, 3, 5]
+    cache.outdate()
+    assert not any(n in cache for n in range(6))
+    cache.put(0, (np.zeros(25, np.uint8),))  # it was outdated when it went
+    assert 0 in cache
+    cache.resize(50)
+    assert cache.nbytes == 50
+    assert len(cache) == 2
 
 
 def test_blocks_cover_what_is_missing_exactly(rng):

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import dask.array as da
 import numpy as np
@@ -17,9 +18,14 @@ from napari_sr.images.readers import read_image
 from napari_sr.inference import blocks
 from napari_sr.inference.runner import Runner
 from napari_sr.inference.unfinished import folder_of
+from napari_sr.models.blend import blend
+from napari_sr.models.model import save
+from napari_sr.models.store import user_folder
+from napari_sr.widgets.base.remembered import remembered
+from napari_sr.widgets.controls.condition_row import STEPS
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 from napari_sr.widgets.super_resolve.looked_at import looked_at
-from napari_sr.widgets.super_resolve.preview_layer import camera
+from napari_sr.widgets.super_resolve.preview_layer import NAME, camera
 from napari_sr.widgets.super_resolve.state import AROUND
 from napari_sr.widgets.super_resolve.tiles_text import AWAY, FAR, NOT_FLAT
 
@@ -81,6 +87,12 @@ def all_there(qtbot, widget):
 
     qtbot.waitUntil(there, timeout=60_000)
     qtbot.wait(150)  # and drawn
+
+
+def computed_again(qtbot, widget):
+    lazy = widget.looking.shown().lazy
+    qtbot.waitUntil(lambda: lazy.seen().there == lazy.seen().wanted > 0, timeout=60_000)
+    all_there(qtbot, widget)
 
 
 def in_view(viewer, layer, scale=4):
@@ -204,6 +216,80 @@ def test_images_that_are_not_in_memory(kind, exact, viewer, qtbot, large, tmp_pa
     shown, (top, left), _ = in_view(viewer, layer)
     centre = shown[1190 - top : 1210 - top, 990 - left : 1010 - left]
     np.testing.assert_allclose(centre, want[1190:1210, 990:1010], atol=1.01)
+
+
+def test_the_sliders_change_what_is_looked_at(exact, viewer, qtbot, large):
+    model = make_model("adaptive")
+    save(model, user_folder() / "told.safetensors")
+    exact.open_model(user_folder() / "told.safetensors")
+    qtbot.waitUntil(lambda: exact.models.card().name == "small-adaptive-x4" and not exact.busy, timeout=60_000)
+    viewer.add_image(large, name="slide")
+    layer = look(qtbot, exact, viewer)
+    zoom_in(viewer, layer, (240, 200), 6)
+    all_there(qtbot, exact)
+    before = in_view(viewer, layer)[0].copy()
+    slider = exact.form.conditions.sliders["blur"].slider
+    slider.setFocus()
+    slider.setSliderDown(True)
+    for _ in range(12):
+        qtbot.keyClick(slider, Qt.Key.Key_Right)
+        qtbot.wait(20)
+    slider.setSliderDown(False)
+    told = exact.form.conditions.values()
+    computed_again(qtbot, exact)
+    assert [x.name for x in viewer.layers] == ["slide", layer.name]  # no preview beside it
+    shown, (top, left), _ = in_view(viewer, layer)
+    want = upscale(large, model, conditions=told, device="cpu", precision="fp32")
+    looked = looked_at(viewer, layer, exact.looking.shown().lazy.layout, 4)
+    rows, columns = (slice(4 * s.start, 4 * s.stop) for s in (looked.rows, looked.columns))
+    part = shown[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    assert (np.abs(part.astype(int) - want[rows, columns]) > 1).sum() == 0
+    assert not np.array_equal(shown, before)
+    # of another image nothing is looked at: a preview follows there
+    other = viewer.add_image(large[:64, :64], name="another", translate=(208, 168))
+    viewer.layers.selection.active = other
+    done(qtbot, exact)
+    qtbot.waitUntil(lambda: exact.form.layer_box.layer() is other and not exact.busy, timeout=60_000)
+    slider = exact.form.conditions.sliders["blur"].slider
+    qtbot.keyClick(slider, Qt.Key.Key_Left if slider.value() > STEPS // 2 else Qt.Key.Key_Right)
+    qtbot.waitUntil(lambda: any(x.name == NAME for x in viewer.layers), timeout=60_000)
+
+
+def test_another_mixture_is_what_is_looked_at_and_what_is_written(exact, viewer, qtbot, large, tmp_path, monkeypatch):
+    partner = make_model(seed=1)
+    card = replace(partner.card, name="realistic", training={"start_from": "small-wgan-x4"})
+    save(replace(partner, card=card), user_folder() / "realistic.safetensors")
+    exact.models.reload()
+    box = exact.form.mix_row.box
+    qtbot.waitUntil(lambda: box.findData("realistic") >= 0, timeout=60_000)
+    viewer.add_image(large, name="slide")
+    layer = look(qtbot, exact, viewer)
+    zoom_in(viewer, layer, (240, 200), 6)
+    all_there(qtbot, exact)
+    box.setCurrentIndex(box.findData("realistic"))
+    computed_again(qtbot, exact)
+    want = upscale(large, blend(make_model(), partner, 0.5), device="cpu", precision="fp32")
+    shown, (top, left), _ = in_view(viewer, layer)
+    middle = shown[950 - top : 970 - top, 790 - left : 810 - left]
+    assert np.abs(middle.astype(int) - want[950:970, 790:810]).max() <= 1
+    assert layer.metadata[METADATA_KEY]["loaded_from"][1] == ("realistic", 0.5)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(tmp_path / "mixed.zarr"), ""))
+    click(qtbot, exact.form.result_bar.write)
+    done(qtbot, exact)
+    written = zarr.open_array(str(tmp_path / "mixed.zarr/0"), mode="r")[...]
+    assert (np.abs(written.astype(int) - want) > 1).sum() == 0
+
+
+def test_memory_is_a_setting_that_is_remembered_and_holds_at_once(exact, viewer, qtbot, large):
+    viewer.add_image(large)
+    layer = look(qtbot, exact, viewer)
+    zoom_in(viewer, layer, (240, 200), 6)
+    all_there(qtbot, exact)
+    exact.form.settings.memory.setValue(256)
+    lazy = exact.looking.shown().lazy
+    assert lazy.cache.limit + lazy._soft.limit == 256 * 2**20
+    assert remembered("Super-resolve")["settings"]["memory"] == 256
+    assert "memory" not in exact.request(whole=True).settings  # it is nothing that a network knows of
 
 
 def test_it_is_said_why_nothing_comes(exact, viewer, qtbot, large):

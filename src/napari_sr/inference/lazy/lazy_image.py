@@ -15,7 +15,7 @@ from napari_sr.images.dtypes import output_dtype
 from napari_sr.images.view import Guarded
 from napari_sr.inference.lazy.enlarge import enlarged
 from napari_sr.inference.lazy.plane_array import PlaneArray, smaller_levels
-from napari_sr.inference.lazy.tile_cache import TileCache
+from napari_sr.inference.lazy.tile_cache import CACHE_BYTES, TileCache
 from napari_sr.inference.lazy.tile_grid import Block, Looked, TileGrid, blocks
 from napari_sr.inference.lazy.tile_worker import Compute, Seen, TileWorker
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 #: side of a tile, LR pixels
 SIDE = 128
-#: bytes that are kept: some 400 tiles of a x4 model on 8 bit, which is several views
-CACHE_BYTES = 512 * 1024**2
 #: share of them for what is interpolated until tiles come
 INTERPOLATED = 1 / 8
 #: side below which the image is not made smaller for those who look from far away
@@ -100,25 +98,49 @@ class LazyImage:
         self.grid = TileGrid(self.layout.plane_shape, side)
         #: how many levels are finer than the image
         self.sharp = next(n for n in range(1, 32) if scale >> n << n != scale or scale >> n <= 1)
-        interpolated = int(cache_bytes * INTERPOLATED)
-        self.cache, self._soft = TileCache(cache_bytes - interpolated), TileCache(interpolated)
+        self.cache, self._soft = (TileCache(limit) for limit in _shared(cache_bytes))
         self._image = image if isinstance(image, np.ndarray) else Guarded(image)
         self._unreadable: Exception | None = None
         self.levels = [SharpLevel(self, n) for n in range(self.sharp)]
         lower = smaller_levels(levels, self.layout.axes, below=FAR)
         self.levels += lower if scale > 1 else lower[1:]
 
-        def make() -> Compute:
+        self._asked, self._loaded = (load, conditions), load
+        #: of a tile, in all its resolutions
+        self._tile_bytes = sum((side * (scale >> n)) ** 2 for n in range(self.sharp)) * self.dtype.itemsize
+
+        def make(before: Compute | None) -> Compute:
             from napari_sr.inference.lazy.tile_network import TileNetwork
 
-            return TileNetwork(image, self.layout.axes, load(), conditions, levels=self.sharp)
+            load, conditions = self._asked
+            if isinstance(before, TileNetwork) and self._loaded is load:
+                return before.told(conditions)
+            made = TileNetwork(image, self.layout.axes, load(), conditions, levels=self.sharp)
+            self._loaded = load
+            return made
 
-        tile = sum((side * (scale >> n)) ** 2 for n in range(self.sharp)) * self.dtype.itemsize
-        self.worker = TileWorker(self.grid, self.cache, max(1, self.cache.limit // tile), make, changed)
+        self.worker = TileWorker(self.grid, self.cache, self._at_once(), make, changed)
+
+    def _at_once(self) -> int:
+        return max(1, self.cache.limit // self._tile_bytes)
 
     def look(self, looked: Looked | None) -> None:
         """Compute the missing tiles of a window, nearest to its centre first, and no others any more."""
         self.worker.look(looked)
+
+    def tell(self, conditions: Conditions | None, *, load: Callable[[], Upscaler] | None = None) -> None:
+        """Tell the network something else, or take another model of the same scale.
+
+        What is seen is computed again; until then, the tiles that were there stay.
+        """
+        self._asked = load or self._asked[0], conditions
+        self.worker.anew()
+
+    def resize(self, cache_bytes: int) -> None:
+        """Let tiles take up to another number of bytes."""
+        for cache, limit in zip((self.cache, self._soft), _shared(cache_bytes), strict=True):
+            cache.resize(limit)
+        self.worker.at_once = self._at_once()
 
     def seen(self) -> Seen:
         """Return how far the tiles in view are."""
@@ -169,6 +191,12 @@ class LazyImage:
         lr = lr.astype(self.dtype, copy=False)
         beside = [(1 - (s.start - a.start), 1 - (a.stop - s.stop)) for s, a in zip(window, around, strict=True)]
         return enlarged(np.pad(lr, beside, mode="edge"), self.scale >> number)
+
+
+def _shared(cache_bytes: int) -> tuple[int, int]:
+    """Return the bytes for tiles, and those for what is interpolated."""
+    interpolated = int(cache_bytes * INTERPOLATED)
+    return cache_bytes - interpolated, interpolated
 
 
 class _Canvas:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -47,9 +48,18 @@ class TileNetwork:
         self.upscaler, self.levels = upscaler, levels
         self.dtype = output_dtype(np.dtype(image.dtype), None)
         self._fits = PlaneFits(self.image, self.layout, upscaler.model)
-        given = checked_conditions(upscaler.model, conditions)
-        self._conditions = PlaneConditions(self.image, self.layout, upscaler.model, given, self._fits)
+        self._tell(conditions)
+
+    def _tell(self, conditions: Conditions | None) -> None:
+        given = checked_conditions(self.upscaler.model, conditions)
+        self._conditions = PlaneConditions(self.image, self.layout, self.upscaler.model, given, self._fits)
         self._known: dict[tuple[int, ...], tuple[tuple[FittedIntensity, float], dict[str, float]]] = {}
+
+    def told(self, conditions: Conditions | None) -> TileNetwork:
+        """Return one of the same model and image that is told something else; the plane is not measured again."""
+        other = copy(self)
+        other._tell(conditions)
+        return other
 
     def knows(self, index: tuple[int, ...]) -> bool:
         """Return True if a plane was measured."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,8 @@ Key = tuple[tuple[int, ...], Place]
 LOADING, MEASURING, COMPUTING = "loading the model", "looking at the whole plane", "computing"
 #: seconds that the end of the program waits for the thread
 PATIENCE = 2.0
+#: seconds within which a tile is finished although it is outdated: while a slider is dragged, something has to move
+SOON = 1.0
 
 
 class Compute(Protocol):
@@ -32,6 +35,10 @@ class Compute(Protocol):
 
     def __call__(self, index: tuple[int, ...], rows: slice, columns: slice, should_stop: Callable[[], bool]) -> Tile:
         """Return a tile as it is seen from all distances; raises :class:`Cancelled` if it should stop."""
+
+
+#: what computes tiles, and how often it had been begun anew when it was made
+_Made = tuple[int, Compute | None]
 
 
 @dataclass(frozen=True)
@@ -69,20 +76,24 @@ class TileWorker:
     at_once
         How many tiles fit into the cache: no more are wanted.
     make
-        Called in the thread, once; returns what computes a tile.
+        Called in the thread, once, and again after :meth:`anew`, with what it returned before; returns what computes a
+        tile.
     changed
         Called from the thread whenever :meth:`seen` has changed.
     """
 
     def __init__(
-        self, grid: TileGrid, cache: TileCache, at_once: int, make: Callable[[], Compute], changed: Callable[[], None]
-    ) -> None:
-        self.grid, self.cache, self._at_once, self._make, self._changed = grid, cache, at_once, make, changed
+        self, grid: TileGrid, cache: TileCache, at_once: int, make: Callable[[Compute | None], Compute],
+        changed: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self.grid, self.cache, self.at_once, self._make, self._changed = grid, cache, at_once, make, changed
         self._wake = threading.Condition()
         self._wanted: dict[Key, None] = {}
         #: tiles and planes that cannot be computed; None if nothing can be
         self._given_up: set[Key | tuple[int, ...] | None] = set()
         self._stage, self._computed = "", 0
+        #: how often it was begun anew
+        self._age = 0
         self._failure: Exception | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -92,11 +103,21 @@ class TileWorker:
         """Want the tiles of a window, and no others any more; None: want none. Starts the thread when it is needed."""
         wanted: dict[Key, None] = {}
         if looked is not None:
-            places = self.grid.nearest_first(looked)[: self._at_once]
+            places = self.grid.nearest_first(looked)[: self.at_once]
             wanted = {(looked.index, place): None for place in places}
         self.cache.touch(wanted)
         with self._wake:
             self._wanted = wanted
+            if self._thread is None and self._next() is not None:
+                self._start()
+            self._wake.notify_all()
+
+    def anew(self) -> None:
+        """Compute all tiles again that are wanted, now or later; the old ones stay until then."""
+        with self._wake:
+            self._age += 1
+            self.cache.outdate()
+            self._given_up, self._failure = set(), None
             if self._thread is None and self._next() is not None:
                 self._start()
             self._wake.notify_all()
@@ -137,10 +158,10 @@ class TileWorker:
         # torch must not be at work when the interpreter is taken down
         leave = partial(self._leave, threading.current_thread())
         atexit.register(leave)
-        compute: Compute | None = None
+        made: _Made = (-1, None)
         try:
             while (key := self._wait(stop)) is not None:
-                compute = self._work(key, compute, stop)
+                made = self._work(key, made, stop)
         finally:
             atexit.unregister(leave)
 
@@ -161,18 +182,21 @@ class TileWorker:
             self._tell("")  # without the lock: whoever is told may want something, and would wait for it for ever
         return None
 
-    def _work(self, key: Key, compute: Compute | None, stop: threading.Event) -> Compute | None:
-        """Compute one tile; returns what computed it."""
+    def _work(self, key: Key, made: _Made, stop: threading.Event) -> _Made:
+        """Compute one tile; returns what computed it, and its age."""
         index, (row, column) = key
+        began, age, (of_age, compute) = time.monotonic(), self._age, made
 
         def stale() -> bool:
-            return stop.is_set() or key not in self._wanted
+            outdated = self._age != age and time.monotonic() - began > SOON
+            return stop.is_set() or key not in self._wanted or outdated
 
         blamed: Key | tuple[int, ...] | None = None
         try:
-            if compute is None:
-                self._tell(LOADING)
-                compute = self._make()
+            if compute is None or of_age != age:
+                if compute is None:
+                    self._tell(LOADING)
+                of_age, compute = age, self._make(compute)
             blamed = index
             if not compute.knows(index):
                 self._tell(MEASURING)
@@ -185,14 +209,18 @@ class TileWorker:
                 if not stop.is_set():  # what was closed may be emptied
                     self.cache.put(key, tile)
                     self._computed += 1
+                    if self._age != age:
+                        self.cache.outdate([key])
         except Cancelled:
             pass  # it is not looked at any more
         except Exception as error:  # noqa: BLE001 - the last stop of the thread; whoever shows the tiles says it
-            self._given_up.add(blamed)
-            self._failure = self._failure or error
+            with self._wake:
+                if self._age == age:  # otherwise it is tried again, as it is wanted now
+                    self._given_up.add(blamed)
+                    self._failure = self._failure or error
         if not stop.is_set():
             self._changed()
-        return compute
+        return of_age, compute
 
     def _tell(self, stage: str) -> None:
         if self._stage != stage:

@@ -75,7 +75,7 @@ class SuperResolve(Dock):
         form.fit_panel.wanted.connect(self.models.take_recommended)
         form.fit_panel.changed.connect(self.measure)
         form.fit_panel.failed.connect(lambda reason: self.say(reason, ERROR))
-        form.moved.connect(self.previews.follow)
+        form.moved.connect(self._on_moved)
         form.preview_pressed.connect(self.previews.ask)
         form.run_pressed.connect(self.runs.run)
         form.cancel_pressed.connect(self.cancel)
@@ -84,6 +84,7 @@ class SuperResolve(Dock):
         form.open_pressed.connect(self.models.ask_for_file)
         form.help_pressed.connect(self.open_handbook)
         form.settings.changed.connect(self._remember)
+        form.settings.memory.valueChanged.connect(self.looking.resize)
         form.keep_box.toggled.connect(self._remember)
         catalogue().changed.connect(self._on_new_model)
         self.viewer.layers.events.removed.connect(self._on_removed)
@@ -176,6 +177,10 @@ class SuperResolve(Dock):
         self.form.fit_panel.show_model(card, self.form.model_box.cards())
         self._time()
         self.refresh()
+
+    def _on_moved(self) -> None:
+        if not self.looking.follow():
+            self.previews.follow()
 
     def _on_chosen(self) -> None:
         self.models.by_hand = True
@@ -308,7 +313,7 @@ class SuperResolve(Dock):
 
     def _remember(self) -> None:
         if not self.models.loading:  # devices are not listed yet
-            remember(NAME, keep=self.form.keep_box.isChecked(), settings=self.form.settings.settings())
+            remember(NAME, keep=self.form.keep_box.isChecked(), settings=self.form.settings.remembered())
 
     def shut_down(self) -> None:
         """Stop listening to the other widgets too."""

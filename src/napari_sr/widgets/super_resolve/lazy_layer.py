@@ -39,19 +39,22 @@ class LazyLayer(QObject):
         The viewer.
     request, card
         What is to be super-resolved, and the card of the model.
+    cache_bytes
+        That tiles may take.
     """
 
     #: there is something new to say
     told = Signal()
     _changed = Signal()
 
-    def __init__(self, viewer: Any, request: UpscaleRequest, card: ModelCard) -> None:
+    def __init__(self, viewer: Any, request: UpscaleRequest, card: ModelCard, cache_bytes: int) -> None:
         super().__init__()
         self.viewer, self.request, self.card = viewer, request, card
         source, self.name = request.layer, f"{request.source.name} [{card.name}]"
         self.lazy = LazyImage(
             list(source.data) if source.multiscale else [source.data], request.axes, scale=card.scale,
             load=lambda: _load(request), conditions=told_of(request, card), changed=self._from_thread,
+            cache_bytes=cache_bytes,
         )  # fmt: skip
         about = {
             "made_by": LOOKED, "source_layer": request.source.name, "source_id": str(source.unique_id),
@@ -104,6 +107,18 @@ class LazyLayer(QObject):
     def pause(self) -> None:
         """End what goes on in the background until something else is looked at."""
         self.lazy.close()
+
+    def ask(self, request: UpscaleRequest) -> None:
+        """Show what another request for the same image and model wants: other conditions, or another mixture."""
+        before, told = self.request, told_of(request, self.card)
+        again = before.model, before.mix, before.settings
+        same = again == (request.model, request.mix, request.settings)
+        if same and told == told_of(before, self.card):
+            return
+        self.request, self._logged = request, False
+        self.layer.metadata[METADATA_KEY]["loaded_from"] = (request.model, request.mix)
+        self.lazy.tell(told, load=None if same else lambda: _load(request))
+        self._on_change()
 
     def say(self) -> tuple[str, bool]:
         """Return a sentence on the tiles in view, and whether something went wrong."""

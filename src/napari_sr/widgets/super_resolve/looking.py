@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog
 
+from napari_sr.errors import SRError
 from napari_sr.images.geometry import Geometry
 from napari_sr.images.writers import OutputInfo
 from napari_sr.widgets.base.close_guard import CloseGuard
@@ -68,7 +69,7 @@ class LookingAround:
         old = [x for x in self._layers if x.card.name == card.name and str(x.request.layer.unique_id) == source]
         going = [] if self.dock.form.keep_box.isChecked() else [x.layer for x in old if x.layer in self.viewer.layers]
         replaced = tuple((number, x) for number, x in enumerate(self.viewer.layers) if x in going)
-        made = LazyLayer(self.viewer, request, card)
+        made = LazyLayer(self.viewer, request, card, self.dock.form.settings.memory_bytes())
         with selection_kept(self.viewer):
             for layer in going:
                 remove_layer(self.viewer, layer)
@@ -80,6 +81,23 @@ class LookingAround:
         self.dock.say(NO_MAPS if request.reference_layer is not None else "")
         self.tell()
         self.dock.refresh()
+
+    def follow(self) -> bool:
+        """Something was moved that changes what is seen: show it in the layer; False if none is there to show it."""
+        shown, card, image = self.shown(), self.dock.models.card(), self.dock.form.layer_box.layer()
+        if shown is None or card is None or (card.name, image) != (shown.card.name, shown.request.layer):
+            return False
+        try:
+            if (request := self.dock.request(whole=True)) is not None:
+                shown.ask(request)
+        except SRError as error:
+            self.dock.say(str(error), ERROR)
+        return True
+
+    def resize(self) -> None:
+        """Let tiles take as much memory as the settings say."""
+        for one in self._layers:
+            one.lazy.resize(self.dock.form.settings.memory_bytes())
 
     def tell(self) -> None:
         """Say how far the tiles in view are."""
