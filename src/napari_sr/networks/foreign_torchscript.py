@@ -4,44 +4,18 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from napari_sr.errors import SRError
 from napari_sr.networks import NETWORKS
-from napari_sr.networks.foreign_bytes import BytesNetwork
-from napari_sr.networks.foreign_onnx import OWN_AXES
+from napari_sr.networks.foreign_module import ModuleNetwork
 
 
 @NETWORKS.register("torchscript", title="TorchScript model")
-class TorchScriptNetwork(BytesNetwork):
-    """A module as ``torch.jit.save`` wrote it, with one image in and one out.
-
-    Parameters
-    ----------
-    axes, axes_out
-        Of its input and output, a permutation of b, c, y and x.
-    scale, in_channels, out_channels, around
-        As in :class:`napari_sr.networks.foreign_base.ForeignNetwork`.
-    """
-
-    runs_code: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        *,
-        scale: int,
-        axes: str = OWN_AXES,
-        axes_out: str = OWN_AXES,
-        in_channels: int = 1,
-        out_channels: int = 1,
-        around: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels, around=around)
-        self.axes, self.axes_out = axes, axes_out
+class TorchScriptNetwork(ModuleNetwork):
+    """A module as ``torch.jit.save`` wrote it."""
 
     def open(self, contents: bytes, device: torch.device) -> Any:
         try:
@@ -50,12 +24,3 @@ class TorchScriptNetwork(BytesNetwork):
                 return torch.jit.load(io.BytesIO(contents), map_location=device).eval()  # type: ignore[no-untyped-call]
         except (RuntimeError, ValueError, OSError) as error:
             raise SRError(f"torch cannot open the TorchScript model: {str(error).splitlines()[0][:300]}") from None
-
-    def run(self, image: Tensor) -> Tensor:
-        module = self.opened(image.device)
-        made = module(image.permute([OWN_AXES.index(a) for a in self.axes]))
-        if isinstance(made, (tuple, list)) and len(made) == 1:
-            made = made[0]
-        if not isinstance(made, Tensor) or made.ndim != 4:
-            raise SRError("The TorchScript model does not make one image of one image.")
-        return made.permute([self.axes_out.index(a) for a in OWN_AXES])

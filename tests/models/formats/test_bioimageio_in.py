@@ -12,7 +12,7 @@ import torch
 import yaml
 from test_graphs import Small, graph
 
-from napari_sr.errors import ModelError
+from napari_sr.errors import CodeRefused, ModelError
 from napari_sr.inference import upscale
 from napari_sr.models.formats import load_foreign
 
@@ -217,6 +217,13 @@ def test_what_does_not_run_here_is_refused_in_words(case, tmp_path):
     description, message = BAD[case]
     write(tmp_path / "p", description)
     with pytest.raises(ModelError, match=rf"^p cannot be used\. .*{message}"):
+        load_foreign(tmp_path / "p")
+
+
+def test_a_package_whose_code_may_be_allowed_says_so(tmp_path):
+    """Who is asked in the window is asked for this error alone."""
+    write(tmp_path / "p", BAD["code"][0])
+    with pytest.raises(CodeRefused):
         load_foreign(tmp_path / "p")
 
 

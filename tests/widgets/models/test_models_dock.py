@@ -1,15 +1,19 @@
 """The dock widget *Models*, opened and clicked as a user does."""
 
+import io
 import json
 import warnings
+import zipfile
 
 import onnx
 import pytest
 import torch
+import yaml
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QDropEvent
 from qtpy.QtWidgets import QFileDialog, QLabel
 from small_models import make_model
+from test_bioimageio_in import new
 
 from napari_sr.models import manage, store
 from napari_sr.models.companions import KeptCritic, critic_path, load_critic, save_critic
@@ -354,6 +358,42 @@ def test_program_code_runs_only_if_the_user_lets_it(dock, qtbot, tmp_path):
     answer(dock, qtbot, "Let it run")
     settle(dock, qtbot)
     assert store.load_model("scripted").scale == 2
+
+
+OWN = """
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.gain, self.up = torch.nn.Parameter(torch.ones(1)), torch.nn.Upsample(scale_factor=factor)
+
+    def forward(self, image):
+        return self.gain * self.up(image)
+"""
+
+
+def test_a_package_with_code_of_its_own_runs_only_if_the_user_lets_it(dock, qtbot, tmp_path):
+    entry = {"source": "w.pt", "architecture": {"callable": "Net", "source": "net.py", "kwargs": {"factor": 2.0}}}
+    weights = io.BytesIO()
+    torch.save({"gain": torch.full((1,), 0.5)}, weights)
+    with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:
+        archive.writestr("rdf.yaml", yaml.safe_dump(new(weights={"pytorch_state_dict": entry})))
+        archive.writestr("net.py", OWN)
+        archive.writestr("w.pt", weights.getvalue())
+    dock.changes.add(tmp_path / "own.zip")
+    settle(dock, qtbot)
+    assert "own.zip holds program code" in dock.dialog.text()
+    dock.dialog.reject()
+    settle(dock, qtbot)
+    assert not user_path("own").exists()
+    dock.changes.add(tmp_path / "own.zip")
+    settle(dock, qtbot)
+    answer(dock, qtbot, "Let it run")
+    settle(dock, qtbot)
+    lr = torch.rand(1, 1, 5, 6)
+    expected = 0.5 * torch.nn.functional.interpolate(lr, scale_factor=2.0, mode="nearest")
+    torch.testing.assert_close(store.load_model("own").network(lr), expected)
 
 
 def test_the_critic_of_a_model_goes_with_it(dock, qtbot, tmp_path):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_sr.errors import CodeRefused, ModelError, SRError
-from napari_sr.models.formats import convert, zoo
-from napari_sr.models.formats.checkpoint import read_checkpoint, weights_in
+from napari_sr.models.formats import convert, own_code, zoo
+from napari_sr.models.formats.checkpoint import Weights, read_checkpoint, weights_in
 from napari_sr.models.formats.found import Answers, Found, OpenQuestion
 from napari_sr.models.formats.package import Package, read_package
 from napari_sr.models.formats.probe import probed
@@ -21,6 +21,7 @@ from napari_sr.networks.foreign_bytes import as_bytes
 
 #: tiles, LR pixels, of networks that see from where a tile begins
 PATCHES = (128, 512)
+TRUST = "if you trust where it came from, allow it (in a shell: --allow-code)"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def find(path: Path, answers: Answers, *, allow_code: bool) -> Found:
     except OpenQuestion:
         raise
     except SRError as error:
-        raise ModelError(f"{path.name} cannot be used. {error}") from None
+        refused = CodeRefused if isinstance(error, CodeRefused) else ModelError  # who is asked may allow it
+        raise refused(f"{path.name} cannot be used. {error}") from None
     factor = made.factor
     if factor is not None and factor != found.detected.scale:
         raise ModelError(
@@ -66,42 +68,57 @@ def find(path: Path, answers: Answers, *, allow_code: bool) -> Found:
     return replace(found, detected=replace(found.detected, notes=notes), about={**found.about, **_about(package)})
 
 
+@dataclass(frozen=True)
+class Way:
+    """One way to the network of a package: its entry of weights, and what is said before code of it may run."""
+
+    weights: str
+    find: Callable[[Described, Answers], Found]
+    code: str = ""
+
+
 def _first(described: Described, answers: Answers, *, allow_code: bool) -> Found:
     """Try the weights, the safest first: a graph, arrays of a network that is known, code."""
-    ways: dict[str, Callable[[Described, Answers], Found]] = {
-        "onnx": lambda d, a: _bytes(d, a, "onnx", "onnx"),
-        "pytorch_state_dict": _state_dict,
-        "torchscript": lambda d, a: _bytes(d, a, "torchscript", "torchscript"),
-    }
     problems, refused = [], False
-    for kind, way in ways.items():
-        if kind not in described.weights:
+    for way in WAYS:
+        entry = described.weights.get(way.weights)
+        if entry is None or (way.find is _own_code and not entry.get("architecture")):
             continue
-        if kind == "torchscript" and not allow_code:
+        if way.code and not allow_code:
             refused = True
-            problems.append(
-                "torchscript: holds program code; if you trust where it came from, allow it (in a shell: --allow-code)"
-            )
+            problems.append(f"{way.weights}: {way.code}; {TRUST}")
             continue
         try:
-            return way(described, answers)
+            return way.find(described, answers)
         except OpenQuestion:
             raise
         except SRError as error:
-            problems.append(f"{kind}: {error}")
-    others = [kind for kind in described.weights if kind not in ways]
+            problems.append(f"{way.weights}: {error}")
+    others = [kind for kind in described.weights if kind not in {way.weights for way in WAYS}]
     problems += [f"{', '.join(others)}: not read here"] if others else []
     error_class = CodeRefused if refused else ModelError
     raise error_class("None of its weights can be used. " + " ".join(f"({p.rstrip('.')})" for p in problems))
 
 
-def _bytes(described: Described, answers: Answers, kind: str, network: str) -> Found:
+def _entry(described: Described, kind: str) -> bytes:
     entry = described.weights[kind]
-    contents = described.package.read(entry["source"], entry.get("sha256"))
+    return described.package.read(entry["source"], entry.get("sha256"))
+
+
+def _onnx(described: Described, answers: Answers) -> Found:
+    return _whole(described, answers, "onnx", _entry(described, "onnx"), "bioimage.io model, onnx weights")
+
+
+def _torchscript(described: Described, answers: Answers) -> Found:
+    title = "bioimage.io model, torchscript weights"
+    return _whole(described, answers, "torchscript", _entry(described, "torchscript"), title)
+
+
+def _whole(described: Described, answers: Answers, network: str, contents: bytes, title: str) -> Found:
+    """Return a network that is kept as bytes, after running it."""
     taken, made = described.taken, described.made
     around, patch = _around(described)
     axes = {} if taken.axes == made.axes == "bcyx" else {"axes": taken.axes, "axes_out": made.axes}
-    title = f"bioimage.io model, {kind} weights"
     channels = (taken.channels,) if taken.channels else (1, 3)
     found = probed(network, title, as_bytes(contents), around, answers, axes=axes, channels=channels)
     measure = found.measure and around.step == 1 and around.reach is None
@@ -130,16 +147,40 @@ def _state_dict(described: Described, answers: Answers) -> Found:
     """Return the network of arrays, if it is one that is known without the package's code."""
     if described.processing.before or described.processing.after:
         raise ModelError("its arrays would need the package's own processing around a network that is known here")
-    entry = described.weights["pytorch_state_dict"]
-    contents = described.package.read(entry["source"], entry.get("sha256"))
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / Path(str(entry["source"])).name
-        file.write_bytes(contents)
-        candidates = weights_in(read_checkpoint(file), file.name)
+    candidates = _candidates(described)
     found = convert.find(candidates, answers) or zoo.find(candidates)[0]
     if found is None:
-        raise ModelError("its network is defined by program code in the package, which is not run")
+        raise ModelError("its network is none that is known here")
     return replace(found, intensity=described.processing.intensity)
+
+
+def _own_code(described: Described, answers: Answers) -> Found:
+    """Return the network of arrays that code of the package builds, which runs for that."""
+    said, problems = own_code.architecture(described.weights["pytorch_state_dict"]), []
+    for weights in _candidates(described):
+        contents = own_code.contents(described.package, said, weights.state)
+        try:
+            return _whole(described, answers, "python", contents, f"bioimage.io model, {said.name} of {said.where()}")
+        except SRError as error:
+            problems.append(error)
+    raise problems[0]
+
+
+def _candidates(described: Described) -> list[Weights]:
+    contents, source = _entry(described, "pytorch_state_dict"), described.weights["pytorch_state_dict"]["source"]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / Path(str(source)).name
+        file.write_bytes(contents)
+        return weights_in(read_checkpoint(file), file.name)
+
+
+#: the safest first
+WAYS = (
+    Way("onnx", _onnx),
+    Way("pytorch_state_dict", _state_dict),
+    Way("torchscript", _torchscript, "holds program code"),
+    Way("pytorch_state_dict", _own_code, "its network is built by program code"),
+)
 
 
 def _about(package: Package) -> dict[str, Any]:
