@@ -348,14 +348,28 @@ def test_small_letters_for_axes(run, tmp_path):
     assert np.load(tmp_path / "a_bicubic-x2.npy").shape == (40, 48, 2)
 
 
+#: one after the other in one process, which takes seconds to begin
+COMMANDS = """
+import json, sys
+from napari_sr.cli import main
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["napari-sr", *arguments]
+    try:
+        main()
+    except SystemExit as stop:
+        print("code", stop.code or 0, flush=True)
+"""
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp932", "utf-8"])
 def test_terminals_of_other_alphabets(encoding, lr, tmp_path):
-    command = [sys.executable, "-m", "napari_sr"]
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
-    for arguments in (
+    commands = [
         ["upscale", str(lr), "-m", "bicubic-x2", "-o", str(tmp_path / "µ→².tif"), "--overwrite"],
         ["models"], ["doctor"], ["evaluate", str(lr), str(lr)],
-    ):  # fmt: skip
-        done = subprocess.run([*command, *arguments], env=environment, capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr.decode(encoding, "replace")
-        assert b"UnicodeEncodeError" not in done.stderr
+    ]  # fmt: skip
+    command = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode(encoding, "replace")
+    assert done.stdout.count(b"code 0") == len(commands)
+    assert b"UnicodeEncodeError" not in done.stderr

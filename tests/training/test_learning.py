@@ -79,7 +79,7 @@ def test_every_recipe_learns_one_image_by_heart(recipe, tmp_path, rng, small_vgg
     network = RECIPES[recipe]["network"]
     source, turned = Source(str(tmp_path / "hr.npy")), Source(str(tmp_path / "turned.npy"))
     changes = {
-        "scale": 2, "degradation": "area", "lr_patch": 16, "batch_size": 2, "steps": 200, "validate_every": 100,
+        "scale": 2, "degradation": "area", "lr_patch": 16, "batch_size": 2, "steps": 80, "validate_every": 40,
         "learning_rate": 3e-3, "validation": [turned.__dict__],
         # without the linear filter, which leaves too little to learn
         "hyper_parameters": {
@@ -93,10 +93,10 @@ def test_every_recipe_learns_one_image_by_heart(recipe, tmp_path, rng, small_vgg
         changes["ema"] = 0.9  # the mean of fewer steps than the run has
     if "adversarial" in RECIPES[recipe]:
         changes["adversarial"] = {"critic_hyper_parameters": {"num_features": 4}, "n_critic": 1}
-        changes["steps"] = 400  # half of them are the critic's
+        changes["steps"] = 160  # half of them are the critic's
     if "perceptual" in RECIPES[recipe].get("extra_losses", {}):
         # their second phase compares features, of which random weights tell nothing
-        changes["adversarial"]["pixel_steps"] = 396
+        changes["adversarial"]["pixel_steps"] = 156
     config = recipe_config(recipe, name="x", train=(source,), **changes)
     torch.manual_seed(config.seed)
     start = starting_network(config).network

@@ -30,6 +30,8 @@ from napari_sr.training.lightning.watchdog import Watchdog
 from napari_sr.training.session import check_installable, settle
 from napari_sr.training.start import starting_network
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 
 def small(recipe, images, **changes):
     network = RECIPES[recipe]["network"]

@@ -20,6 +20,8 @@ from napari_sr.training.lightning.checkpoints import WholeFiles
 from napari_sr.training.lightning.module import SRModule
 from napari_sr.training.timing import seconds_per_step
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 
 def small(images, recipe="wgan-pixel", **changes):
     settings = {

@@ -17,6 +17,8 @@ from napari_sr.training.lightning import watchdog
 from napari_sr.training.lightning.module import SRModule
 from napari_sr.training.lightning.telling import Telling
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 
 def small(images, recipe="wgan-pixel", **changes):
     settings = {

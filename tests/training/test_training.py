@@ -21,6 +21,8 @@ from napari_sr.training.config import TrainConfig as Config
 from napari_sr.training.lightning.machine import usual_workers
 from napari_sr.training.runs.card import make_card
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 SMALL = {
     "num_groups": 1,
     "num_blocks": 1,

@@ -115,7 +115,7 @@ class SRModule(L.LightningModule):
     def on_train_batch_start(self, batch: Any, batch_index: int) -> None:
         """Let noise that a network draws follow from the seed and the step, so that a resumed run draws the same."""
         drawn = np.random.SeedSequence((self.config.seed, self.global_step, self.global_rank)).generate_state(1)
-        torch.manual_seed(int(drawn[0]))
+        seed_noise(int(drawn[0]), self.device)
 
     def validation_step(self, batch: Whole, batch_index: int) -> None:
         lr, hr, bicubic, data_range, zero, conditions = batch
@@ -129,6 +129,16 @@ class SRModule(L.LightningModule):
         # a network that has collapsed paints every image in one colour
         share = sr.std() / hr.std().clamp_min(1e-12)
         self.log("val_contrast", share, on_epoch=True, batch_size=1, sync_dist=True)
+
+
+def seed_noise(seed: int, device: torch.device) -> None:
+    """Seed what draws noise on a device.
+
+    ``torch.manual_seed`` writes down the call stack for every kind of device that is not there, each time.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
 
 
 def psnr(pred: Tensor, target: Tensor, data_range: Tensor) -> Tensor:
