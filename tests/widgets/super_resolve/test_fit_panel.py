@@ -304,3 +304,6 @@ def test_groups_hold_every_model_once():
     names = [card.name for _, members in groups for card in members]
     assert sorted(names) == sorted(card.name for card in cards)
     assert len(set(names)) == len(names)
+    under = {title: [card.name for card in members] for title, members in groups}
+    assert "em-dfcan-x4" in under["Of the theses"]
+    assert {"nbody-x4", "nbody-pairs-x4"} <= set(under["Cosmology (N-body)"])  # its network is none of theirs

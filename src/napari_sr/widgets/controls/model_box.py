@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from napari_sr.models.model import ModelCard
 
 RECOMMENDED, OWN, THESES, INTERPOLATION = "Recommended", "Your own", "Of the theses", "Interpolation"
+#: networks that the theses compare
+OF_THESES = ("dfcan", "rcan", "wgan", "wiener")
 #: headings of the kinds of image, in their order; others come behind
 KINDS = {"EM": "Electron microscopy", "fluorescence": "Fluorescence", "N-body": "Cosmology (N-body)"}
 
@@ -22,8 +24,8 @@ KINDS = {"EM": "Electron microscopy", "fluorescence": "Fluorescence", "N-body": 
 def grouped(cards: Sequence[ModelCard], recommended: Sequence[str] = ()) -> list[tuple[str, list[ModelCard]]]:
     """Return headings and the models under them, each model once.
 
-    First those that are recommended, in that order; then by kind of image those that are told what an image suffers
-    from, which suit any image of their kind; the specialists of the theses; the user's own; interpolation.
+    First those that are recommended, in that order; then those that suit any image of a kind, or have a network that
+    the theses do not; the specialists of the theses; the user's own; interpolation.
     """
     from napari_sr.models.fit import interpolates, is_told
 
@@ -36,7 +38,9 @@ def grouped(cards: Sequence[ModelCard], recommended: Sequence[str] = ()) -> list
             return INTERPOLATION
         if card.kind == "own":
             return OWN
-        return KINDS.get(card.kind, card.kind.capitalize()) if is_told(card) else THESES
+        if card.network in OF_THESES and not is_told(card):
+            return THESES
+        return KINDS.get(card.kind, card.kind.capitalize())
 
     kinds = [*KINDS.values(), *sorted({heading(c) for c in rest} - {*KINDS.values(), OWN, THESES, INTERPOLATION})]
     groups = [(RECOMMENDED, first)]
