@@ -16,7 +16,19 @@ class ModelError(SRError):
 
 
 class CodeRefused(ModelError):
-    """A model file that holds program code; it can be opened if the user allows that."""
+    """A model file that holds program code; it can be opened if the user allows that.
+
+    Parameters
+    ----------
+    message
+        What is said.
+    others
+        Why it cannot be opened without its code, where there would be a way; empty if there is none.
+    """
+
+    def __init__(self, message: str, others: str = "") -> None:
+        super().__init__(message)
+        self.others = others
 
 
 class ImageError(SRError):

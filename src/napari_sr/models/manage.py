@@ -13,6 +13,7 @@ from napari_sr.errors import ModelError
 from napari_sr.models import model as model_file
 from napari_sr.models import store
 from napari_sr.models.companions import copy_critic, critic_path
+from napari_sr.models.consent import allow
 from napari_sr.models.kind import KINDS
 from napari_sr.models.model import ModelCard
 from napari_sr.models.rewrite import rewrite
@@ -133,8 +134,10 @@ def add(
     free_name(wanted, overwrite=overwrite)
     target = store.user_path(wanted)
     if path.suffix == SUFFIX and model_file.has_card(path):
-        store.load_model(path, allow_code=allow_code)  # all of it: what is damaged must not get into the list
+        model = store.load_model(path, allow_code=allow_code)  # all of it: what is damaged must not get into the list
         rewrite(path, replace(model_file.read_card(path), name=wanted), target)
+        if model.network.runs_code:
+            allow(store.user_folder(), model_file.read_card(target).weights_sha256)
         copy_critic(path, target)
     else:
         store.install_foreign(path, name=wanted, overwrite=overwrite, allow_code=allow_code, answers=answers)

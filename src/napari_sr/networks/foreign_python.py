@@ -9,7 +9,9 @@ import hashlib
 import importlib
 import io
 import json
+import linecache
 import sys
+import threading
 import zipfile
 from collections.abc import Mapping
 from types import ModuleType
@@ -26,6 +28,7 @@ from napari_sr.networks.foreign_module import ModuleNetwork
 ABOUT, CODE, WEIGHTS = "about.json", "network.py", "weights.safetensors"
 #: every entry has this time, so that the same network has the same bytes
 NO_TIME = (1980, 1, 1, 0, 0, 0)
+_RUNNING = threading.RLock()
 
 
 @NETWORKS.register("python", title="Network with Python code of its own")
@@ -38,10 +41,10 @@ class PythonNetwork(ModuleNetwork):
                 about = json.loads(archive.read(ABOUT))
                 code = archive.read(CODE) if CODE in archive.namelist() else None
                 state = load(archive.read(WEIGHTS))
-            name, settings = str(about["callable"]), dict(about["settings"])
-            where = _of_library(str(about["library"])) if code is None else _of_source(code)
+            name, settings, library = str(about["callable"]), dict(about["settings"]), str(about["library"])
         except (zipfile.BadZipFile, KeyError, ValueError) as error:
             raise SRError(f"The model's own network is damaged ({type(error).__name__}: {error}).") from None
+        where = _of_library(library) if code is None else _of_source(code)
         if not hasattr(where, name):
             raise SRError(f"The model's code defines no {name}.")
         module = _foreign(getattr(where, name), **settings)
@@ -54,7 +57,12 @@ class PythonNetwork(ModuleNetwork):
         return module.to(device).eval()
 
     def call(self, module: Any, image: Tensor) -> Any:
-        return _foreign(module, image)
+        try:
+            return module(image)
+        except RuntimeError:  # too little memory is said by one, and smaller tiles are tried then
+            raise
+        except (Exception, SystemExit) as error:
+            raise _failed(error) from error
 
 
 def packed(
@@ -89,17 +97,24 @@ def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _of_source(code: bytes) -> ModuleType:
-    """Run a source file; its module is known by its hash, so that it runs once and can be pickled."""
+    """Run a source file, once; its module is known by its hash, so that what it defines can be pickled."""
     name = f"napari_sr_own_{hashlib.sha256(code).hexdigest()[:16]}"
-    if name not in sys.modules:
-        module = ModuleType(name)
-        sys.modules[name] = module  # dataclasses look themselves up there while they are made
-        try:
-            _foreign(exec, compile(code, f"<{CODE}>", "exec"), module.__dict__)
-        except (SRError, SyntaxError, ValueError) as error:
-            del sys.modules[name]
-            raise SRError(f"The model's code cannot be run. {_first_line(error)}") from None
-    return sys.modules[name]
+    with _RUNNING:  # several threads may open the same model, and must not see a module that is half made
+        if name not in sys.modules:
+            module, file = ModuleType(name), f"<{name}>"
+            module.__file__ = file
+            text = code.decode("utf-8", "replace")
+            # torch.jit.script looks for the source of what it is given
+            linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+            sys.modules[name] = module  # dataclasses look themselves up there while they are made
+            try:
+                _foreign(exec, _foreign(compile, code, file, "exec", dont_inherit=True), module.__dict__)
+            except BaseException as error:
+                del sys.modules[name]
+                if isinstance(error, SRError):
+                    raise SRError(f"The model's code cannot be run. {error}") from None
+                raise
+        return sys.modules[name]
 
 
 def _of_library(library: str) -> ModuleType:
@@ -107,17 +122,21 @@ def _of_library(library: str) -> ModuleType:
         return importlib.import_module(library)
     except ImportError as error:
         raise SRError(f"The model needs {library}, which is not installed ({_first_line(error)}).") from None
+    except (Exception, SystemExit) as error:
+        raise SRError(f"The model needs {library}, which cannot be imported. {_failed(error)}") from error
 
 
 def _foreign(call: Any, *args: Any, **settings: Any) -> Any:
-    """Call what others wrote, which may raise anything; what asks for smaller tiles passes."""
+    """Call what others wrote, which may raise anything, and leave the program."""
     try:
         return call(*args, **settings)
-    except (SRError, torch.OutOfMemoryError, MemoryError):
-        raise
-    except Exception as error:
-        raise SRError(f"The model's own code failed: {type(error).__name__}: {_first_line(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise _failed(error) from error
 
 
-def _first_line(error: Exception) -> str:
+def _failed(error: BaseException) -> SRError:
+    return SRError(f"The model's own code failed: {type(error).__name__}: {_first_line(error)}")
+
+
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -130,6 +130,7 @@ def test_less_memory_keeps_fewer_tiles_and_wants_fewer(picture, open_lazy):
     tile = sum(part.nbytes for part in lazy.cache.get(((), (0, 0))))
     lazy.resize(int(4.5 * tile * 8 / 7))  # an eighth is for what is interpolated
     assert lazy.cache.nbytes <= 4.5 * tile
+    assert lazy.seen().wanted == 4
     seen = ready(lazy, whole(lazy))
     assert (seen.there, seen.wanted) == (4, 4)
     assert lazy.cache.nbytes <= 4.5 * tile

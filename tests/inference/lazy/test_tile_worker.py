@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from napari_sr.errors import Cancelled, ImageError
+from napari_sr.inference.lazy import tile_worker
 from napari_sr.inference.lazy.tile_cache import TileCache
 from napari_sr.inference.lazy.tile_grid import Block, Looked, TileGrid, blocks
-from napari_sr.inference.lazy.tile_worker import LOADING, MEASURING, TileWorker
+from napari_sr.inference.lazy.tile_worker import COMPUTING, LOADING, MEASURING, TileWorker
 
 GRID = TileGrid((100, 80), 10)
 
@@ -180,6 +181,28 @@ def test_a_tile_that_takes_long_is_left_when_it_is_begun_anew(made, slow):
     assert len(slow.computed) == 1
 
 
+def test_what_takes_long_to_load_is_not_taken_for_a_slow_tile(slow, monkeypatch):
+    """While *Mix with* is dragged, the model is loaded again and again, and something moves all the same."""
+    monkeypatch.setattr(tile_worker, "SOON", 0.2)
+    stages = []
+
+    def make(before):
+        stages.append(worker.seen().stage)
+        time.sleep(0.3)
+        return slow
+
+    worker = TileWorker(GRID, TileCache(10**6), 50, make, lambda: None)
+    worker.look(Looked((), slice(0, 10), slice(0, 10)))
+    until(slow.begun.is_set)
+    worker.anew()
+    slow.go.release(9)
+    until(lambda: worker.seen().there == 1)
+    assert slow.cancelled == []
+    assert stages == [LOADING, COMPUTING]  # never nothing
+    worker.close()
+    assert worker.join(5)
+
+
 def test_anew_tries_again_what_failed(made, slow):
     slow.wrong = ImageError("no")
     slow.go.release(1)
@@ -261,6 +284,29 @@ def test_no_more_tiles_are_wanted_than_there_is_room_for(slow):
     assert len(slow.computed) == 5  # not one after the other for ever
     assert all(3 <= row <= 6 and 2 <= column <= 5 for row, column in places(slow))
     worker.close()
+    assert worker.join(5)
+
+
+def test_less_room_wants_fewer_tiles_at_once_and_then_rests(slow):
+    cache = TileCache(1200)
+    worker = TileWorker(GRID, cache, 12, lambda before: slow, lambda: None)
+    slow.go.release(10_000)
+    worker.look(Looked((), slice(0, 40), slice(0, 30)))
+    until(lambda: worker.seen().there == 12)
+    cache.resize(400)
+    worker.resize(4)
+    assert worker.seen().wanted == 4  # without another look
+    worker.anew()
+    until(lambda: worker.seen().there == 4 and worker.seen().stage == "")
+    computed = len(slow.computed)
+    time.sleep(0.05)
+    assert len(slow.computed) == computed <= 12 + 4 + 4
+    cache.resize(1200)
+    worker.resize(12)
+    until(lambda: worker.seen().there == worker.seen().wanted == 12)
+    worker.close()
+    worker.resize(4)  # nothing is looked at any more
+    assert worker.seen().wanted == 0
     assert worker.join(5)
 
 

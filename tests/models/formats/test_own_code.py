@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from test_graphs import Small
 
 from napari_sr.errors import CodeRefused, ModelError, SRError
 from napari_sr.inference import upscale
-from napari_sr.models import store
+from napari_sr.models import manage, store
 from napari_sr.models.formats import load_foreign
 from napari_sr.models.model import save
 
@@ -161,7 +162,7 @@ WRONG = {
     "no file": ({"entry": entry_of(source="other.py")}, "other.py is missing or damaged"),
     "outside": ({"entry": entry_of(source="../net.py")}, "outside of the package"),
     "other code": ({"entry": entry_of(sha256="0" * 64)}, "another SHA-256"),
-    "syntax": ({"code": "class Net(:"}, "code cannot be run. invalid syntax"),
+    "syntax": ({"code": "class Net(:"}, "code cannot be run. .*SyntaxError: invalid syntax"),
     "fails to import": ({"code": "import no_such_library_at_all"}, "cannot be run. .*no_such_library_at_all"),
     "library": (
         {"entry": {"architecture": {**IN_LIBRARY, "import_from": "no_such_library_at_all"}}},
@@ -173,15 +174,120 @@ WRONG = {
         {"code": CODE.replace("return F.pixel_shuffle(", "return image.mean() if True else F.pixel_shuffle(")},
         "does not make one image of one image",
     ),
+    "leaves": ({"code": "import sys; sys.exit(0)"}, "own code failed: SystemExit: 0"),
+    "leaves when it is built": (
+        {"code": CODE.replace("raise LookupError", "raise SystemExit"), "entry": entry_of(callable="broken")},
+        "own code failed: SystemExit: no such thing",
+    ),
+    "library that fails": (
+        {"entry": {"architecture": {**IN_LIBRARY, "import_from": "fails_to_import"}}},
+        "needs fails_to_import, which cannot be imported. .*AttributeError: old",
+    ),
     "fails": ({"code": CODE.replace("return F.", "return G.")}, "own code failed: NameError: name 'G' is not defined"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_does_not_run_is_refused_in_words(case, package):
+def test_what_does_not_run_is_refused_in_words(case, package, tmp_path, monkeypatch):
     settings, message = WRONG[case]
+    (tmp_path / "fails_to_import.py").write_text('raise AttributeError("old")')
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModelError, match=rf"^p cannot be used\. .*{message}"):
         load_foreign(package(**settings), allow_code=True)
+
+
+def test_settings_that_hold_themselves_are_refused(package):
+    path = package()
+    (path / "rdf.yaml").write_text(
+        (path / "rdf.yaml").read_text().replace("kwargs:", "kwargs: &own\n        own: *own")
+    )
+    with pytest.raises(ModelError, match="settings cannot be kept"):
+        load_foreign(path, allow_code=True)
+
+
+def test_several_threads_open_it_at_once(package):
+    """Preview, measurement of the speed and tiles each open the model of the list in a thread of their own."""
+    path = package(
+        code=f"import time; time.sleep(0.3)\n{CODE.strip().replace('from __future__ import annotations', '')}"
+    )
+    with ThreadPoolExecutor(3) as pool:
+        models = list(pool.map(lambda _: load_foreign(path, allow_code=True), range(3)))
+    assert [m.scale for m in models] == [2, 2, 2]
+
+
+def test_a_run_of_its_code_that_was_broken_off_leaves_nothing_half_made(package):
+    stop = package.trace.with_name("stop")
+    stop.touch()
+    first = f"from pathlib import Path\nif Path({str(stop)!r}).exists():\n    raise KeyboardInterrupt\n"
+    path = package(code=first + CODE.replace("from __future__ import annotations", ""))
+    with pytest.raises(KeyboardInterrupt):
+        load_foreign(path, allow_code=True)
+    stop.unlink()
+    assert load_foreign(path, allow_code=True).scale == 2
+
+
+def test_its_code_is_compiled_as_it_stands_and_has_a_source(package):
+    """Not with our own ``from __future__ import annotations``; and torch.jit.script reads the source."""
+    code = """
+import warnings
+import torch
+from torch import nn
+
+def act(image):
+    return torch.relu(image)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    act = torch.jit.script(act)
+
+class Net(nn.Module):
+    def __init__(self, channels: int, scale: int):
+        super().__init__()
+        assert Net.__init__.__annotations__["scale"] is int
+        self.last = nn.Conv2d(channels, channels * scale**2, 3, padding=1)
+        self.scale = scale
+
+    def forward(self, image):
+        return nn.functional.pixel_shuffle(act(self.last(image)), self.scale)
+"""
+    state = torch.nn.Conv2d(1, 4, 3).state_dict()
+    path = package(code=code, state={f"last.{k}": v for k, v in state.items()})
+    assert load_foreign(path, allow_code=True).scale == 2
+
+
+def test_too_little_memory_is_answered_by_smaller_tiles(package):
+    """As of any other network: torch says it by a RuntimeError."""
+    limited = CODE.replace(
+        "        return F.",
+        "        if image.shape[-1] > 260:\n"
+        "            raise RuntimeError('DefaultCPUAllocator: can\\'t allocate memory')\n"
+        "        return F.",
+    )
+    lr = np.random.default_rng(0).random((400, 380), np.float32)
+    model = load_foreign(package(code=limited), allow_code=True)
+    sr = upscale(lr, model, device="cpu", precision="fp32")
+    free = upscale(lr, load_foreign(package(name="q"), allow_code=True), device="cpu", precision="fp32")
+    np.testing.assert_allclose(sr, free, rtol=1e-5, atol=1e-5)
+
+
+def test_why_it_cannot_be_had_without_its_code_is_said_apart(package):
+    path = package()
+    description = yaml.safe_load((path / "rdf.yaml").read_text())
+    description["weights"]["onnx"] = {"source": "gone.onnx"}
+    (path / "rdf.yaml").write_text(yaml.safe_dump(description))
+    with pytest.raises(CodeRefused) as caught:
+        load_foreign(path)
+    assert "onnx: Its file gone.onnx is missing" in caught.value.others
+    assert "program code" not in caught.value.others
+
+
+def test_one_of_our_files_with_code_stays_allowed_once_it_was_added(package, tmp_path):
+    model = load_foreign(package(), allow_code=True)
+    save(model, tmp_path / "given.safetensors")  # on another computer
+    with pytest.raises(CodeRefused):
+        manage.add(tmp_path / "given.safetensors")
+    manage.add(tmp_path / "given.safetensors", allow_code=True)
+    assert store.load_model("given").scale == 2
 
 
 def test_consent_is_not_asked_for_what_could_not_run_with_it(package):

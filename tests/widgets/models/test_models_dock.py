@@ -375,15 +375,17 @@ class Net(torch.nn.Module):
 
 def test_a_package_with_code_of_its_own_runs_only_if_the_user_lets_it(dock, qtbot, tmp_path):
     entry = {"source": "w.pt", "architecture": {"callable": "Net", "source": "net.py", "kwargs": {"factor": 2.0}}}
+    both = {"pytorch_state_dict": entry, "onnx": {"source": "gone.onnx"}}
     weights = io.BytesIO()
     torch.save({"gain": torch.full((1,), 0.5)}, weights)
     with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:
-        archive.writestr("rdf.yaml", yaml.safe_dump(new(weights={"pytorch_state_dict": entry})))
+        archive.writestr("rdf.yaml", yaml.safe_dump(new(weights=both)))
         archive.writestr("net.py", OWN)
         archive.writestr("w.pt", weights.getvalue())
     dock.changes.add(tmp_path / "own.zip")
     settle(dock, qtbot)
     assert "own.zip holds program code" in dock.dialog.text()
+    assert "Without its code: (onnx: Its file gone.onnx is missing" in dock.dialog.text()  # a safer way, mended
     dock.dialog.reject()
     settle(dock, qtbot)
     assert not user_path("own").exists()

@@ -255,6 +255,41 @@ def test_the_sliders_change_what_is_looked_at(exact, viewer, qtbot, large):
     qtbot.waitUntil(lambda: any(x.name == NAME for x in viewer.layers), timeout=60_000)
 
 
+def test_what_was_moved_while_something_ran_is_shown_when_that_ends(exact, viewer, qtbot, large, tmp_path, monkeypatch):
+    save(make_model("adaptive"), user_folder() / "told.safetensors")
+    exact.open_model(user_folder() / "told.safetensors")
+    qtbot.waitUntil(lambda: exact.models.card().name == "small-adaptive-x4" and not exact.busy, timeout=60_000)
+    viewer.add_image(large, name="slide")
+    layer = look(qtbot, exact, viewer)
+    zoom_in(viewer, layer, (240, 200), 6)
+    all_there(qtbot, exact)
+    slow(monkeypatch)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(tmp_path / "a.zarr"), ""))
+    click(qtbot, exact.form.result_bar.write)
+    assert exact.running
+    slider = exact.form.conditions.sliders["blur"].slider
+    slider.setValue(STEPS // 2 + 20 if slider.value() <= STEPS // 2 else 20)
+    wanted = exact.form.conditions.values()["blur"]
+    assert exact.looking.shown().request.conditions["blur"] != wanted
+    click(qtbot, exact.form.cancel_button)
+    done(qtbot, exact)
+    assert exact.looking.shown().request.conditions["blur"] == wanted
+    assert exact.looking.shown().lazy._asked[1]["blur"] == wanted
+
+
+def test_other_axes_are_another_image(exact, viewer, qtbot, large):
+    """What is looked at and what is written is one and the same: a slider changes nothing but what it says."""
+    viewer.add_image(large)
+    look(qtbot, exact, viewer)
+    exact.form.axes_edit.setText("XY")
+    done(qtbot, exact)
+    assert not exact.looking.follow()
+    assert exact.looking.shown().request.axes == "YX"
+    exact.form.axes_edit.setText("yx")
+    done(qtbot, exact)
+    assert exact.looking.follow()
+
+
 def test_another_mixture_is_what_is_looked_at_and_what_is_written(exact, viewer, qtbot, large, tmp_path, monkeypatch):
     partner = make_model(seed=1)
     card = replace(partner.card, name="realistic", training={"start_from": "small-wgan-x4"})
@@ -285,8 +320,12 @@ def test_memory_is_a_setting_that_is_remembered_and_holds_at_once(exact, viewer,
     layer = look(qtbot, exact, viewer)
     zoom_in(viewer, layer, (240, 200), 6)
     all_there(qtbot, exact)
-    exact.form.settings.memory.setValue(256)
-    lazy = exact.looking.shown().lazy
+    lazy, spin = exact.looking.shown().lazy, exact.form.settings.memory
+    spin.setValue(4096)
+    spin.lineEdit().selectAll()
+    qtbot.keyClicks(spin.lineEdit(), "2560")
+    assert lazy.cache.limit + lazy._soft.limit == 4096 * 2**20  # 256 on the way is not meant
+    spin.setValue(256)
     assert lazy.cache.limit + lazy._soft.limit == 256 * 2**20
     assert remembered("Super-resolve")["settings"]["memory"] == 256
     assert "memory" not in exact.request(whole=True).settings  # it is nothing that a network knows of

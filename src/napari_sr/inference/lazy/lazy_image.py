@@ -140,7 +140,7 @@ class LazyImage:
         """Let tiles take up to another number of bytes."""
         for cache, limit in zip((self.cache, self._soft), _shared(cache_bytes), strict=True):
             cache.resize(limit)
-        self.worker.at_once = self._at_once()
+        self.worker.resize(self._at_once())
 
     def seen(self) -> Seen:
         """Return how far the tiles in view are."""

@@ -86,7 +86,8 @@ class TileWorker:
         self, grid: TileGrid, cache: TileCache, at_once: int, make: Callable[[Compute | None], Compute],
         changed: Callable[[], None],
     ) -> None:  # fmt: skip
-        self.grid, self.cache, self.at_once, self._make, self._changed = grid, cache, at_once, make, changed
+        self.grid, self.cache, self._at_once, self._make, self._changed = grid, cache, at_once, make, changed
+        self._looked: Looked | None = None
         self._wake = threading.Condition()
         self._wanted: dict[Key, None] = {}
         #: tiles and planes that cannot be computed; None if nothing can be
@@ -101,9 +102,9 @@ class TileWorker:
 
     def look(self, looked: Looked | None) -> None:
         """Want the tiles of a window, and no others any more; None: want none. Starts the thread when it is needed."""
-        wanted: dict[Key, None] = {}
+        self._looked, wanted = looked, dict[Key, None]()
         if looked is not None:
-            places = self.grid.nearest_first(looked)[: self.at_once]
+            places = self.grid.nearest_first(looked)[: self._at_once]
             wanted = {(looked.index, place): None for place in places}
         self.cache.touch(wanted)
         with self._wake:
@@ -111,6 +112,11 @@ class TileWorker:
             if self._thread is None and self._next() is not None:
                 self._start()
             self._wake.notify_all()
+
+    def resize(self, at_once: int) -> None:
+        """Want no more tiles at a time than fit into the cache now, and no fewer."""
+        self._at_once = at_once
+        self.look(self._looked)
 
     def anew(self) -> None:
         """Compute all tiles again that are wanted, now or later; the old ones stay until then."""
@@ -131,7 +137,7 @@ class TileWorker:
     def close(self) -> None:
         """Want nothing any more, and end the thread at its next step; :meth:`look` starts another one."""
         with self._wake:
-            self._wanted, self._thread, self._stage = {}, None, ""
+            self._wanted, self._looked, self._thread, self._stage = {}, None, None, ""
             self._stop.set()
             self._wake.notify_all()
 
@@ -185,7 +191,8 @@ class TileWorker:
     def _work(self, key: Key, made: _Made, stop: threading.Event) -> _Made:
         """Compute one tile; returns what computed it, and its age."""
         index, (row, column) = key
-        began, age, (of_age, compute) = time.monotonic(), self._age, made
+        age, (of_age, compute) = self._age, made
+        began = time.monotonic()
 
         def stale() -> bool:
             outdated = self._age != age and time.monotonic() - began > SOON
@@ -194,9 +201,9 @@ class TileWorker:
         blamed: Key | tuple[int, ...] | None = None
         try:
             if compute is None or of_age != age:
-                if compute is None:
-                    self._tell(LOADING)
+                self._tell(LOADING if compute is None else COMPUTING)
                 of_age, compute = age, self._make(compute)
+                began = time.monotonic()  # of a tile that is soon there, whatever it took to load
             blamed = index
             if not compute.knows(index):
                 self._tell(MEASURING)

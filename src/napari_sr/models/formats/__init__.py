@@ -33,7 +33,7 @@ def load_foreign(
     answers
         To questions that the file leaves open, by their keys: see :class:`Question`.
     allow_code
-        Also open what holds program code, which runs then: TorchScript.
+        Also open what holds program code, which runs then: TorchScript, and packages with a network of their own.
     scale
         Short for ``answers={"scale": ...}``.
 

@@ -56,8 +56,9 @@ def find(path: Path, answers: Answers, *, allow_code: bool) -> Found:
     except OpenQuestion:
         raise
     except SRError as error:
-        refused = CodeRefused if isinstance(error, CodeRefused) else ModelError  # who is asked may allow it
-        raise refused(f"{path.name} cannot be used. {error}") from None
+        text = f"{path.name} cannot be used. {error}"
+        # who is asked may allow it
+        raise (CodeRefused(text, error.others) if isinstance(error, CodeRefused) else ModelError(text)) from None
     factor = made.factor
     if factor is not None and factor != found.detected.scale:
         raise ModelError(
@@ -79,14 +80,13 @@ class Way:
 
 def _first(described: Described, answers: Answers, *, allow_code: bool) -> Found:
     """Try the weights, the safest first: a graph, arrays of a network that is known, code."""
-    problems, refused = [], False
+    problems, refused = [], []
     for way in WAYS:
         entry = described.weights.get(way.weights)
         if entry is None or (way.find is _own_code and not entry.get("architecture")):
             continue
         if way.code and not allow_code:
-            refused = True
-            problems.append(f"{way.weights}: {way.code}; {TRUST}")
+            refused.append(f"{way.weights}: {way.code}; {TRUST}")
             continue
         try:
             return way.find(described, answers)
@@ -94,10 +94,15 @@ def _first(described: Described, answers: Answers, *, allow_code: bool) -> Found
             raise
         except SRError as error:
             problems.append(f"{way.weights}: {error}")
-    others = [kind for kind in described.weights if kind not in {way.weights for way in WAYS}]
-    problems += [f"{', '.join(others)}: not read here"] if others else []
-    error_class = CodeRefused if refused else ModelError
-    raise error_class("None of its weights can be used. " + " ".join(f"({p.rstrip('.')})" for p in problems))
+    unknown = [kind for kind in described.weights if kind not in {way.weights for way in WAYS}]
+    problems += [f"{', '.join(unknown)}: not read here"] if unknown else []
+    others = _listed(problems)
+    text = f"None of its weights can be used. {_listed([*problems, *refused])}"
+    raise CodeRefused(text, others) if refused else ModelError(text)
+
+
+def _listed(problems: list[str]) -> str:
+    return " ".join(f"({p.rstrip('.')})" for p in problems)
 
 
 def _entry(described: Described, kind: str) -> bytes:

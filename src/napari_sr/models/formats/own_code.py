@@ -82,5 +82,5 @@ def contents(package: Package, found: Architecture, state: Mapping[str, Tensor])
     code = None if found.source is None else package.read(found.source, found.sha256)
     try:
         return packed(found.name, found.settings, state, code=code, library=found.library)
-    except TypeError as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ModelError(f"its settings cannot be kept ({error})") from None

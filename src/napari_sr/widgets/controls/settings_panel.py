@@ -36,8 +36,9 @@ class SettingsPanel(Section):
         self.memory.setSingleStep(128)
         self.memory.setValue(CACHE_BYTES // 2**20)
         self.memory.setSuffix(" MB")
+        self.memory.setKeyboardTracking(False)  # 8192 begins with an 8, which would throw tiles away
         self.memory.setToolTip(
-            "As I look around: how much of what became sharp is kept, so that it is there when you come back to it."
+            "As I look around: how much of what became sharp a layer keeps, so that it is there when you come back."
         )
         self.device.setToolTip("Where the network runs. Automatic takes a graphics card if there is one.")
         self.precision.setToolTip("Automatic takes the fastest that this device computes exactly enough.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog
 
-from napari_sr.errors import SRError
+from napari_sr.errors import CodeRefused, SRError
 from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.base.messages import GOOD
 from napari_sr.widgets.models.dialogs import ChoiceDialog, EditDialog, RenameDialog, ask
@@ -102,7 +102,10 @@ class Changes:
 
         if not isinstance(open_point, OpenQuestion):
             answer = {"Let it run": lambda: self._add(path, **{**how, "allow_code": True})}
-            self.dock.dialog = ask(self.dock, "A model with program code", CODE.format(file=path.name), answer)
+            text = CODE.format(file=path.name)
+            if isinstance(open_point, CodeRefused) and open_point.others:
+                text += f"\n\nWithout its code: {open_point.others}"
+            self.dock.dialog = ask(self.dock, "A model with program code", text, answer)
             return
         question = open_point.question
 

@@ -247,6 +247,7 @@ class SuperResolve(Dock):
                 self.say(cancelled())
             elif not self._told_end:
                 self.say("")
+            self.looking.catch_up()
 
         self.start_job(make, on_event, end, keep=keep)
 
@@ -264,6 +265,7 @@ class SuperResolve(Dock):
                 self.say(how.message, ERROR)
             elif isinstance(how, Stopped):
                 self.say("Cancelled. What was written stays; the next run on the folder goes on from there.")
+            self.looking.catch_up()
 
         self.start_job(work, show, end, keep=keep)
 

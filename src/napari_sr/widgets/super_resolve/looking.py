@@ -44,6 +44,8 @@ class LookingAround:
     def __init__(self, dock: SuperResolve) -> None:
         self.dock, self.viewer = dock, dock.viewer
         self._layers: list[LazyLayer] = []
+        #: something was moved while a job ran
+        self._late = False
         events = self.viewer.layers.events
         events.removed.connect(self._on_removed)
         events.inserted.connect(self._on_inserted)
@@ -84,15 +86,25 @@ class LookingAround:
 
     def follow(self) -> bool:
         """Something was moved that changes what is seen: show it in the layer; False if none is there to show it."""
-        shown, card, image = self.shown(), self.dock.models.card(), self.dock.form.layer_box.layer()
-        if shown is None or card is None or (card.name, image) != (shown.card.name, shown.request.layer):
+        shown, card, form = self.shown(), self.dock.models.card(), self.dock.form
+        if shown is None or card is None:
             return False
+        made_of = shown.card.name, shown.card.scale, shown.request.layer, shown.request.axes
+        if (card.name, card.scale, form.layer_box.layer(), form.axes()) != made_of:
+            return False
+        self._late = self.dock.running
         try:
             if (request := self.dock.request(whole=True)) is not None:
                 shown.ask(request)
         except SRError as error:
             self.dock.say(str(error), ERROR)
         return True
+
+    def catch_up(self) -> None:
+        """Show what was moved while something ran."""
+        if self._late:
+            self._late = False
+            self.follow()
 
     def resize(self) -> None:
         """Let tiles take as much memory as the settings say."""
@@ -171,7 +183,7 @@ class LookingAround:
 
         def show(event: Progress | Finished) -> None:
             if isinstance(event, Finished):
-                self._replace(shown, target, event)
+                self._replace(shown, request, target, event)
             else:
                 dock.runs.advance(event)
 
@@ -181,11 +193,11 @@ class LookingAround:
 
         dock.start(work, show, keep=lambda event: isinstance(event, Finished), cancelled=cancelled)
 
-    def _replace(self, shown: LazyLayer, target: Path, finished: Finished) -> None:
+    def _replace(self, shown: LazyLayer, request: UpscaleRequest, target: Path, finished: Finished) -> None:
         """Show what was written in place of the layer that was looked around in."""
         from napari_sr.inference.lazy.whole import written_levels
 
-        viewer, request, card, report = self.viewer, shown.request, shown.card, finished.report
+        viewer, card, report = self.viewer, shown.card, finished.report
         source = request.layer
         metadata = provenance(report, card, request.source)
         metadata[METADATA_KEY] |= {
