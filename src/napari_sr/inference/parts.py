@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from napari_sr.models.model import Model
 
 #: windows a side, and their side, that the statistics of a larger plane are taken from
 WINDOWS, WINDOW = 32, 32
+#: how many of them are read at a time
+READERS = 8
 #: planes of up to this many bytes are read at once, larger ones tile by tile
 PLANE_BYTES = 64 * 1024**2
 
@@ -91,7 +94,10 @@ class PlaneFits:
 
     def _samples(self, index: tuple[int, ...]) -> list[npt.NDArray[Any]]:
         plane = read_plane(self.image, self.layout, index)
-        return [plane[window] for window in sample_windows(self.layout.plane_shape, np.dtype(self.image.dtype))]
+        windows = sample_windows(self.layout.plane_shape, np.dtype(self.image.dtype))
+        # each from a chunk of its own, maybe over a network
+        with ThreadPoolExecutor(min(READERS, len(windows))) as readers:
+            return list(readers.map(plane.__getitem__, windows))
 
 
 def fitted(intensity: Intensity, samples: list[npt.NDArray[Any]]) -> tuple[FittedIntensity, float]:

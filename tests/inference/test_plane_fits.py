@@ -1,0 +1,56 @@
+"""The intensity of a plane too large to be read at once: from windows of it, several of which are read at a time."""
+
+import threading
+
+import numpy as np
+import pytest
+from small_models import make_model
+
+from napari_sr.errors import ImageError
+from napari_sr.images.axes import Layout
+from napari_sr.images.view import Guarded
+from napari_sr.inference import parts
+from napari_sr.inference.parts import PlaneFits, sample_windows
+
+
+class Slow:
+    """An image each of whose reads waits for three others."""
+
+    def __init__(self, pixels):
+        self.pixels, self.shape, self.dtype, self.ndim = pixels, pixels.shape, pixels.dtype, 2
+        self.together = threading.Barrier(4)
+
+    def __getitem__(self, window):
+        self.together.wait(timeout=10)
+        return self.pixels[window]
+
+
+@pytest.fixture
+def large(monkeypatch):
+    for name, value in {"PLANE_BYTES": 1000, "WINDOWS": 4, "WINDOW": 8, "READERS": 4}.items():
+        monkeypatch.setattr(parts, name, value)
+
+
+def fit(image):
+    return PlaneFits(image, Layout("YX", image.shape), make_model())(())
+
+
+def test_windows_are_read_side_by_side_and_give_what_they_give_one_by_one(large, rng):
+    pixels = rng.random((200, 300)).astype(np.float32)
+    found, fill = fit(Slow(pixels))
+    windows = sample_windows(pixels.shape, pixels.dtype)
+    assert len(windows) == 16
+    sample = np.concatenate([pixels[window].ravel() for window in windows]).astype(np.float64)
+    assert found == make_model().intensity.fit(sample)
+    assert fill == np.median(sample)
+
+
+def test_a_part_that_cannot_be_read_is_said(large, rng):
+    class Broken(Slow):
+        def __getitem__(self, window):
+            if window[0].start > 100:
+                raise OSError("a disk that is gone")
+            return self.pixels[window]
+
+    with pytest.raises(ImageError, match="a disk that is gone"):
+        fit(Guarded(Broken(rng.random((200, 300)))))
