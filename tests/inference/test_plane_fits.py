@@ -1,6 +1,7 @@
 """The intensity of a plane too large to be read at once: from windows of it, several of which are read at a time."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from small_models import make_model
 from napari_sr.errors import ImageError
 from napari_sr.images.axes import Layout
 from napari_sr.images.view import Guarded
-from napari_sr.inference import parts
-from napari_sr.inference.parts import PlaneFits, sample_windows
+from napari_sr.inference import Upscaler, parts
+from napari_sr.inference.parts import PlaneFits, fits_of, sample_windows
 
 
 class Slow:
@@ -43,6 +44,30 @@ def test_windows_are_read_side_by_side_and_give_what_they_give_one_by_one(large,
     sample = np.concatenate([pixels[window].ravel() for window in windows]).astype(np.float64)
     assert found == make_model().intensity.fit(sample)
     assert fill == np.median(sample)
+
+
+def test_fits_are_kept_for_the_same_large_image_and_model_alone(large, rng, monkeypatch):
+    image, model = rng.random((200, 300)), make_model()
+    layout = Layout("YX", image.shape)
+    before = fits_of(image, layout, model)
+    assert fits_of(image, layout, make_model(seed=1), before) is before  # its intensities are fitted the same way
+    assert fits_of(image.copy(), layout, model, before) is not before
+    assert fits_of(image, Layout("XY", image.shape), model, before) is not before
+    other = replace(model, card=replace(model.card, intensity={"kind": "range"}))
+    assert fits_of(image, layout, other, before) is not before
+    monkeypatch.setattr(parts, "PLANE_BYTES", 10**9)
+    assert fits_of(image, layout, model, before) is not before  # it may have been painted in
+
+
+def test_a_window_with_fits_of_before_is_that_without(large, rng):
+    image = rng.random((200, 300)).astype(np.float32)
+    upscaler = Upscaler(make_model(), device="cpu", precision="fp32")
+    window = {"axes": "YX", "index": (), "rows": slice(20, 60), "columns": slice(30, 80)}
+    fits = fits_of(image, Layout("YX", image.shape), upscaler.model)
+    fits(())
+    fits.image = None  # nothing is read for it again
+    with_them = upscaler.window(image, fits=fits, **window).image
+    np.testing.assert_array_equal(with_them, upscaler.window(image, **window).image)
 
 
 def test_a_part_that_cannot_be_read_is_said(large, rng):

@@ -100,6 +100,18 @@ class PlaneFits:
             return list(readers.map(plane.__getitem__, windows))
 
 
+def fits_of(image: Any, layout: Layout, model: Model, before: PlaneFits | None = None) -> PlaneFits:
+    """Return the fits of an image: those that were found ``before``, if they are of the same one, too large for a read.
+
+    What is read at once may have been painted in since; it is fitted again, which takes no time.
+    """
+    large = is_large(layout.plane_shape, np.dtype(image.dtype))
+    if before is None or not large or before.image is not image:
+        return PlaneFits(image, layout, model)
+    same = (before.layout, before.intensity) == (layout, model.intensity)
+    return before if same else PlaneFits(image, layout, model)
+
+
 def fitted(intensity: Intensity, samples: list[npt.NDArray[Any]]) -> tuple[FittedIntensity, float]:
     """Return an intensity transform, and the value that stands in for pixels that are not finite.
 

@@ -176,6 +176,7 @@ class Upscaler:
         columns: slice,
         conditions: Conditions | None = None,
         dtype: npt.DTypeLike | None = None,
+        fits: PlaneFits | None = None,
     ) -> Finished:
         """Super-resolve a window of one plane, with the intensity transform of the whole plane.
 
@@ -187,6 +188,8 @@ class Upscaler:
             Position along the axes other than Y, X and S, in their order.
         rows, columns
             The window, in LR pixels.
+        fits
+            Of this image and model, if they were found before: of a large image, that takes seconds.
 
         Returns
         -------
@@ -195,7 +198,7 @@ class Upscaler:
         """
         layout = Layout(axes, tuple(int(n) for n in image.shape))
         start = time.perf_counter()
-        fits = PlaneFits(image, layout, self.model)
+        fits = fits or PlaneFits(image, layout, self.model)
         told = PlaneConditions(image, layout, self.model, checked_conditions(self.model, conditions), fits)
         others = [a for a in axes if a not in "YX"]
         samples = layout.shape[axes.index("S")] if "S" in axes else 0

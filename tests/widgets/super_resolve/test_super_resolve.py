@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from small_models import make_model
 
 from napari_sr import load_model, upscale
+from napari_sr.inference import parts
 from napari_sr.inference.runner import Runner
 from napari_sr.models.blend import blend
 from napari_sr.models.model import save
@@ -16,6 +17,7 @@ from napari_sr.models.store import user_folder
 from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.controls.reference_box import NONE, OTHERS
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
+from napari_sr.widgets.super_resolve import dock
 from napari_sr.widgets.super_resolve.preview_layer import NAME, camera
 
 
@@ -319,6 +321,34 @@ def test_preview_with_layers_of_different_units(widget, viewer, qtbot, rng):
         (shown,) = [x for x in viewer.layers if x.metadata.get(METADATA_KEY, {}).get("made_by") == "preview"]
         assert shown.units == layer.units
         np.testing.assert_allclose(shown.scale, np.array(layer.scale) / 4)
+
+
+def test_a_large_image_is_looked_at_once_for_all_previews_and_not_for_the_time(widget, viewer, qtbot, rng, monkeypatch):
+    """Its intensities come from a thousand places, each in a chunk of its own: seconds, for every move of a slider."""
+    monkeypatch.setattr(parts, "PLANE_BYTES", 20_000)
+    monkeypatch.setattr(dock, "SMALL", 0.0)
+    sampled, samples = [], parts.PlaneFits._samples
+
+    def counted(self, index):
+        sampled.append(self.layout.plane_shape)
+        return samples(self, index)
+
+    monkeypatch.setattr(parts.PlaneFits, "_samples", counted)
+    viewer.add_image(rng.integers(0, 255, (300, 280)).astype(np.uint8))
+    done(qtbot, widget)
+    settings = widget.form.settings.settings()
+    qtbot.waitUntil(lambda: widget.rates.rate("small-wgan-x4", settings) is not None, timeout=60_000)
+    assert (300, 280) not in sampled
+    for _ in range(3):
+        click(qtbot, widget.form.preview_button)
+        done(qtbot, widget)
+        assert "Preview of" in widget.form.status.text()
+    assert sampled.count((300, 280)) == 1
+    viewer.add_image(rng.integers(0, 255, (300, 280)).astype(np.uint8))
+    done(qtbot, widget)
+    click(qtbot, widget.form.preview_button)
+    done(qtbot, widget)
+    assert sampled.count((300, 280)) == 2
 
 
 def test_progress_is_shown_in_naparis_activity_area(widget, viewer, qtbot, rng, monkeypatch):

@@ -21,6 +21,7 @@ from napari_sr.widgets.super_resolve.request import UpscaleRequest
 
 if TYPE_CHECKING:
     from napari_sr.inference import Finished, Upscaler
+    from napari_sr.inference.parts import PlaneFits
     from napari_sr.widgets.super_resolve.dock import SuperResolve
 
 #: largest side of a preview that follows a slider, LR pixels: it has to keep up
@@ -59,6 +60,8 @@ class LivePreview:
         self.dock = dock
         self._latest = Latest(dock, self._show, lambda reason: dock.say(reason, ERROR))
         self._loaded: tuple[Any, Upscaler] | None = None
+        #: of the image of the last preview: a large one is not read again for every move of a slider
+        self._fits: PlaneFits | None = None
 
     @property
     def busy(self) -> bool:
@@ -68,7 +71,7 @@ class LivePreview:
     def forget(self) -> None:
         """Want none any more, and read models anew the next time."""
         self._latest.forget()
-        self._loaded = None
+        self._loaded = self._fits = None
 
     def follow(self) -> None:
         """Something was moved that changes what a preview shows: show the latest, if there can be one."""
@@ -97,7 +100,9 @@ class LivePreview:
         self._latest.ask(lambda: self._compute(asked))
 
     def _compute(self, asked: PreviewRequest) -> Previewed:
+        from napari_sr.images.axes import Layout
         from napari_sr.inference import Upscaler
+        from napari_sr.inference.parts import fits_of
 
         request, window = asked.request, asked.window
         device, precision = str(request.settings["device"]), str(request.settings["precision"])
@@ -108,10 +113,13 @@ class LivePreview:
             upscaler = Upscaler(request.load(), device=device, precision=precision)
         self._loaded = (key, upscaler)
         model = upscaler.model
+        data = request.source.data
+        layout = Layout(request.axes, tuple(int(n) for n in data.shape))
+        fits = self._fits = fits_of(data, layout, model, self._fits)
         told = {c.name: asked.conditions[c.name] for c in model.network.conditions if c.name in asked.conditions}
         finished = upscaler.window(
-            request.source.data, axes=request.axes, index=window.index, rows=window.rows, columns=window.columns,
-            conditions=told,
+            data, axes=request.axes, index=window.index, rows=window.rows, columns=window.columns, conditions=told,
+            fits=fits,
         )  # fmt: skip
         return Previewed(asked, finished, model.card.name, model.scale)
 

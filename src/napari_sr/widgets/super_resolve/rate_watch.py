@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_sr.widgets.base.latest import Latest
@@ -48,16 +49,22 @@ class RateWatch:
 
         def measure() -> tuple[tuple[str, str, str], float]:
             from napari_sr.images.axes import Layout
+            from napari_sr.images.selection import Selection
             from napari_sr.inference import Upscaler
+            from napari_sr.inference.parts import Part
 
             upscaler = Upscaler(request.load(), device=key[1], precision=key[2])
             layout = Layout(request.axes, tuple(request.source.data.shape))
             rows, columns = (slice(max(0, n // 2 - SIDE // 2), n // 2 + SIDE // 2) for n in layout.plane_shape)
-            index = tuple(0 for a in request.axes if a not in "YXS")
+            first = {a: (0,) for a in request.axes if a not in "YXS"}
+            middle = Part(request.source.data, layout, Selection(rows, columns, first))
+            planes = [np.asarray(middle.plane(index)) for index in middle.layout.planes()]
+            # an image of its own: of a large one, the whole plane would be read for its intensities
+            crop, axes = (np.stack(planes, -1), "YXS") if "S" in request.axes else (planes[0], "YX")
             seconds, megapixels = 1.0, 0.0
             for _ in range(2):  # the first builds kernels
                 report = upscaler.window(
-                    request.source.data, axes=request.axes, index=index, rows=rows, columns=columns,
+                    crop, axes=axes, index=(), rows=slice(None), columns=slice(None),
                     conditions=dict.fromkeys((c.name for c in upscaler.model.network.conditions), 0.0),
                 ).report  # fmt: skip
                 seconds, megapixels = report.seconds, report.megapixels
