@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from small_models import make_model
 
 from napari_sr.errors import ImageError
-from napari_sr.inference import Upscaler, upscale
+from napari_sr.inference import Upscaler, parts, upscale
 from napari_sr.inference.lazy.lazy_image import LazyImage
 from napari_sr.inference.lazy.tile_grid import Looked
 from napari_sr.inference.parts import PlaneFits
@@ -121,6 +121,20 @@ def test_what_is_told_later_is_what_the_tiles_show_and_the_plane_is_not_measured
     other = make_model("adaptive", seed=1)
     lazy.tell(None, load=lambda: Upscaler(other, **EXACT))
     ready(lazy, whole(lazy))
+    np.testing.assert_allclose(lazy.levels[0][...], upscale(lr, other, **EXACT), atol=1e-6 * np.ptp(lr))
+
+
+def test_another_model_does_not_look_at_a_large_plane_again(picture, open_lazy, monkeypatch):
+    for name, value in {"PLANE_BYTES": 1000, "WINDOWS": 4, "WINDOW": 8}.items():
+        monkeypatch.setattr(parts, name, value)
+    sampled, samples = [], PlaneFits._samples
+    monkeypatch.setattr(PlaneFits, "_samples", lambda self, index: sampled.append(index) or samples(self, index))
+    lr, other = picture(70, 64), make_model(seed=1)
+    lazy = open_lazy([lr], "YX", make_model())
+    ready(lazy, whole(lazy))
+    lazy.tell(None, load=lambda: Upscaler(other, **EXACT))
+    ready(lazy, whole(lazy))
+    assert sampled == [()]
     np.testing.assert_allclose(lazy.levels[0][...], upscale(lr, other, **EXACT), atol=1e-6 * np.ptp(lr))
 
 

@@ -113,9 +113,10 @@ class LazyImage:
             from napari_sr.inference.lazy.tile_network import TileNetwork
 
             load, conditions = self._asked
-            if isinstance(before, TileNetwork) and self._loaded is load:
-                return before.told(conditions)
-            made = TileNetwork(image, self.layout.axes, load(), conditions, levels=self.sharp)
+            old = before if isinstance(before, TileNetwork) else None
+            if old is not None and self._loaded is load:
+                return old.told(conditions)
+            made = TileNetwork(image, self.layout.axes, load(), conditions, levels=self.sharp, before=old)
             self._loaded = load
             return made
 

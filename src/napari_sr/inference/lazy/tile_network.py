@@ -15,7 +15,7 @@ from napari_sr.images.dtypes import output_dtype
 from napari_sr.images.halving import halved
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.lazy.tile_cache import Tile
-from napari_sr.inference.parts import PlaneFits
+from napari_sr.inference.parts import fits_of
 from napari_sr.inference.plane import Plane, upscale_plane
 from napari_sr.inference.runner import Runner, interruptible
 from napari_sr.inference.tiling import choose_tiling, context
@@ -39,15 +39,18 @@ class TileNetwork:
         What the network is told; what is left out is estimated.
     levels
         How often a tile is halved, for whoever sees it from further away.
+    before
+        What computed the tiles before: of a large image, what it found of the plane holds for another model, too.
     """
 
     def __init__(
-        self, image: Any, axes: str, upscaler: Upscaler, conditions: Conditions | None = None, *, levels: int = 1
-    ) -> None:
+        self, image: Any, axes: str, upscaler: Upscaler, conditions: Conditions | None = None, *, levels: int = 1,
+        before: TileNetwork | None = None,
+    ) -> None:  # fmt: skip
         self.image, self.layout = checked_image(image), Layout(axes, tuple(int(n) for n in image.shape))
         self.upscaler, self.levels = upscaler, levels
         self.dtype = output_dtype(np.dtype(image.dtype), None)
-        self._fits = PlaneFits(self.image, self.layout, upscaler.model)
+        self._fits = fits_of(self.image, self.layout, upscaler.model, None if before is None else before._fits)
         self._tell(conditions)
 
     def _tell(self, conditions: Conditions | None) -> None:
