@@ -15,7 +15,7 @@ from napari_sr.images.dtypes import output_dtype
 from napari_sr.images.halving import halved
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.lazy.tile_cache import Tile
-from napari_sr.inference.parts import fits_of
+from napari_sr.inference.parts import PlaneFits, fits_of
 from napari_sr.inference.plane import Plane, upscale_plane
 from napari_sr.inference.runner import Runner, interruptible
 from napari_sr.inference.tiling import choose_tiling, context
@@ -50,12 +50,13 @@ class TileNetwork:
         self.image, self.layout = checked_image(image), Layout(axes, tuple(int(n) for n in image.shape))
         self.upscaler, self.levels = upscaler, levels
         self.dtype = output_dtype(np.dtype(image.dtype), None)
-        self._fits = fits_of(self.image, self.layout, upscaler.model, None if before is None else before._fits)
+        known = None if before is None else before.fits
+        self.fits: PlaneFits = fits_of(self.image, self.layout, upscaler.model, known)
         self._tell(conditions)
 
     def _tell(self, conditions: Conditions | None) -> None:
         given = checked_conditions(self.upscaler.model, conditions)
-        self._conditions = PlaneConditions(self.image, self.layout, self.upscaler.model, given, self._fits)
+        self._conditions = PlaneConditions(self.image, self.layout, self.upscaler.model, given, self.fits)
         self._known: dict[tuple[int, ...], tuple[tuple[FittedIntensity, float], dict[str, float]]] = {}
 
     def told(self, conditions: Conditions | None) -> TileNetwork:
@@ -70,7 +71,7 @@ class TileNetwork:
 
     def measure(self, index: tuple[int, ...]) -> None:
         """Find the intensity transform and the conditions of a plane."""
-        fit = self._fits(index)
+        fit = self.fits(index)
         self._known[index] = (fit, self._conditions(index))
 
     def __call__(self, index: tuple[int, ...], rows: slice, columns: slice, should_stop: Callable[[], bool]) -> Tile:
