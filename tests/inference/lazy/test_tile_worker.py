@@ -234,6 +234,44 @@ def test_what_is_made_anew_is_made_of_what_there_was(slow):
     assert made_of == [None, slow, slow]
 
 
+def test_what_is_needed_before_the_first_tile_can_be_done_ahead(made, slow):
+    made.prepare((2,))
+    until(lambda: slow.measured == [(2,)] and made.seen().stage == "")
+    assert (made.seen().wanted, made.seen().computed) == (0, 0)
+    assert list(dict.fromkeys(seen.stage for seen in made.changes if seen.stage)) == [LOADING, MEASURING]
+    before = len(made.changes)
+    slow.go.release(9)
+    made.look(Looked((2,), slice(0, 10), slice(0, 10)))
+    until(lambda: made.seen().there == 1)
+    assert {seen.stage for seen in made.changes[before:]} <= {COMPUTING, ""}
+    assert slow.measured == [(2,)]
+
+
+def test_tiles_in_view_come_before_what_is_done_ahead(made, slow):
+    made.look(Looked((), slice(0, 10), slice(0, 20)))
+    until(slow.begun.is_set)
+    made.prepare((5,))
+    made.prepare((6,))
+    slow.go.release(9)
+    until(lambda: made.seen().there == 2 and made.seen().stage == "")
+    assert slow.measured == [(), (6,)]
+
+
+def test_what_fails_ahead_is_said_and_not_tried_for_ever(made, slow, monkeypatch):
+    tries = []
+
+    def measure(index):
+        tries.append(index)
+        raise ImageError("no")
+
+    monkeypatch.setattr(slow, "measure", measure)
+    for _ in range(3):
+        made.prepare((1,))
+        until(lambda: made.seen().failure is not None and made.seen().stage == "")
+        time.sleep(0.02)
+    assert tries == [(1,)]
+
+
 def test_nothing_wanted_starts_no_thread(made, slow):
     made.look(None)
     assert made.join(0)

@@ -119,12 +119,16 @@ def test_the_layer_is_there_at_once_over_the_image_and_gets_sharp_where_it_is_lo
         np.testing.assert_allclose(layer.data_to_world([4 * p + 1.5 for p in point]), source.data_to_world(point))
     assert (layer.gamma, layer.colormap.name, list(layer.contrast_limits)) == (0.7, "magma", [20, 200])
     qtbot.waitUntil(lambda: exact.form.tiles.text() == FAR, timeout=10_000)
-    assert threads() == []  # from far away, nothing is computed
+    lazy = exact.looking.shown().lazy
+    qtbot.waitUntil(lambda: lazy.worker._thread is not None and lazy.seen().stage == "", timeout=60_000)
+    assert lazy.seen().computed == 0  # from far away, no tile is
+    assert exact.form.tiles.text() == FAR
     said = []
     exact.looking.shown().told.connect(lambda: said.append(exact.form.tiles.text()))
     zoom_in(viewer, layer, (40 * 300, 40 * 250), 6 / 40)
     all_there(qtbot, exact)
     assert any(" tiles in view …" in text for text in said)
+    assert not any(text.startswith(("Loading", "Measuring")) for text in said)  # that was done before
     want = upscale(large, make_model(), device="cpu", precision="fp32")
     shown, (top, left), factor = in_view(viewer, layer)
     assert factor == 4

@@ -129,6 +129,10 @@ class LazyImage:
         """Compute the missing tiles of a window, nearest to its centre first, and no others any more."""
         self.worker.look(looked)
 
+    def prepare(self, index: tuple[int, ...]) -> None:
+        """Load the model in the background, and find out what holds for a plane, before its tiles are wanted."""
+        self.worker.prepare(index)
+
     def tell(self, conditions: Conditions | None, *, load: Callable[[], Upscaler] | None = None) -> None:
         """Tell the network something else, or take another model of the same scale.
 

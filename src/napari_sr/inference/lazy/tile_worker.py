@@ -14,8 +14,8 @@ from napari_sr.errors import Cancelled
 from napari_sr.inference.lazy.tile_cache import Tile, TileCache
 from napari_sr.inference.lazy.tile_grid import Block, Looked, Place, TileGrid
 
-#: where a tile lies: the plane, and the place in its grid
-Key = tuple[tuple[int, ...], Place]
+#: where a tile lies: the plane, and the place in its grid; None for what has to be known of a plane before its tiles
+Key = tuple[tuple[int, ...], Place | None]
 #: what is being done
 LOADING, MEASURING, COMPUTING = "loading the model", "looking at the whole plane", "computing"
 #: seconds that the end of the program waits for the thread
@@ -90,6 +90,8 @@ class TileWorker:
         self._looked: Looked | None = None
         self._wake = threading.Condition()
         self._wanted: dict[Key, None] = {}
+        #: plane that is to be measured before tiles of it are wanted
+        self._ahead: tuple[int, ...] | None = None
         #: tiles and planes that cannot be computed; None if nothing can be
         self._given_up: set[Key | tuple[int, ...] | None] = set()
         self._stage, self._computed = "", 0
@@ -109,9 +111,13 @@ class TileWorker:
         self.cache.touch(wanted)
         with self._wake:
             self._wanted = wanted
-            if self._thread is None and self._next() is not None:
-                self._start()
-            self._wake.notify_all()
+            self._go_on()
+
+    def prepare(self, index: tuple[int, ...]) -> None:
+        """Load the model, and measure a plane of which tiles may be wanted soon."""
+        with self._wake:
+            self._ahead = index
+            self._go_on()
 
     def resize(self, at_once: int) -> None:
         """Want no more tiles at a time than fit into the cache now, and no fewer."""
@@ -124,9 +130,7 @@ class TileWorker:
             self._age += 1
             self.cache.outdate()
             self._given_up, self._failure = set(), None
-            if self._thread is None and self._next() is not None:
-                self._start()
-            self._wake.notify_all()
+            self._go_on()
 
     def seen(self) -> Seen:
         """Return how far it is."""
@@ -137,7 +141,7 @@ class TileWorker:
     def close(self) -> None:
         """Want nothing any more, and end the thread at its next step; :meth:`look` starts another one."""
         with self._wake:
-            self._wanted, self._looked, self._thread, self._stage = {}, None, None, ""
+            self._wanted, self._looked, self._ahead, self._thread, self._stage = {}, None, None, None, ""
             self._stop.set()
             self._wake.notify_all()
 
@@ -146,6 +150,11 @@ class TileWorker:
         for thread in self._threads:
             thread.join(seconds)
         return not any(thread.is_alive() for thread in self._threads)
+
+    def _go_on(self) -> None:
+        if self._thread is None and self._next() is not None:
+            self._start()
+        self._wake.notify_all()
 
     def _start(self) -> None:
         self._stop = threading.Event()
@@ -158,7 +167,10 @@ class TileWorker:
         if None in self._given_up:
             return None
         missing = (key for key in self._wanted if key not in self.cache)
-        return next((k for k in missing if k not in self._given_up and k[0] not in self._given_up), None)
+        found = next((k for k in missing if k not in self._given_up and k[0] not in self._given_up), None)
+        if found is None and self._ahead is not None and self._ahead not in self._given_up:
+            return self._ahead, None
+        return found
 
     def _run(self, stop: threading.Event) -> None:
         # torch must not be at work when the interpreter is taken down
@@ -189,8 +201,8 @@ class TileWorker:
         return None
 
     def _work(self, key: Key, made: _Made, stop: threading.Event) -> _Made:
-        """Compute one tile; returns what computed it, and its age."""
-        index, (row, column) = key
+        """Compute one tile, or what is needed for it; returns what computed it, and its age."""
+        index, place = key
         age, (of_age, compute) = self._age, made
         began = time.monotonic()
 
@@ -208,16 +220,17 @@ class TileWorker:
             if not compute.knows(index):
                 self._tell(MEASURING)
                 compute.measure(index)
-            blamed = key
-            self._tell(COMPUTING)
-            window = self.grid.window(Block(range(row, row + 1), range(column, column + 1)))
-            tile = compute(index, *window, stale)
-            with self._wake:
-                if not stop.is_set():  # what was closed may be emptied
-                    self.cache.put(key, tile)
-                    self._computed += 1
-                    if self._age != age:
-                        self.cache.outdate([key])
+            if place is not None:
+                blamed = key
+                self._tell(COMPUTING)
+                window = self.grid.window(Block(*(range(n, n + 1) for n in place)))
+                tile = compute(index, *window, stale)
+                with self._wake:
+                    if not stop.is_set():  # what was closed may be emptied
+                        self.cache.put(key, tile)
+                        self._computed += 1
+                        if self._age != age:
+                            self.cache.outdate([key])
         except Cancelled:
             pass  # it is not looked at any more
         except Exception as error:  # noqa: BLE001 - the last stop of the thread; whoever shows the tiles says it
@@ -225,6 +238,9 @@ class TileWorker:
                 if self._age == age:  # otherwise it is tried again, as it is wanted now
                     self._given_up.add(blamed)
                     self._failure = self._failure or error
+        with self._wake:
+            if self._ahead == index:
+                self._ahead = None
         if not stop.is_set():
             self._changed()
         return of_age, compute

@@ -138,6 +138,8 @@ class LazyLayer(QObject):
         looked = looked_at(self.viewer, self.layer, self.lazy.layout, self.card.scale)
         self._where = self._why_not(looked is not None)
         self.lazy.look(None if self._where else looked)
+        if self._where == FAR and looked is not None:
+            self.lazy.prepare(looked.index)  # so that the first tile comes at once
         self._on_change()
 
     def _why_not(self, in_view: bool) -> str:
