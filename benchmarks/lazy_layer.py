@@ -141,7 +141,9 @@ def measure(viewer: napari.Viewer, widget: SuperResolve, source: Any, arguments:
     begin = time.perf_counter()
     wait(lambda: lazy.seen().computed >= 1, 300)
     took = time.perf_counter() - begin
-    print(f"zoomed in, the first tile is there after {took:.1f} s: model loaded, plane measured, tile computed")
+    print(
+        f"zoomed in, the first tile is there {took:.1f} s later; the model was loaded and the plane measured on the way"
+    )
     # in turns, since other programs may be at work on the computer, too; drawing two layers takes longer than one
     for _ in range(arguments.turns):
         for title, shown in (("the image", ()), ("the image and a copy of it", (copy,)), ("tiles that come", (layer,))):

@@ -48,6 +48,16 @@ def exact(widget):
 
 
 @pytest.fixture
+def told(exact, qtbot):
+    """A model that is told blur and noise, chosen in the dock."""
+    model = make_model("adaptive")
+    save(model, user_folder() / "told.safetensors")
+    exact.open_model(user_folder() / "told.safetensors")
+    qtbot.waitUntil(lambda: exact.models.card().name == "small-adaptive-x4" and not exact.busy, timeout=60_000)
+    return model
+
+
+@pytest.fixture
 def large(rng):
     """An image of 480 x 440 pixels, uint8: larger than what is seen of it from near."""
     from scipy.ndimage import gaussian_filter
@@ -222,11 +232,7 @@ def test_images_that_are_not_in_memory(kind, exact, viewer, qtbot, large, tmp_pa
     np.testing.assert_allclose(centre, want[1190:1210, 990:1010], atol=1.01)
 
 
-def test_the_sliders_change_what_is_looked_at(exact, viewer, qtbot, large):
-    model = make_model("adaptive")
-    save(model, user_folder() / "told.safetensors")
-    exact.open_model(user_folder() / "told.safetensors")
-    qtbot.waitUntil(lambda: exact.models.card().name == "small-adaptive-x4" and not exact.busy, timeout=60_000)
+def test_the_sliders_change_what_is_looked_at(exact, told, viewer, qtbot, large):
     viewer.add_image(large, name="slide")
     layer = look(qtbot, exact, viewer)
     zoom_in(viewer, layer, (240, 200), 6)
@@ -239,11 +245,11 @@ def test_the_sliders_change_what_is_looked_at(exact, viewer, qtbot, large):
         qtbot.keyClick(slider, Qt.Key.Key_Right)
         qtbot.wait(20)
     slider.setSliderDown(False)
-    told = exact.form.conditions.values()
+    values = exact.form.conditions.values()
     computed_again(qtbot, exact)
     assert [x.name for x in viewer.layers] == ["slide", layer.name]  # no preview beside it
     shown, (top, left), _ = in_view(viewer, layer)
-    want = upscale(large, model, conditions=told, device="cpu", precision="fp32")
+    want = upscale(large, told, conditions=values, device="cpu", precision="fp32")
     looked = looked_at(viewer, layer, exact.looking.shown().lazy.layout, 4)
     rows, columns = (slice(4 * s.start, 4 * s.stop) for s in (looked.rows, looked.columns))
     part = shown[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
@@ -259,10 +265,9 @@ def test_the_sliders_change_what_is_looked_at(exact, viewer, qtbot, large):
     qtbot.waitUntil(lambda: any(x.name == NAME for x in viewer.layers), timeout=60_000)
 
 
-def test_what_was_moved_while_something_ran_is_shown_when_that_ends(exact, viewer, qtbot, large, tmp_path, monkeypatch):
-    save(make_model("adaptive"), user_folder() / "told.safetensors")
-    exact.open_model(user_folder() / "told.safetensors")
-    qtbot.waitUntil(lambda: exact.models.card().name == "small-adaptive-x4" and not exact.busy, timeout=60_000)
+def test_what_was_moved_while_something_ran_is_shown_when_that_ends(
+    exact, told, viewer, qtbot, large, tmp_path, monkeypatch
+):
     viewer.add_image(large, name="slide")
     layer = look(qtbot, exact, viewer)
     zoom_in(viewer, layer, (240, 200), 6)
