@@ -3,19 +3,24 @@
 import threading
 from dataclasses import replace
 
+import dask.array as da
+import h5py
 import numpy as np
 import pytest
+import zarr
 from small_models import make_model
 
 from napari_sr.errors import ImageError
 from napari_sr.images.axes import Layout
-from napari_sr.images.view import Guarded
+from napari_sr.images.view import Guarded, View
 from napari_sr.inference import Upscaler, parts
-from napari_sr.inference.parts import PlaneFits, fits_of, sample_windows
+from napari_sr.inference.parts import READERS, PlaneFits, fits_of, readers_of, sample_windows
 
 
 class Slow:
     """An image each of whose reads waits for three others."""
+
+    chunks = (10, 10)
 
     def __init__(self, pixels):
         self.pixels, self.shape, self.dtype, self.ndim = pixels, pixels.shape, pixels.dtype, 2
@@ -44,6 +49,35 @@ def test_windows_are_read_side_by_side_and_give_what_they_give_one_by_one(large,
     sample = np.concatenate([pixels[window].ravel() for window in windows]).astype(np.float64)
     assert found == make_model().intensity.fit(sample)
     assert fill == np.median(sample)
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda path: np.zeros((50, 50)), READERS),
+        (lambda path: np.memmap(path / "a", np.uint8, "w+", shape=(50, 50)), READERS),
+        (lambda path: zarr.create_array(path / "z", shape=(10**5, 10**5), chunks=(1024, 1024), dtype="u2"), READERS),
+        (lambda path: zarr.create_array(path / "z", shape=(10**5, 10**5), chunks=(8192, 8192), dtype="u2"), 2),
+        (lambda path: zarr.create_array(path / "z", shape=(10**5, 10**5), chunks=(10**5, 10**5), dtype="u2"), 1),
+        (lambda path: da.zeros((10**5, 10**5), chunks=(1024, 4096), dtype="u1"), READERS),
+        (lambda path: da.zeros((10**5, 10**5), chunks=(10**4, 10**4), dtype="u1"), 2),
+        (lambda path: View(Guarded(da.zeros((3, 10**4, 10**4), chunks=(1, 10**4, 10**4), dtype="u1")), (0, 2, 1)), 2),
+        (lambda path: hdf5(path, chunks=(10, 10)), READERS),
+        (lambda path: hdf5(path), 1),  # it does not say
+        (lambda path: Unknown(), 1),
+    ],
+)  # fmt: skip
+def test_large_chunks_and_unknown_arrays_are_read_by_few(make, expected, tmp_path):
+    """Eight chunks of 800 MB at a time would be all of the memory."""
+    assert readers_of(make(tmp_path)) == expected
+
+
+def hdf5(path, **settings):
+    return h5py.File(path / "h", "w").create_dataset("d", (99, 99), dtype="u1", **settings)
+
+
+class Unknown:
+    shape, dtype, ndim = (50, 50), np.dtype("u1"), 2
 
 
 def test_fits_are_kept_for_the_same_large_image_and_model_alone(large, rng, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,13 +13,14 @@ import numpy.typing as npt
 
 from napari_sr.images.axes import Layout
 from napari_sr.images.selection import Selection
+from napari_sr.images.view import Guarded, View
 from napari_sr.intensity import FittedIntensity, Intensity, regular_step
 from napari_sr.models.model import Model
 
 #: windows a side, and their side, that the statistics of a larger plane are taken from
 WINDOWS, WINDOW = 32, 32
-#: how many of them are read at a time
-READERS = 8
+#: how many of them are read at a time, at most, and the bytes of chunks that may be in work then
+READERS, READ_BYTES = 8, 256 * 1024**2
 #: planes of up to this many bytes are read at once, larger ones tile by tile
 PLANE_BYTES = 64 * 1024**2
 
@@ -96,8 +98,24 @@ class PlaneFits:
         plane = read_plane(self.image, self.layout, index)
         windows = sample_windows(self.layout.plane_shape, np.dtype(self.image.dtype))
         # each from a chunk of its own, maybe over a network
-        with ThreadPoolExecutor(min(READERS, len(windows))) as readers:
+        with ThreadPoolExecutor(min(readers_of(self.image), len(windows))) as readers:
             return list(readers.map(plane.__getitem__, windows))
+
+
+def readers_of(image: Any) -> int:
+    """Return how many parts of an image may be read at a time: one of a kind that is not known to allow for more.
+
+    Large chunks, each of which is in memory as a whole while a part of it is read, allow for few.
+    """
+    while isinstance(image, View | Guarded):
+        image = image.data
+    if isinstance(image, np.ndarray):
+        return READERS
+    # of dask, then of zarr and h5py
+    chunk = getattr(image, "chunksize", None) or getattr(image, "chunks", None)
+    if not isinstance(chunk, tuple) or not all(isinstance(n, int) for n in chunk):
+        return 1
+    return max(1, min(READERS, READ_BYTES // (math.prod(chunk) * int(np.dtype(image.dtype).itemsize))))
 
 
 def fits_of(image: Any, layout: Layout, model: Model, before: PlaneFits | None = None) -> PlaneFits:
