@@ -97,6 +97,8 @@ class PlaneFits:
     def _samples(self, index: tuple[int, ...]) -> list[npt.NDArray[Any]]:
         plane = read_plane(self.image, self.layout, index)
         windows = sample_windows(self.layout.plane_shape, np.dtype(self.image.dtype))
+        if len(windows) == 1:
+            return [plane[windows[0]]]
         # each from a chunk of its own, maybe over a network
         with ThreadPoolExecutor(min(readers_of(self.image), len(windows))) as readers:
             return list(readers.map(plane.__getitem__, windows))
