@@ -15,14 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from add_hr_spectrum import with_spectrum
 
 from napari_sr.degradations import make_degradation
 from napari_sr.images.listing import read_planes
+from napari_sr.inference.fixed_channels import FixedChannels
 from napari_sr.inference.measured_halo import halo_errors, measure_halo
 from napari_sr.intensity import Intensity
 from napari_sr.models.model import Model, ModelCard, load, save
 from napari_sr.models.store import shipped_folder
+from napari_sr.networks.channel_attention import channel_factors
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.patches import Plane2D, lr_of
 from napari_sr.training.data.sources import load_sources
@@ -60,6 +63,8 @@ SHARP = {
     ],
 }
 #: how the models' names begin, and what makes their LR images
+#: largest halo that is tried, LR pixels
+FARTHEST = 40
 PREFIXES = {"EM": "em", "ssTEM": "em", "N-body": "nbody", "fluorescence": "fluo"}
 PRESETS = {"EM": "em", "ssTEM": "em", "N-body": "nbody", "fluorescence": "fluorescence"}
 EM_DATA = (
@@ -245,6 +250,12 @@ def widest_halo(model: Model, lr: np.ndarray) -> dict[str, int]:
     return {key: max(halo[key] for halo in found) for key in found[0]}
 
 
+def fixed_halo(model: Model, lr: np.ndarray) -> dict[str, int]:
+    """Return the halo that is enough where channels are scaled as a whole image says."""
+    factors, _ = channel_factors(model.network, torch.from_numpy(model.intensity.fit(lr).forward(lr))[None, None])
+    return measure_halo(FixedChannels(factors[0], {}).of(model), lr, farthest=FARTHEST)
+
+
 def finish(model: Model, kind: str) -> None:
     """Complete the card by measurement and write the shipped file."""
     name = model.card.name
@@ -263,7 +274,10 @@ def finish(model: Model, kind: str) -> None:
         lr = read_planes(MEASURED[kind])[0]
     if kind == "N-body":
         lr = np.pad(lr, lr.shape[0] // 2, mode="wrap")  # the boxes are periodic, and one alone is too small
-    if model.network.pools_tile:
+    if model.network.fixes:  # of a large image, what it pools is fixed: see inference/fixed_channels.py
+        card = replace(card, halo=fixed_halo(model, lr))
+        print(name, "halo with fixed channels", card.halo)
+    elif model.network.pools_tile:
         halo = card.trained_patch // 16
         seam = halo_errors(model, lr[: card.trained_patch, : card.trained_patch], [halo, 2 * halo])
         print(name, "deviation of a tile from the whole image, share of the span:", seam)

@@ -13,7 +13,7 @@ from napari_sr.inference.device import Target, localised
 from napari_sr.inference.tiling import choose_tiling, context, fixed_tile
 from napari_sr.models.store import load_model
 from napari_sr.networks import NETWORKS, create_network
-from napari_sr.networks.blocks import cell_means, cell_of, enlarged
+from napari_sr.networks.channel_attention import cell_means, cell_of, enlarged
 
 SMALL = {"num_groups": 2, "num_blocks": 2, "num_features": 8, "reduction": 4}
 

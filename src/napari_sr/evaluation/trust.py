@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from napari_sr.evaluation.tally import log_density
 from napari_sr.images.axes import Layout
 from napari_sr.inference import Finished, Progress, Upscaler
 from napari_sr.inference.conditions import Conditions
+from napari_sr.inference.upscaler import amount_of, as_progress
 from napari_sr.metrics.consistency import Consistency, consistency, fitted_consistency
 from napari_sr.models.model import Model
 
@@ -172,6 +174,10 @@ def iter_uncertainty(
     rows, columns = (slice(*s.indices(n)) for s, n in zip((rows, columns), layout.plane_shape, strict=True))
     cut = {"Y": rows.stop - rows.start, "X": columns.stop - columns.start}
     part = Layout(axes, tuple(cut.get(a, n) for a, n in zip(axes, layout.shape, strict=True)))
+    pixels = SYMMETRIES * amount_of(part).pixels
+    for number, upscaler in enumerate(upscalers):
+        for_image = upscaler.iter_for(lr, layout, pixels=pixels, should_stop=should_stop)
+        upscalers[number] = yield from as_progress(for_image, time.perf_counter())
     mean, deviation = (np.zeros(part.upscaled_shape(models[0].scale), np.float32) for _ in range(2))
     for number, index in enumerate(layout.planes()):
         plane = layout.take(lr, index, rows, columns)

@@ -200,6 +200,7 @@ def described(job: Job, upscaler: Upscaler, identity: str, version: str) -> dict
         },
         "precision": target.precision,
         "library": job.backend,
+        "channels": "of each tile" if upscaler.channels is None else "of the whole image",
         "device": target.device.split(":")[0],
         "region": [part.rows.start, part.rows.stop, part.columns.start, part.columns.stop],
         "planes": {a: list(p) for a, p in sorted(part.take.items())},

@@ -48,7 +48,8 @@ class Progress:
 class Report:
     """What was done: for the result line and the layer's metadata.
 
-    ``problems`` are sentences on what is wrong with the result, ``notes`` on what else should be known.
+    ``problems`` are sentences on what is wrong with the result, ``notes`` on what else should be known;
+    ``fixed_channels``: channels were scaled as the whole image says, not as each tile does.
     """
 
     model: str
@@ -66,6 +67,7 @@ class Report:
     saturated: int = 0
     conditions: Mapping[str, float] = field(default_factory=dict)
     backend: str = "torch"
+    fixed_channels: bool = False
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 

@@ -50,7 +50,7 @@ def halo_errors(model: Model, lr: npt.NDArray[Any], halos: list[int]) -> dict[in
     return {halo: probe.error(halo) for halo in halos}
 
 
-def measure_halo(model: Model, lr: npt.NDArray[Any]) -> dict[str, int]:
+def measure_halo(model: Model, lr: npt.NDArray[Any], farthest: int | None = None) -> dict[str, int]:
     """Return the smallest halo for ``fp32`` and for ``low`` precision, never above the receptive field.
 
     Parameters
@@ -59,12 +59,15 @@ def measure_halo(model: Model, lr: npt.NDArray[Any]) -> dict[str, int]:
         With a finite receptive field.
     lr
         A typical LR image, at least twice the receptive field wide.
+    farthest
+        Largest halo that is tried, where the receptive field is larger than anything that matters.
     """
-    probe = _Probe(model, lr, model.network.halo)
+    farthest = model.network.halo if farthest is None else min(farthest, model.network.halo)
+    probe = _Probe(model, lr, farthest)
     chosen = {}
     for precision, tolerance in TOLERANCES.items():
         # less context only makes it worse: halve the interval in which the error falls below the tolerance
-        low, good = -1, model.network.halo
+        low, good = -1, farthest
         while good - low > 1:
             middle = (low + good) // 2
             if probe.error(middle) <= tolerance:

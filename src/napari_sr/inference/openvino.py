@@ -33,7 +33,8 @@ def installed() -> bool:
 def can_run(network: SRNetwork) -> bool:
     """Return True if a network is one that OpenVINO could be faster with: trained here, and no fixed interpolation.
 
-    Not one that pools over windows, such as RCAN: on a busy Zen 3, compiling em-rcan-x4 took more than four minutes.
+    Not one that pools over windows, such as RCAN where its channels are not fixed: on a busy Zen 3, compiling
+    em-rcan-x4 took more than four minutes.
     """
     return network.trainable and not network.foreign and not network.localises
 
@@ -75,10 +76,10 @@ class OpenVINONetwork:
             network.transform_by_products()
         self.network, self.precision = network, precision
         self._requests: dict[tuple[int, ...], Any] = {}
-        self._any_size: Any = None
         graph = _recorded(network, (1, network.in_channels, *EXAMPLE), sizes=(-1, -1, -1))
-        self.fits_any_size = _gives_what_torch_gives(graph, network, (2, network.in_channels, *OTHER))
-        if self.fits_any_size:
+        self._any_size = _that_gives_what_torch_gives(graph, network, (2, network.in_channels, *OTHER))
+        self.fits_any_size = self._any_size is not None
+        if self.fits_any_size and precision != "fp32":
             self._any_size = _compiled(graph, precision)
 
     def __call__(self, lr: Tensor, should_stop: Callable[[], bool] | None = None) -> Tensor:
@@ -150,17 +151,19 @@ def _compiled(graph: Any, precision: str) -> Any:
         raise SRError(f"OpenVINO cannot have this network: {_first_reason(error)}") from error
 
 
-def _gives_what_torch_gives(graph: Any, network: SRNetwork, shape: tuple[int, ...]) -> bool:
-    """Return True if a graph that was recorded with one size has the right numbers for another, in fp32."""
+def _that_gives_what_torch_gives(graph: Any, network: SRNetwork, shape: tuple[int, ...]) -> Any:
+    """Return a graph compiled in fp32 that was recorded with one size; None if its numbers for another are wrong."""
     lr = torch.rand(*shape)
     try:
-        found = torch.from_numpy(_compiled(graph, "fp32").infer({0: lr.numpy()})[0])
+        request = _compiled(graph, "fp32")
+        found = torch.from_numpy(np.array(request.infer({0: lr.numpy()})[0]))
     except (RuntimeError, SRError):  # sizes that do not go together
-        return False
+        return None
     with torch.inference_mode():
         expected = network.learnt(lr).float()
     close = 1e-3 * max(1.0, float(expected.abs().max()))
-    return found.shape == expected.shape and float((found - expected).abs().max()) < close
+    right = found.shape == expected.shape and float((found - expected).abs().max()) < close
+    return request if right else None
 
 
 def _first_reason(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from napari_sr.inference.events import Report
 from napari_sr.inference.tiling import Tiling
 from napari_sr.models.model import Model
 from napari_sr.networks import SRNetwork
+from napari_sr.networks.channel_attention import fixed_channels
 
 
 @dataclass
@@ -92,6 +93,7 @@ class Runner:
             halo=self.tiling.halo, blend=self.tiling.blend, planes=layout.plane_count(), seconds=seconds,
             megapixels=megapixels, non_finite=self.non_finite, tiles_redone=self.tiles_redone,
             saturated=self.saturated, conditions=self.conditions, backend=self.backend, notes=tuple(notes),
+            fixed_channels=fixed_channels(self.model.network) is not None,
             problems=self.checks.problems(self.saturated, megapixels * 1e6),
         )  # fmt: skip
 

@@ -31,11 +31,12 @@ class SentModel:
     def __init__(self, upscaler: Upscaler) -> None:
         target = upscaler.prepared.target
         self.target = Target(target.device, target.precision)
-        self.tile, self.overlap = upscaler.tile, upscaler.overlap
+        self.tile, self.overlap, self.channels = upscaler.tile, upscaler.overlap, upscaler.channels
         self._model: Model | None = upscaler.model
         self._bytes = b""
         weights = weights_hash(upscaler.model.network.state_dict())
-        self.key = weights, upscaler.model.card.to_json(), self.tile, self.overlap, self.target
+        factors = b"" if self.channels is None else self.channels.factors.numpy().tobytes()
+        self.key = weights, upscaler.model.card.to_json(), factors, self.tile, self.overlap, self.target
 
     def __getstate__(self) -> dict[str, Any]:
         if not self._bytes:
@@ -50,7 +51,7 @@ class SentModel:
         """Return what this process super-resolves with, prepared once; on another device if one is given."""
         key = *self.key, device
         if key not in _PREPARED:
-            model = self._model or model_of(self._bytes)
+            model = self._model or self._received()
             _PREPARED[key] = Upscaler(
                 model, device=device or self.target.device, precision=self.target.precision, tile=self.tile or "auto",
                 overlap=self.overlap,
@@ -58,6 +59,11 @@ class SentModel:
             if len(_PREPARED) > KEPT:
                 _PREPARED.popitem(last=False)
         return _PREPARED[key]
+
+    def _received(self) -> Model:
+        """Return the model from the bytes of its file, which know nothing of the image."""
+        model = model_of(self._bytes)
+        return model if self.channels is None else self.channels.of(model)
 
 
 def bytes_of(model: Model) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -15,8 +15,9 @@ from napari_sr.inference.device import Target, is_out_of_memory, kernels, traine
 from napari_sr.inference.tiles import smallest_tile
 from napari_sr.models.model import Model
 from napari_sr.networks import SRNetwork
-from napari_sr.networks.blocks import cell_of
+from napari_sr.networks.channel_attention import cell_of
 
+T = TypeVar("T")
 #: below this a tile is not halved any further when memory runs out
 SMALLEST_TILE = 32
 #: largest tile that is not worth a search
@@ -113,13 +114,17 @@ def fixed_tile(model: Model, target: Target, *, halo: int, blend: int, tile: int
 
 def choose_tiling(*arguments: Any, **settings: Any) -> Tiling:
     """Return what :func:`iter_tiling` ends with."""
-    search = iter_tiling(*arguments, **settings)
+    return end_of(iter_tiling(*arguments, **settings))
+
+
+def end_of(search: Generator[str, None, T]) -> T:
+    """Return what a search ends with; nobody hears what it says meanwhile."""
     while True:
         try:
             next(search)
         except StopIteration as end:
-            tiling: Tiling = end.value
-            return tiling
+            found: T = end.value
+            return found
 
 
 def iter_tiling(

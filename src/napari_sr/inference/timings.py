@@ -17,6 +17,7 @@ from napari_sr.images.downloads import cache_folder
 from napari_sr.inference.device import Target, device_title
 from napari_sr.models.model import Model
 from napari_sr.models.whole_file import beside
+from napari_sr.networks.channel_attention import fixed_channels
 
 logger = logging.getLogger(__name__)
 #: so many networks, devices and precisions are remembered; the oldest go first
@@ -91,7 +92,8 @@ def _key(model: Model, target: Target) -> str:
     """Name everything that the speed depends on: the weights are not among it."""
     card, network = model.card, model.network
     where = processor() if target.device == "cpu" else device_title(target.device)
-    patch = card.trained_patch if network.localises else 0
+    # with its channels fixed, a network is another one
+    patch: object = card.trained_patch if network.localises else "fixed" if fixed_channels(network) is not None else 0
     settings = json.dumps(dict(card.hyper_parameters), sort_keys=True, default=str)
     threads = torch.get_num_threads() if target.device == "cpu" else 0
     parts = (where, threads, target.precision, torch.__version__, card.network, card.scale, settings, patch)

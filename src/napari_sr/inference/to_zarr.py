@@ -27,7 +27,7 @@ from napari_sr.inference.conditions import Conditions
 from napari_sr.inference.events import Event, Finished, Progress, Report
 from napari_sr.inference.runner import Runner
 from napari_sr.inference.unfinished import Unfinished, library_of, unfinished
-from napari_sr.inference.upscaler import Upscaler
+from napari_sr.inference.upscaler import Upscaler, amount_of, as_progress, checked_image
 
 #: share of a run's time that its smaller resolutions take, about: with a network, and with an interpolation
 PYRAMID = {True: 0.02, False: 0.3}
@@ -184,17 +184,16 @@ def iter_upscale_to_zarr(
     layout = Layout(axes_of or guess_axes(shape, dtype=np.dtype(image.dtype)), shape)
     guessed = guess_note(layout.shape, layout.axes) if axes_of is None else ""
     source = source or Source.of_array(image)
+    start = time.perf_counter()
     yield Progress(0.0, 0.0, 0.0, "Looking at the image")
     identity = source.identity()
+    pixels = amount_of((selection or Selection()).checked(layout).layout(layout)).pixels
+    for_image = upscaler.iter_for(checked_image(image), layout, pixels=pixels, should_stop=should_stop)
+    upscaler = yield from as_progress(for_image, start)
     job, estimated = planned(image, layout, upscaler, selection=selection, conditions=conditions, dtype=dtype)
     before = library_of(target)
     library = iter_library(job, layout, upscaler, begun_with=before, alone=hire is None)
-    while True:
-        try:
-            yield Progress(0.0, 0.0, 0.0, next(library))
-        except StopIteration as end:
-            job = end.value
-            break
+    job = yield from as_progress(library, start)
     about = described(job, upscaler, identity or uuid.uuid4().hex, version)
     with unfinished(target, about, len(job.plan), overwrite=overwrite) as work:
         job = replace(job, store=work.store)

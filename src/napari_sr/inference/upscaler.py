@@ -23,6 +23,7 @@ from napari_sr.inference.backend import Amount, checked_backend, iter_backend
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.device import Prepared, choose
 from napari_sr.inference.events import Event, Finished, Progress, Report
+from napari_sr.inference.fixed_channels import FixedChannels, iter_fixed_channels
 from napari_sr.inference.parts import Part, PlaneFits
 from napari_sr.inference.plane import Plane, upscale_plane
 from napari_sr.inference.runner import Runner, interruptible
@@ -77,6 +78,8 @@ class Upscaler:
         target = choose(device, precision, rounds_badly=model.network.rounds_badly)
         self.prepared = Prepared(model, target)
         self.backend = checked_backend(backend, target.device)
+        #: what was measured of an image, if this is for one
+        self.channels: FixedChannels | None = None
 
     @property
     def scale(self) -> int:
@@ -96,6 +99,25 @@ class Upscaler:
         other.model = replace(self.model, card=replace(self.model.card, intensity=fixed.to_dict()))
         other.prepared = self.prepared.of(other.model)
         return other
+
+    def fixed(self, channels: FixedChannels) -> Upscaler:
+        """Return an upscaler that scales the channels of its network by the same factors everywhere."""
+        other = copy.copy(self)
+        other.model, other.channels = channels.of(self.model), channels
+        other.prepared = Prepared(other.model, self.prepared.target)
+        return other
+
+    def iter_for(
+        self, image: Any, layout: Layout, *, pixels: int, should_stop: Callable[[], bool] | None = None
+    ) -> Generator[str, None, Upscaler]:
+        """Return the upscaler for one image: this one, or where that pays one with :meth:`fixed` channels.
+
+        Yields a sentence before it measures; see :func:`iter_fixed_channels`.
+        """
+        found = yield from iter_fixed_channels(
+            self.model, self.prepared.target, image, layout, pixels=pixels, should_stop=should_stop
+        )
+        return self if found is None else self.fixed(found)
 
     def told(
         self, image: Any, layout: Layout, index: tuple[int, ...], conditions: Conditions | None = None
@@ -148,23 +170,29 @@ class Upscaler:
         start = time.perf_counter()
         if out is None:
             out = _allocate(out_shape, out_dtype)
-        any_network = self.prepared.network({})
-        with interruptible(any_network, should_stop):
-            search = iter_tiling(
-                self.model, any_network, self.prepared.target, shape=part.layout.plane_shape,
-                planes=part.layout.plane_count(), tile=self.tile, overlap=self.overlap,
-            )  # fmt: skip
-            tiling = yield from _as_progress(search, start)
-            job = amount_of(part.layout)
-            choice = iter_backend(self.prepared, self.backend, tiling, job, tile_given=self.tile is not None)
-            backend, tiling = yield from _as_progress(choice, start)
-        runner = Runner(
-            self.prepared, tiling, self.tile is not None, notes=[guessed] if guessed else [], backend=backend,
-            should_stop=should_stop,
-        )  # fmt: skip
+        job = amount_of(part.layout)
+        for_image = self.iter_for(image, layout, pixels=job.pixels, should_stop=should_stop)
+        upscaler = yield from as_progress(for_image, start)
+        runner = yield from as_progress(upscaler._iter_runner(part.layout, job, should_stop), start)
+        runner.notes += [guessed] if guessed else []
         fits = PlaneFits(image, layout, self.model)
         conditions_of = PlaneConditions(image, layout, self.model, told, fits)
         yield from _planes(runner, part, fits, conditions_of, out, out_dtype, should_stop)
+
+    def _iter_runner(
+        self, part: Layout, job: Amount, should_stop: Callable[[], bool] | None
+    ) -> Generator[str, None, Runner]:
+        """Choose the tiles, and who computes them; yields a sentence before what takes long."""
+        any_network = self.prepared.network({})
+        with interruptible(any_network, should_stop):
+            tiling = yield from iter_tiling(
+                self.model, any_network, self.prepared.target, shape=part.plane_shape, planes=part.plane_count(),
+                tile=self.tile, overlap=self.overlap,
+            )  # fmt: skip
+            backend, tiling = yield from iter_backend(
+                self.prepared, self.backend, tiling, job, tile_given=self.tile is not None
+            )
+        return Runner(self.prepared, tiling, self.tile is not None, backend=backend, should_stop=should_stop)
 
     def window(
         self,
@@ -306,7 +334,7 @@ def amount_of(layout: Layout) -> Amount:
     return Amount(planes * math.prod(layout.plane_shape), planes, max(layout.plane_shape))
 
 
-def _as_progress(search: Generator[str, None, T], start: float) -> Generator[Event, None, T]:
+def as_progress(search: Generator[str, None, T], start: float) -> Generator[Progress, None, T]:
     """Turn the sentences of a search into events."""
     while True:
         try:

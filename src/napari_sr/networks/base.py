@@ -25,6 +25,9 @@ class SRNetwork(nn.Module, ABC):
     pools_tile: bool = False
     #: True if :meth:`localise` lets what is pooled over the tile be pooled over the surroundings of each pixel
     localises: bool = False
+    #: True if what it scales channels by can be fixed for a whole image, which leaves it with a finite reach:
+    #: :func:`napari_sr.networks.channel_attention.fix_channels`
+    fixes: bool = False
     #: sides of a training patch that a tile may have where a statistic over the tile enters: measured, as that which
     #: costs no PSNR
     patches_a_tile: ClassVar[int] = 1

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
-from napari_sr.networks.blocks import ChannelAttention, Head, OutputHead, conv
+from napari_sr.networks.blocks import Head, OutputHead, conv
+from napari_sr.networks.channel_attention import ChannelAttention
 from napari_sr.networks.wiener import WienerFilter
 
 
@@ -79,6 +80,8 @@ class FourierChannelAttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         features = F.gelu(self.conv2(F.gelu(self.conv1(x))))
+        if self.attention.fixed is not None:
+            return x + features * self.attention.fixed
         spectrum = (power_spectrum_by_products if self.by_products else power_spectrum)(features).to(features.dtype)
         weights = self.attention.weights(self.spectrum_conv(spectrum).relu())
         return x + features * weights
@@ -95,9 +98,11 @@ class DFCAN(SRNetwork):
     What it pools is the spectrum of a tile, of which there is no local mean: the spectra of windows about each pixel
     would cost a transform and a convolution a window. Measured with windows of the training patch, half of it apart,
     tiles came five times closer to the whole, from 0.05 to 0.01 % of the range, in two to three times the time and
-    with no better PSNR. So it does not localise: its tiles are blended. They may be larger than the training patch,
-    since the transform is normalised: on nerves of two rats, em-dfcan-x4 (patches of 64 pixels) has 28.535 to 28.536 dB
-    and 0.868 SSIM in tiles of 64 to 512 pixels (``benchmarks/dfcan_tiles.py``).
+    with no better PSNR. So it does not localise. What its channels are scaled by hardly differs from place to place,
+    and is fixed for an image of many tiles (:mod:`napari_sr.inference.fixed_channels`). Of a smaller one tiles are
+    blended. They may be larger than the training patch, since the transform is normalised: on nerves of two rats,
+    em-dfcan-x4 (patches of 64 pixels) has 28.535 to 28.536 dB and 0.868 SSIM in tiles of 64 to 512 pixels
+    (``benchmarks/dfcan_tiles.py``).
 
     Parameters
     ----------
@@ -110,6 +115,7 @@ class DFCAN(SRNetwork):
 
     scales = (2, 3, 4, 8)
     pools_tile = True
+    fixes = True
     patches_a_tile = 4
 
     def __init__(
@@ -150,7 +156,7 @@ class DFCAN(SRNetwork):
 
     @property
     def halo(self) -> int:
-        # convolutions only; the pooled spectra see the whole tile, which no halo can cover
+        # convolutions only; the pooled spectra see the whole tile, which no halo can cover, unless they are fixed
         return 1 + 2 * self.num_blocks + 1 + 1
 
     def transform_by_products(self) -> None:

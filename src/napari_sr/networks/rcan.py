@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import (
-    ChannelAttention,
     Head,
     Mean,
     OutputHead,
     ValueShift,
-    cell_of,
     conv,
     factors_of,
     shuffle_reach,
     shuffle_upsampler,
 )
+from napari_sr.networks.channel_attention import ChannelAttention, cell_of
 
 
 class ChannelAttentionBlock(nn.Module):
@@ -28,11 +28,21 @@ class ChannelAttentionBlock(nn.Module):
         self.conv1 = conv(num_features, num_features)
         self.act = nn.ReLU()
         self.conv2 = conv(num_features, num_features)
-        self.attention = ChannelAttention(num_features=num_features, reduction=reduction)
+        self.attention: nn.Module = ChannelAttention(num_features=num_features, reduction=reduction)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.attention(self.conv2(self.act(self.conv1(x))))
         return out
+
+    def fold(self) -> None:
+        """Put factors that are fixed into the weights of the convolution before them."""
+        if isinstance(self.attention, ChannelAttention) and self.attention.fixed is not None:
+            factors = self.attention.fixed.flatten()
+            assert self.conv2.bias is not None
+            with torch.no_grad():
+                self.conv2.weight *= factors[:, None, None, None]
+                self.conv2.bias *= factors
+            self.attention = nn.Identity()
 
 
 class ResidualGroup(nn.Module):
@@ -72,6 +82,7 @@ class RCAN(SRNetwork):
     rounds_badly = True
     pools_tile = True
     localises = True
+    fixes = True
 
     def __init__(
         self,
@@ -115,6 +126,12 @@ class RCAN(SRNetwork):
         for module in self.modules():
             if isinstance(module, ChannelAttention):
                 module.patch = patch
+
+    def fold_for_inference(self) -> SRNetwork:
+        for module in self.modules():
+            if isinstance(module, ChannelAttentionBlock):
+                module.fold()
+        return self
 
     def forward(self, lr: Tensor) -> Tensor:
         features = self.first(self.values.forward(lr).to(self.first.weight.dtype))  # (N, F, H, W)

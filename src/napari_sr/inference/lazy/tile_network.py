@@ -18,8 +18,8 @@ from napari_sr.inference.lazy.tile_cache import Tile
 from napari_sr.inference.parts import PlaneFits, fits_of
 from napari_sr.inference.plane import Plane, upscale_plane
 from napari_sr.inference.runner import Runner, interruptible
-from napari_sr.inference.tiling import choose_tiling, context
-from napari_sr.inference.upscaler import Upscaler, checked_image
+from napari_sr.inference.tiling import choose_tiling, context, end_of
+from napari_sr.inference.upscaler import Upscaler, amount_of, checked_image
 from napari_sr.intensity import FittedIntensity
 
 
@@ -49,6 +49,8 @@ class TileNetwork:
     ) -> None:  # fmt: skip
         self.image, self.layout = checked_image(image), Layout(axes, tuple(int(n) for n in image.shape))
         self.upscaler, self.levels = upscaler, levels
+        #: True once the upscaler is the one for this image
+        self._for_image = False
         self.dtype = output_dtype(np.dtype(image.dtype), None)
         known = None if before is None else before.fits
         self.fits: PlaneFits = fits_of(self.image, self.layout, upscaler.model, known)
@@ -70,7 +72,11 @@ class TileNetwork:
         return index in self._known
 
     def measure(self, index: tuple[int, ...]) -> None:
-        """Find the intensity transform and the conditions of a plane."""
+        """Find the intensity transform and the conditions of a plane, and once what holds for the whole image."""
+        if not self._for_image:
+            pixels = amount_of(self.layout).pixels
+            self.upscaler = end_of(self.upscaler.iter_for(self.image, self.layout, pixels=pixels))
+            self._for_image = True
         fit = self.fits(index)
         self._known[index] = (fit, self._conditions(index))
 
