@@ -1,6 +1,6 @@
 """Speed of tiled inference beside the loop that upscaling programs usually have, with the limit of the machine.
 
-    python benchmarks/inference.py [--size 1024] [--models em-x4 em-wgan-pixel-x4 em-dfcan-x4] [--device cuda]
+    python benchmarks/inference.py [--size 1024] [--models em-x4 em-dfcan-x4] [--device cuda] [--usual fp32]
     python benchmarks/inference.py --size 512 --models wgan:4 rrdb:2 srvgg:4 swinir:4
 
 A model is one that ships, or NETWORK:SCALE with random weights, which are as fast.
@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["em-x4", "em-wgan-pixel-x4", "em-dfcan-x4"])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto", help="of our run, and of the faster one of the usual loop")
-    parser.add_argument("--no-usual", action="store_true", help="run the engine alone")
+    parser.add_argument("--usual", choices=("all", "fp32", "none"), default="all", help="which usual loops are run")
     arguments = parser.parse_args()
     target: Target = choose(arguments.device, arguments.precision)
     on_gpu = target.device.startswith("cuda")
@@ -224,17 +224,12 @@ def main() -> None:
                 flush=True,
             )
         rate = rates[name]
-        if not arguments.no_usual:
-            network = copy.deepcopy(model.network).eval().to(target.device)
-            loops = Loop("fp32", 256), Loop(low, 512 if on_gpu else 128)
-            for loop in loops:
-                usual(image[: loop.tile + 2 * PAD, : loop.tile + 2 * PAD], network, model, target.device, loop)
-            plain = [report.megapixels / usual(image, network, model, target.device, loop) for loop in loops]
-            print(
-                f"  the usual loop: {plain[0]:.2f} Mpx/s in fp32, {plain[1]:.2f} in {low}; "
-                f"ratio {rate / plain[0]:.2f} and {rate / plain[1]:.2f}",
-                flush=True,
-            )
+        loops = {"none": [], "fp32": [Loop("fp32", 256)], "all": [Loop("fp32", 256), Loop(low, 512 if on_gpu else 128)]}
+        network = copy.deepcopy(model.network).eval().to(target.device)
+        for loop in loops[arguments.usual]:
+            usual(image[: loop.tile + 2 * PAD, : loop.tile + 2 * PAD], network, model, target.device, loop)
+            plain = report.megapixels / usual(image, network, model, target.device, loop)
+            print(f"  the usual loop: {plain:.2f} Mpx/s in {loop.precision}; ratio {rate / plain:.2f}", flush=True)
         if model.network.pools_tile:
             print(f"  seam, {seam(image, model)}", flush=True)
     if "em-x4" in rates and "em-wgan-pixel-x4" in rates:

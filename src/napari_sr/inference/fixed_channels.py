@@ -27,7 +27,7 @@ from napari_sr.models.model import Model, weights_hash
 from napari_sr.networks.channel_attention import channel_factors, fix_channels
 
 #: training patches that are measured, at least and at most: one in so many that there are
-FEWEST, MOST, SHARE = 4, 12, 16
+FEWEST, MOST, SHARE = 4, 12, 32
 #: training patches that a job has at least for which it is worth to measure
 WORTH = 24
 #: patches that are measured at a time
