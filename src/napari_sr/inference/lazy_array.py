@@ -50,7 +50,8 @@ def upscale_lazy(
     """Return a super-resolved image as an array of dask, of which nothing is computed yet.
 
     Its chunks are blocks of planes, each computed from what it needs of the image, with the intensities and the
-    estimates of whole planes: the values are those of :func:`~napari_sr.inference.to_zarr.iter_upscale_to_zarr`. It
+    estimates of whole planes: the values are those of :func:`~napari_sr.inference.to_zarr.iter_upscale_to_zarr`, but
+    that each tile's channels are scaled by what it holds (RCAN, DFCAN), since nothing is read before it is asked. It
     works with any scheduler of dask; a process computes one block at a time.
 
     Parameters

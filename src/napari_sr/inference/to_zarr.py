@@ -187,7 +187,8 @@ def iter_upscale_to_zarr(
     start = time.perf_counter()
     yield Progress(0.0, 0.0, 0.0, "Looking at the image")
     identity = source.identity()
-    pixels = amount_of((selection or Selection()).checked(layout).layout(layout)).pixels
+    # parts of one image fit together: what holds for the whole does not depend on which part this is
+    pixels = amount_of(layout).pixels
     for_image = upscaler.iter_for(checked_image(image), layout, pixels=pixels, should_stop=should_stop)
     upscaler = yield from as_progress(for_image, start)
     job, estimated = planned(image, layout, upscaler, selection=selection, conditions=conditions, dtype=dtype)

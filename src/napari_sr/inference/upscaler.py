@@ -73,13 +73,14 @@ class Upscaler:
                 f"{model.card.name} turns {channels[0]} channels into {channels[1]}; only models of one channel run "
                 "here. Trained further on your images (Train), it becomes one."
             )
+        self.channels: FixedChannels | None
         self.model, self.overlap = model, overlap
         self.tile = None if tile == "auto" else int(tile)
         target = choose(device, precision, rounds_badly=model.network.rounds_badly)
         self.prepared = Prepared(model, target)
         self.backend = checked_backend(backend, target.device)
-        #: what was measured of an image, if this is for one
-        self.channels: FixedChannels | None = None
+        #: True if it was found out what holds for an image, and what was measured of it
+        self.for_one_image, self.channels = False, None
 
     @property
     def scale(self) -> int:
@@ -110,14 +111,19 @@ class Upscaler:
     def iter_for(
         self, image: Any, layout: Layout, *, pixels: int, should_stop: Callable[[], bool] | None = None
     ) -> Generator[str, None, Upscaler]:
-        """Return the upscaler for one image: this one, or where that pays one with :meth:`fixed` channels.
+        """Return the upscaler for one image: like this one, or where that pays one with :meth:`fixed` channels.
 
-        Yields a sentence before it measures; see :func:`iter_fixed_channels`.
+        Not where tiles or their context were chosen: they are then weighed one by one. Yields a sentence before it
+        measures; see :func:`iter_fixed_channels`. What it returns never measures again, whatever it is given.
         """
+        if self.for_one_image or self.tile is not None or self.overlap is not None:
+            return self
         found = yield from iter_fixed_channels(
             self.model, self.prepared.target, image, layout, pixels=pixels, should_stop=should_stop
         )
-        return self if found is None else self.fixed(found)
+        other = copy.copy(self) if found is None else self.fixed(found)
+        other.for_one_image = True
+        return other
 
     def told(
         self, image: Any, layout: Layout, index: tuple[int, ...], conditions: Conditions | None = None

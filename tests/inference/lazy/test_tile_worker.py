@@ -27,7 +27,7 @@ class Slow:
     def knows(self, index):
         return index in self.measured
 
-    def measure(self, index):
+    def measure(self, index, should_stop=None):
         self.measured.append(index)
 
     def __call__(self, index, rows, columns, should_stop):
@@ -260,7 +260,7 @@ def test_tiles_in_view_come_before_what_is_done_ahead(made, slow):
 def test_what_fails_ahead_is_said_and_not_tried_for_ever(made, slow, monkeypatch):
     tries = []
 
-    def measure(index):
+    def measure(index, should_stop=None):
         tries.append(index)
         raise ImageError("no")
 

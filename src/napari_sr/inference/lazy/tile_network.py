@@ -49,8 +49,6 @@ class TileNetwork:
     ) -> None:  # fmt: skip
         self.image, self.layout = checked_image(image), Layout(axes, tuple(int(n) for n in image.shape))
         self.upscaler, self.levels = upscaler, levels
-        #: True once the upscaler is the one for this image
-        self._for_image = False
         self.dtype = output_dtype(np.dtype(image.dtype), None)
         known = None if before is None else before.fits
         self.fits: PlaneFits = fits_of(self.image, self.layout, upscaler.model, known)
@@ -71,12 +69,11 @@ class TileNetwork:
         """Return True if a plane was measured."""
         return index in self._known
 
-    def measure(self, index: tuple[int, ...]) -> None:
+    def measure(self, index: tuple[int, ...], should_stop: Callable[[], bool] | None = None) -> None:
         """Find the intensity transform and the conditions of a plane, and once what holds for the whole image."""
-        if not self._for_image:
-            pixels = amount_of(self.layout).pixels
-            self.upscaler = end_of(self.upscaler.iter_for(self.image, self.layout, pixels=pixels))
-            self._for_image = True
+        pixels = amount_of(self.layout).pixels
+        search = self.upscaler.iter_for(self.image, self.layout, pixels=pixels, should_stop=should_stop)
+        self.upscaler = end_of(search)
         fit = self.fits(index)
         self._known[index] = (fit, self._conditions(index))
 

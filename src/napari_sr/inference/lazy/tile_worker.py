@@ -30,8 +30,8 @@ class Compute(Protocol):
     def knows(self, index: tuple[int, ...]) -> bool:
         """Return True if a plane was measured."""
 
-    def measure(self, index: tuple[int, ...]) -> None:
-        """Find out what holds for a whole plane."""
+    def measure(self, index: tuple[int, ...], should_stop: Callable[[], bool] | None = None) -> None:
+        """Find out what holds for a whole plane; raises :class:`Cancelled` if it should stop."""
 
     def __call__(self, index: tuple[int, ...], rows: slice, columns: slice, should_stop: Callable[[], bool]) -> Tile:
         """Return a tile as it is seen from all distances; raises :class:`Cancelled` if it should stop."""
@@ -219,7 +219,7 @@ class TileWorker:
             blamed = index
             if not compute.knows(index):
                 self._tell(MEASURING)
-                compute.measure(index)
+                compute.measure(index, stop.is_set)
             if place is not None:
                 blamed = key
                 self._tell(COMPUTING)
