@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_sr.inference.events import Finished, Progress, Report
-    from napari_sr.inference.upscaler import Upscaler, iter_upscale, upscale
+    from napari_sr.inference.one_call import iter_upscale, upscale
+    from napari_sr.inference.upscaler import Upscaler
 
 __all__ = ["Finished", "Progress", "Report", "Upscaler", "iter_upscale", "upscale"]
 
@@ -14,7 +15,7 @@ __all__ = ["Finished", "Progress", "Report", "Upscaler", "iter_upscale", "upscal
 def __getattr__(name: str) -> Any:
     # imported when first used: the axes of a layer are wanted on the GUI thread, where torch would take seconds
     if name in __all__:
-        from napari_sr.inference import upscaler
+        from napari_sr.inference import events, one_call
 
-        return getattr(upscaler, name)
+        return getattr(events if hasattr(events, name) else one_call, name)
     raise AttributeError(f"module 'napari_sr.inference' has no attribute {name!r}")

@@ -124,7 +124,7 @@ def planned(
     image, layout
         The whole image.
     upscaler, conditions, dtype
-        As in :func:`~napari_sr.inference.upscaler.iter_upscale`.
+        As in :func:`~napari_sr.inference.one_call.iter_upscale`.
     selection
         What of the image is worked on; None for all.
     """

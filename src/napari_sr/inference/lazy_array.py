@@ -57,11 +57,11 @@ def upscale_lazy(
     Parameters
     ----------
     image
-        An array of dask, or anything :func:`~napari_sr.inference.upscaler.iter_upscale` takes.
+        An array of dask, or anything :func:`~napari_sr.inference.one_call.iter_upscale` takes.
     model
         From :func:`napari_sr.load_model`.
     axes, device, precision, tile, overlap, conditions, dtype
-        As in :func:`~napari_sr.inference.upscaler.iter_upscale`. What ``auto`` means is decided here, not by workers.
+        As in :func:`~napari_sr.inference.one_call.iter_upscale`. What ``auto`` means is decided here, not by workers.
 
     Raises
     ------

@@ -146,7 +146,7 @@ def iter_upscale_to_zarr(
     Parameters
     ----------
     image, axes, conditions, dtype, should_stop
-        As in :func:`~napari_sr.inference.upscaler.iter_upscale`.
+        As in :func:`~napari_sr.inference.one_call.iter_upscale`.
     target
         Folder of the result, usually ``NAME.zarr``.
     upscaler
@@ -175,7 +175,7 @@ def iter_upscale_to_zarr(
     ImageError, ConfigError
         If the image or a setting cannot be used, the image changed meanwhile, or the result cannot be written.
     MemoryLimitError, Cancelled
-        As :func:`~napari_sr.inference.upscaler.iter_upscale`.
+        As :func:`~napari_sr.inference.one_call.iter_upscale`.
     """
     if version not in VERSIONS:
         raise ConfigError(f"OME-Zarr is written in version {' or '.join(VERSIONS)}, not {version!r}.")

@@ -22,7 +22,7 @@ from napari_sr.images.view import Guarded
 from napari_sr.inference.backend import Amount, checked_backend, iter_backend
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.device import Prepared, choose
-from napari_sr.inference.events import Event, Finished, Progress, Report
+from napari_sr.inference.events import Event, Finished, Progress
 from napari_sr.inference.fixed_channels import FixedChannels, iter_fixed_channels
 from napari_sr.inference.parts import Part, PlaneFits
 from napari_sr.inference.plane import Plane, upscale_plane
@@ -158,8 +158,8 @@ class Upscaler:
     ) -> Generator[Event, None, None]:
         """Super-resolve an image, one event a tile; closing the generator cancels and leaves nothing behind.
 
-        The intensity transform is that of every whole plane. See :func:`iter_upscale` for parameters, events and
-        errors.
+        The intensity transform is that of every whole plane. See :func:`~napari_sr.inference.one_call.iter_upscale` for
+        parameters, events and errors.
         """
         image, axes_of = as_image(image, axes)
         shape = tuple(int(n) for n in image.shape)
@@ -217,7 +217,7 @@ class Upscaler:
         Parameters
         ----------
         image, axes, conditions, dtype
-            As in :func:`iter_upscale`; ``image`` is the whole one.
+            As in :func:`~napari_sr.inference.one_call.iter_upscale`; ``image`` is the whole one.
         index
             Position along the axes other than Y, X and S, in their order.
         rows, columns
@@ -268,72 +268,6 @@ def checked_image(image: Any) -> Any:
     return image if isinstance(image, np.ndarray) else Guarded(image)
 
 
-def iter_upscale(
-    image: Any,
-    model: Model,
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    tile: int | str = "auto",
-    overlap: int | None = None,
-    backend: str = "auto",
-    **settings: Any,
-) -> Generator[Event, None, None]:
-    """Super-resolve an image, one event a tile; closing the generator cancels and leaves nothing behind.
-
-    For many images, an :class:`Upscaler` prepares the model once.
-
-    Parameters
-    ----------
-    image
-        Array-like of 2 to 5 dimensions with ``shape``, ``dtype`` and slicing: numpy (also memory-mapped or masked),
-        dask, zarr, xarray; lists, pictures of Pillow, tensors. Any integer, bool or float type in any byte order.
-    model
-        From :func:`napari_sr.load_model`.
-    axes
-        One letter a dimension, e.g. ``"TYX"``; ``Y`` and ``X`` are upscaled, ``S`` holds RGB(A) samples,
-        all others are looped over. Guessed if None: the last two, or the two before a colour axis.
-    device, precision
-        ``auto``, or e.g. ``"cpu"``, ``"cuda:0"``; ``"fp32"``, ``"bf16"``, ``"fp16"``.
-    tile
-        Tile side in LR pixels, or ``auto``. What is given is never changed.
-    overlap
-        Context in LR pixels on each side of a tile; from the model card if None.
-    backend
-        ``torch``, ``openvino`` (processors only), or ``auto`` for the faster one where it is worth to find out.
-    conditions
-        What a network is told that can be told something: numbers by name, or ``"auto"`` for what is estimated from the
-        image, as what is left out is. For ``em-x4``: ``blur`` in LR pixels, ``noise`` in per cent of the image's
-        range, ``shot`` from -1 to 1.
-    dtype
-        Of the result; the input's if None. Integers are rounded and saturate at the type's limits.
-    rows, columns
-        The part of every plane that is super-resolved, in LR pixels; what is fitted and estimated is that of the whole.
-    take
-        Positions along other axes, by their letters; all if None. What is fitted and estimated stays the same.
-    out
-        Array-like that receives the result, in its own type; a new array if None.
-    should_stop
-        Asked at every layer of the network: ends the run with :class:`Cancelled` also within a tile.
-
-    Yields
-    ------
-    Progress or Finished
-        ``Finished`` comes once, last, with the whole result and a report.
-
-    Raises
-    ------
-    ImageError, ConfigError
-        If the image or a setting cannot be used.
-    MemoryLimitError
-        If the device has too little memory.
-    Cancelled
-        If ``should_stop`` said so.
-    """
-    upscaler = Upscaler(model, device=device, precision=precision, tile=tile, overlap=overlap, backend=backend)
-    yield from upscaler.iter(image, **settings)
-
-
 def amount_of(layout: Layout) -> Amount:
     """Return what a run over planes has to do."""
     planes = layout.plane_count()
@@ -374,19 +308,6 @@ def _planes(
     yield Finished(image=out, report=report)
 
 
-def upscale(image: Any, model: Model, **settings: Any) -> Any:
-    """Super-resolve an image and return the result; the settings are those of :func:`iter_upscale`.
-
-    Examples
-    --------
-    >>> sr = upscale(lr, load_model("em-dfcan-x4"))  # doctest: +SKIP
-    """
-    for event in iter_upscale(image, model, **settings):
-        if isinstance(event, Finished):
-            return event.image
-    raise AssertionError("iter_upscale always ends with Finished")
-
-
 def _constant(value: tuple[FittedIntensity, float], index: tuple[int, ...]) -> tuple[FittedIntensity, float]:
     return value
 
@@ -400,6 +321,3 @@ def _allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
             f"The result needs {gib:.1f} GiB of memory. Write it to a file instead "
             "(napari-sr upscale INPUT -o OUT), or super-resolve a part of the image."
         ) from None
-
-
-__all__ = ["Event", "Finished", "Progress", "Report", "Upscaler", "iter_upscale", "upscale"]
