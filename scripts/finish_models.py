@@ -62,9 +62,9 @@ SHARP = {
         )
     ],
 }
-#: how the models' names begin, and what makes their LR images
 #: largest halo that is tried, LR pixels
 FARTHEST = 40
+#: how the models' names begin, and what makes their LR images
 PREFIXES = {"EM": "em", "ssTEM": "em", "N-body": "nbody", "fluorescence": "fluo"}
 PRESETS = {"EM": "em", "ssTEM": "em", "N-body": "nbody", "fluorescence": "fluorescence"}
 EM_DATA = (

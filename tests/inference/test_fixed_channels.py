@@ -192,6 +192,16 @@ def test_of_many_channels_some_are_measured():
     assert (planes[0], planes[-1]) == ((0,), (59,))
 
 
+def test_one_patch_of_a_plane_is_neither_its_emptiest_nor_its_fullest(rng):
+    """Of many channels each gives one."""
+    lr = textured(rng, (12, 90, 90)) * np.linspace(0.2, 1, 90)[:, None]
+    found = spread_patches.spread_patches(make_model("rcan", 2), lr, Layout("CYX", lr.shape), 16, 4)
+    contrasts = found.flatten(1).std(dim=1)
+    assert len(found) == 12
+    assert float(contrasts.min()) > 0.1
+    assert float(contrasts.max()) < 0.4 * 1.6
+
+
 def test_empty_places_and_what_is_not_finite_are_left_out(rng):
     lr = textured(rng, (320, 300))
     lr[:, :60] = 0

@@ -30,7 +30,7 @@ EMPTY = 0.01
 def spread_patches(
     model: Model, image: Any, layout: Layout, side: int, count: int, should_stop: Callable[[], bool] | None = None
 ) -> Tensor:
-    """Return patches of an image in network values, (N, 1, height, width), about ``count`` of them, at most MOST.
+    """Return patches of an image in network values, (N, 1, height, width), about ``count`` of them.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def spread_patches(
         seen = [values[i] for i in np.argsort(contrasts) if contrasts[i] > EMPTY * (fitted.upper - fitted.lower)]
         if seen:
             found.append(seen)
-    chosen = [patch for seen in found for patch in _evenly(seen, -(-count // len(found)))]
+    chosen = [patch for seen in found for patch in _of_all(seen, -(-count // len(found)))]
     return torch.from_numpy(np.stack(chosen))[:, None] if len(chosen) >= FEWEST else torch.empty(0, 1, side, side)
 
 
@@ -88,6 +88,12 @@ def spread_planes(layout: Layout) -> list[tuple[int, ...]]:
 def _evenly(items: Sequence[T], count: int) -> list[T]:
     """Return ``count`` of them, from the first to the last; all if there are fewer."""
     return [items[int(i)] for i in dict.fromkeys(np.linspace(0, len(items) - 1, count).round())]
+
+
+def _of_all(items: Sequence[T], count: int) -> list[T]:
+    """Return ``count`` of them, each from the middle of as many equal parts; all if there are fewer."""
+    count = min(count, len(items))
+    return [items[int((i + 0.5) * len(items) / count)] for i in range(count)]
 
 
 def _at(lengths: list[int], number: int) -> tuple[int, ...]:
