@@ -96,14 +96,12 @@ def iter_fixed_channels(
     SRError
         If the network fails on this image.
     """
-    network, patch = model.network, trained_patch(model)
-    one_tile = max(layout.plane_shape) <= DEFAULT_TILE[target.device.split(":")[0]]
-    if not network.fixes or one_tile or pixels < max(WORTH * patch**2, WORTH_PIXELS):
+    if not worth_fixing(model, target, layout, pixels):
         return None
     if not model.card.halo and _HALOS.get(_key(model), {}) is None:
         return None
     yield "Measuring what holds for the whole image …"
-    rows, columns = layout.plane_shape
+    patch, (rows, columns) = trained_patch(model), layout.plane_shape
     count = min(max(rows * columns // (SHARE * patch**2), FEWEST), MOST)
     lr = spread_patches(model, image, layout, patch, count, should_stop)
     if len(lr) < FEWEST:
@@ -116,6 +114,27 @@ def iter_fixed_channels(
             return None  # the tiles themselves can be made smaller
         raise SRError(f"{model.card.name} failed on this image: {error}") from error
     return None if factors is None or halo is None else FixedChannels(factors, halo)
+
+
+def worth_fixing(model: Model, target: Target, layout: Layout, pixels: int) -> bool:
+    """Return True if ``pixels`` of an image are so many that it pays to measure its factors."""
+    one_tile = max(layout.plane_shape) <= DEFAULT_TILE[target.device.split(":")[0]]
+    enough = pixels >= max(WORTH * trained_patch(model) ** 2, WORTH_PIXELS)
+    return model.network.fixes and enough and not one_tile
+
+
+def untested_channels(
+    model: Model, lr: Tensor, should_stop: Callable[[], bool] | None = None
+) -> FixedChannels | None:  # fmt: skip
+    """Return the factors of patches (N, 1, height, width) as they are: for how fast they make a network only.
+
+    None where no context is enough for its tiles.
+    """
+    network = copy.deepcopy(model.network).eval()
+    with interruptible(network, should_stop):
+        factors, _ = channel_factors(network, lr)
+    halo = model.card.halo or _halo(model, should_stop)
+    return None if halo is None else FixedChannels(factors.mean(dim=0).cpu(), halo)
 
 
 def _factors(

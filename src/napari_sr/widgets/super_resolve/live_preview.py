@@ -89,7 +89,7 @@ class LivePreview:
             window = visible_window(
                 request.layer, request.axes, centre=camera(dock.viewer).center, step=dims.point,
                 world_units=getattr(dock.viewer.layers, "units", None), displayed=dims.displayed,
-                side=min(largest, side_for(dock.rates.rate(card.name, request.settings), card.scale)),
+                side=min(largest, side_for(dock.rates.rate(card.name, request.settings, view=True), card.scale)),
             )  # fmt: skip
         except (SRError, ValueError) as error:
             dock.say(str(error), ERROR)
@@ -126,7 +126,7 @@ class LivePreview:
     def _show(self, preview: Previewed) -> None:
         asked, report = preview.asked, preview.finished.report
         request, window = asked.request, asked.window
-        self.dock.rates.saw(preview.model, request.settings, report.megapixels, report.seconds)
+        self.dock.rates.saw(preview.model, request.settings, report.megapixels, report.seconds, view=True)
         if request.layer in self.dock.viewer.layers:
             image = preview.finished.image
             show_preview(self.dock.viewer, request.layer, request.axes, window, image, preview.scale)
