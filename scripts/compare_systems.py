@@ -8,10 +8,12 @@
 What was measured stands in scripts/systems.jsonl: the models themselves are not kept. Its rows of an H200 have the
 digits that the table had: the files they came from are lost. Of other images a row is refused by its bicubic.
 
-Budget: 1500 steps of 8 patches of 32² LR pixels, ×4, in mixed precision (bf16) where the device is fast at it; Adam
-with one cycle; L1, and the critic from half of the run on for those that have one. Nothing is tuned for any of them but
-the learning rate, which is its paper's. VGG19's weights need a download of 548 MB: where they are missing, the
-perceptual losses of SRGAN, ESRGAN and ESRGAN+ are left out, and the table says so.
+Budget: 20 TFLOP of arithmetic (scripts/source_systems.py), in steps of 4 patches of 24² LR pixels, ×4, in mixed
+precision (bf16) where the device is fast at it; Adam with one cycle; L1, and the critic from half of the run on for
+those that have one. Nothing is tuned for any of them but the learning rate, which is its paper's. VGG19's weights need
+a download of 548 MB: where they are missing, the perceptual losses of SRGAN, ESRGAN and ESRGAN+ are left out, and the
+table says so. An earlier budget, 1500 steps of 8 patches of 32² whatever they cost, is a column of the table for those
+that were trained for it.
 
 Sets: EM (FlyEM's training sections, tested on its independent tissue), N-body (a box of 200 Mpc/h; LR is the block mean
 of the logarithm, as in the thesis), and N-body pairs (LR is another simulation, of the same phases, with 4³ times fewer
@@ -26,155 +28,25 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from source_systems import BASELINES, MOST_STEPS, PATCHES, PLAIN, SETS, SYSTEMS, TFLOP, TITLES, config_of, jobs_of
 
 HERE = Path(__file__).parent
 RESULTS, ROWS, RATES = HERE.parent / "docs/results.md", HERE / "systems.jsonl", HERE / "systems-rates.json"
 BEGIN, END = "<!-- systems: written by scripts/compare_systems.py -->", "<!-- end of systems -->"
-BUDGET = {"steps": 1500, "batch_size": 8, "lr_patch": 32}
 #: dB by which bicubic may differ between rows of one set: they have two digits
 SAME_IMAGES = 0.01
-TANH = {"lower": -0.8, "upper": 0.8}
 
 
-@dataclass(frozen=True)
-class System:
-    """A network and how it is trained."""
-
-    title: str
-    network: str
-    rate: float = 5e-4
-    hyper_parameters: Mapping[str, Any] = field(default_factory=dict)
-    adversarial: Mapping[str, Any] | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-IN_TURN = {"n_critic": 1, "gradient_penalty": 0.0}
-#: the slow ones first, so that they do not end last
-SYSTEMS = {
-    "swinir": System("SwinIR, lightweight", "swinir", 5e-4, {"num_features": 60, "num_blocks": 4, "mlp_ratio": 2.0}),
-    "drcn": System("DRCN", "drcn", 3e-4),
-    "rcan-paper": System("RCAN, paper size", "rcan", 1e-4, {"num_features": 64}),
-    "esrgan-plus": System(
-        "ESRGAN+ ¹", "esrgan-plus", 1e-4, {}, {
-            **IN_TURN, "loss": "relativistic", "critic": "vgg-discriminator", "critic_learning_rate": 1e-4,
-            "weight": 5e-3, "pixel_weight": 1.0,
-        },
-    ),
-    "rrdb": System("RRDBNet (ESRGAN's generator)", "rrdb", 1e-4),
-    "esrgan": System(
-        "ESRGAN ¹", "rrdb", 1e-4, {}, {
-            **IN_TURN, "loss": "relativistic", "critic": "vgg-discriminator", "critic_learning_rate": 1e-4,
-            "weight": 5e-3, "pixel_weight": 1.0,
-        },
-    ),
-    "real-esrgan": System(
-        "Real-ESRGAN's critic ¹", "rrdb", 1e-4, {}, {
-            **IN_TURN, "loss": "standard", "critic": "unet-discriminator", "critic_learning_rate": 1e-4,
-            "weight": 0.1, "pixel_weight": 1.0,
-        },
-    ),
-    "rcan": System("RCAN 16", "rcan", 3e-4),
-    "rcan-rmsprop": System("RCAN 16, RMSprop at 1e-3", "rcan", 1e-3, {}, None, {"optimizer": "rmsprop"}),
-    "wgan-gp": System(
-        "WGAN-GP, γ = 100", "wgan", 5e-4, {}, {"pixel_weight": 100.0}, {"betas": (0.5, 0.9), "intensity": TANH},
-    ),
-    "wgan-clip": System(
-        "WGAN, clipped weights", "wgan", 5e-5, {},
-        {"pixel_weight": 100.0, "gradient_penalty": 0.0, "clip": 0.01, "critic_learning_rate": 5e-5},
-        {"optimizer": "rmsprop", "intensity": TANH},
-    ),
-    "structure-gan": System(
-        "Conditional GAN, structure", "srresnet", 1e-4, {"head": "tanh"},
-        {"critic": "conditional-critic", "critic_learning_rate": 1e-4},
-        {"betas": (0.5, 0.9), "intensity": TANH, "extra_losses": {"gradient": 50.0, "ssim": 10.0}},
-    ),
-    "srgan": System(
-        "SRGAN ¹", "srresnet", 1e-4, {"head": "tanh"}, {
-            **IN_TURN, "loss": "standard", "critic": "srgan-discriminator", "critic_learning_rate": 1e-4,
-            "weight": 1e-3, "pixel_weight": 1.0,
-        }, {"intensity": TANH},
-    ),
-    "dfcan": System("DFCAN, linear filter below", "dfcan", 3e-4, {"head": "linear", "skip": "filter"}),
-    "dfcan-l1": System("DFCAN, as published", "dfcan", 3e-4, {"head": "sigmoid", "skip": "none"}),
-    "wgan": System("WGAN generator, L1", "wgan", 5e-4, {}, None, {"intensity": TANH}),
-    "srresnet": System("SRResNet", "srresnet", 2e-4, {"head": "linear"}),
-    "edsr": System("EDSR, baseline", "edsr", 2e-4),
-    "wdsr": System("WDSR", "wdsr", 5e-4),
-    "srvgg": System("SRVGGNet (Real-ESRGAN, compact)", "srvgg", 5e-4),
-    "vdsr": System("VDSR", "vdsr", 3e-4),
-    "fsrcnn": System("FSRCNN", "fsrcnn", 1e-3),
-    "srcnn": System("SRCNN", "srcnn", 1e-3),
-}  # fmt: skip
-SETS = ("EM", "N-body", "N-body pairs")
-#: on measured pairs, some of each kind
-ON_PAIRS = ("dfcan-l1", "rcan", "wgan", "edsr", "srresnet", "rrdb", "wgan-gp", "swinir")
-
-
-TITLES = {
-    "EM": "EM: FlyEM, independent tissue (25 × 248²)",
-    "N-body": "N-body: another box of 200 Mpc/h (16 × 256²), LR the mean of the logarithm",
-    "N-body pairs": "N-body pairs: the same slices, LR another simulation with 4³ times fewer particles",
-}
-PLAIN = ("nearest-x4", "bilinear-x4", "lanczos-x4")
-#: measured beside them, and not trained for the budget
-BASELINES = {
-    "EM": (*PLAIN, "em-wiener-x4"),
-    "N-body": (*PLAIN, "nbody-wiener-x4"),
-    "N-body pairs": (*PLAIN, "nbody-wiener-x4", "nbody-x4", "nbody-rcan-x4", "nbody-wgan-x4"),
-}
-
-
-def jobs_of(only: str) -> list[str]:
-    """Return the names of the jobs, ``set/system``, those of ``only`` in their order."""
-    found = [f"{kind}/{name}" for name in SYSTEMS for kind in SETS if kind != "N-body pairs" or name in ON_PAIRS]
-    if unknown := sorted(set(filter(None, only.split(","))) - set(found)):
-        raise SystemExit(f"There is no {unknown[0]}; there are {', '.join(found)}.")
-    return only.split(",") if only else found
-
-
-def config_of(job: str, data: Path, steps: int) -> Any:
-    """Return the configuration of a job."""
-    from napari_sr.training import TrainConfig
-    from napari_sr.training.recipes import DENSITY
-
-    kind, name = job.split("/")
-    system, density = SYSTEMS[name], kind != "EM"
-    settings = {**BUDGET, "steps": steps, **system.settings}
-    limits = settings.pop("intensity", {})
-    intensity = {**(DENSITY if density else {"kind": "percentile", "low": 0.5, "high": 99.5}), **limits}
-    train, val = _sources(kind, data)
-    adversarial = system.adversarial
-    if adversarial is not None:
-        adversarial = {"pixel_steps": steps // 2, "critic_learning_rate": system.rate, **adversarial}
-    values = {
-        "name": job.replace("/", "-").replace(" ", "-").lower(), "train": [train], "validation": [val],
-        "network": system.network, "hyper_parameters": dict(system.hyper_parameters), "scale": 4, "loss": "l1",
-        "degradation": {"EM": "em", "N-body": "nbody", "N-body pairs": ""}[kind], "intensity": intensity,
-        "learning_rate": system.rate, "precision": "bf16", "validate_every": steps // 3,
-        "adversarial": adversarial, "card": {"kind": "N-body" if density else "EM", "title": system.title}, **settings,
-    }  # fmt: skip
-    return TrainConfig.from_dict(values)
-
-
-def _sources(kind: str, data: Path) -> tuple[dict[str, str], dict[str, str]]:
-    if kind == "EM":
-        return {"path": str(data / "em/train.npz")}, {"path": str(data / "em/val.npz")}
-    lr = [str(data / f"nbody/lr/{part}.npz") if kind == "N-body pairs" else "" for part in ("train", "val")]
-    parts = [{"path": str(data / f"nbody/hr/{part}.npz"), "lr": lr[i]} for i, part in enumerate(("train", "val"))]
-    return parts[0], parts[1]
-
-
-def run_job(job: str, data: Path, out: Path, *, workers: int, steps: int) -> dict[str, Any]:
+def run_job(job: str, data: Path, out: Path, *, workers: int) -> dict[str, Any]:
     """Train and measure one system; returns the row of the table."""
     from napari_sr.models.model import load
     from napari_sr.training import fit
 
-    config = config_of(job, data, steps)
+    config = config_of(job, data)
     folder = out / "runs" / config.name
     start = time.monotonic()
     path = fit(config, folder, resume=(folder / "last.ckpt").exists(), workers=workers)
@@ -182,9 +54,9 @@ def run_job(job: str, data: Path, out: Path, *, workers: int, steps: int) -> dic
     model = load(path)
     row = measure(model, job.split("/", maxsplit=1)[0], data)
     return {
-        "job": job, "steps": steps, "parameters": model.network.parameter_count(), "minutes": minutes,
-        "trained_minutes": model.card.training["minutes"], "device": model.card.training["device"],
-        **row,
+        "job": job, "tflop": TFLOP, "steps": config.steps, "parameters": model.network.parameter_count(),
+        "minutes": minutes, "trained_minutes": model.card.training["minutes"],
+        "device": model.card.training["device"], **row,
     }  # fmt: skip
 
 
@@ -262,14 +134,14 @@ def train_all(args: argparse.Namespace) -> None:
     """Run every job that is missing in a process of its own, some at a time, until the time is over."""
     args.out.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
-    done = {row["job"] for row in read_rows()}
+    done = {row["job"] for row in read_rows() if row.get("tflop") == TFLOP}
 
     def one(job: str) -> None:
         if args.seconds and time.monotonic() - begin > args.seconds:
             print(f"{job}: no time left", flush=True)
             return
         command = [sys.executable, __file__, "--job", job, "--data", str(args.data), "--out", str(args.out)]
-        command += ["--workers", str(args.workers), "--steps", str(args.steps)]
+        command += ["--workers", str(args.workers)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         if ran.returncode:
             print(f"{job} failed: {ran.stderr[-1500:]}", flush=True)
@@ -314,38 +186,44 @@ def table_of(kind: str, rows: list[dict[str, Any]], rates: dict[str, float]) -> 
         columns |= {"spectrum_score": "spectrum score ↑", "spectrum_mse": "error of the spectrum ↓"}
     digits = {"psnr": 2, "niqe": 1, "spectrum_mse": 0, "spectrum_score": 2}
     of_kind = [row for row in rows if row["job"].startswith(f"{kind}/")]
-    lines = [
-        "| | " + " | ".join(columns.values()) + " | weights |" + ("" if density else " Mpx/s |"),
-        "|---" * (len(columns) + (2 if density else 3)) + "|",
-    ]
+    heads = [*columns.values(), "weights", "steps", "PSNR, longer ² [dB]", *([] if density else ["Mpx/s"])]
+    lines = ["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     bicubic = of_kind[0]["bicubic"]
-    figures = [("bicubic", bicubic, None, None)]
-    for row in of_kind:
+    longer = {row["job"]: row["model"]["psnr"] for row in of_kind if "steps" in row and "tflop" not in row}
+    lines.append(_line("bicubic", bicubic, columns, digits, [""] * (len(heads) - len(columns))))
+    for row in sorted(of_kind, key=lambda row: row["model"]["psnr"]):
         if abs(row["bicubic"]["psnr"] - bicubic["psnr"]) > SAME_IMAGES:
             raise SystemExit(f"{row['job']} was measured on other images: bicubic has {row['bicubic']['psnr']:.2f} dB.")
+        if "steps" in row and row.get("tflop") != TFLOP:
+            continue  # of another budget
         name = row["job"].split("/", maxsplit=1)[1]
         title = SYSTEMS[name].title if name in SYSTEMS else name.removesuffix("-x4") if name in PLAIN else name
-        figures.append((title, row["model"], row["parameters"], rates.get(name)))
-    for title, values, weights, speed in sorted(figures, key=lambda f: (f[0] != "bicubic", f[1]["psnr"] or 0.0)):
-        cells = ["–" if values.get(c) is None else f"{values[c]:.{digits.get(c, 3)}f}" for c in columns]
-        cells += [f"{weights:,}".replace(",", " ") if weights else ""]
+        others = [f"{row['parameters']:,}".replace(",", " ") if row["parameters"] else "", str(row.get("steps", ""))]
+        others.append(f"{longer[row['job']]:.2f}" if row["job"] in longer else "")
         if not density:  # timed with the intensities of EM
-            cells += [f"{speed:.3g}" if speed else ""]
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+            others.append(f"{rates[name]:.3g}" if name in rates else "")
+        lines.append(_line(title, row["model"], columns, digits, others))
     return "\n".join(lines)
+
+
+def _line(
+    title: str, values: dict[str, Any], columns: dict[str, str], digits: dict[str, int], others: list[str]
+) -> str:
+    cells = ["–" if values.get(c) is None else f"{values[c]:.{digits.get(c, 3)}f}" for c in columns]
+    return f"| {title} | " + " | ".join([*cells, *others]) + " |"
 
 
 def write_tables() -> None:
     """Write the tables to docs/results.md, between their marks."""
     rows = read_rows()
     timed = json.loads(RATES.read_text(encoding="utf-8"))
-    trained = [row for row in rows if "steps" in row]
-    steps = sorted({row["steps"] for row in trained})
+    trained = [row for row in rows if row.get("tflop") == TFLOP]
     devices = ", ".join(sorted({row["device"] for row in trained}))
-    missing = [SYSTEMS[n].title for n in SYSTEMS if not any(row["job"].endswith(f"/{n}") for row in trained)]
+    done = {row["job"] for row in trained}
+    missing = [job for job in jobs_of("") if job not in done]
     parts = [
-        f"{' or '.join(map(str, steps))} steps of {BUDGET['batch_size']} patches of {BUDGET['lr_patch']}² LR pixels "
-        f"each (on: {devices}); Mpx/s of output on {timed['device']}, as *auto* runs there."
+        f"{TFLOP:.0f} TFLOP each, at most {MOST_STEPS} steps, of {PATCHES['batch_size']} patches of "
+        f"{PATCHES['lr_patch']}² LR pixels (on: {devices}); Mpx/s of output on {timed['device']}, as *auto* runs there."
     ]
     for kind in SETS:
         conditions = next(row["conditions"] for row in rows if row["job"].startswith(f"{kind}/"))
@@ -353,21 +231,22 @@ def write_tables() -> None:
     if missing:
         parts.append("Not trained for this budget yet: " + ", ".join(missing) + ".")
     parts.append(
-        "¹ without the perceptual loss of its paper: VGG19's weights could not be fetched where it was trained."
+        "¹ without the perceptual loss of its paper: VGG19's weights could not be fetched where it was trained.\n"
+        "² 1500 steps of 8 patches of 32² LR pixels, whatever they cost, for those that were trained so."
     )
     head, _, rest = RESULTS.read_text(encoding="utf-8").partition(BEGIN)
     _, _, tail = rest.partition(END)
     RESULTS.write_text(f"{head}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{tail}", encoding="utf-8")
 
 
-def time_all(data: Path, steps: int) -> None:
+def time_all(data: Path) -> None:
     """Measure how fast the networks are, one after the other, with nothing beside them."""
     from napari_sr.inference.device import choose, device_title
     from napari_sr.inference.timings import processor
 
     rates = {}
     for name in SYSTEMS:
-        rates[name] = rate(config_of(f"EM/{name}", data, steps))
+        rates[name] = rate(config_of(f"EM/{name}", data, 1))
         print(f"{name}: {rates[name]:.2f} Mpx/s", flush=True)
     device = choose("auto").device
     title = f"{os.cpu_count()} cores of {processor()}" if device == "cpu" else f"one {device_title(device)}"
@@ -381,7 +260,6 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names of jobs with commas between them")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare patches, for each")
-    parser.add_argument("--steps", type=int, default=BUDGET["steps"], help="of each training")
     parser.add_argument("--seconds", type=float, default=0.0, help="no job is started after this time")
     parser.add_argument("--prepare", action="store_true", help="only write the images of the sets")
     parser.add_argument("--job", default="", help="train this one in this process")
@@ -391,9 +269,9 @@ def main() -> None:
     if args.prepare:
         prepare(args.data)
     elif args.job:
-        print(json.dumps(run_job(args.job, args.data, args.out, workers=args.workers, steps=args.steps)))
+        print(json.dumps(run_job(args.job, args.data, args.out, workers=args.workers)))
     elif args.time:
-        time_all(args.data, args.steps)
+        time_all(args.data)
     elif args.tables:
         measure_baselines(args)
         write_tables()
