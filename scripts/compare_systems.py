@@ -32,7 +32,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from source_systems import BASELINES, MOST_STEPS, PATCHES, PLAIN, SETS, SYSTEMS, TFLOP, TITLES, config_of, jobs_of
+from source_systems import (
+    BASELINES,
+    MOST_STEPS,
+    PATCHES,
+    PLAIN,
+    SETS,
+    SINGAN,
+    SINGAN_SIDE,
+    SYSTEMS,
+    TFLOP,
+    TITLES,
+    config_of,
+    jobs_of,
+    singan_config,
+)
 
 HERE = Path(__file__).parent
 RESULTS, ROWS, RATES = HERE.parent / "docs/results.md", HERE / "systems.jsonl", HERE / "systems-rates.json"
@@ -46,22 +60,44 @@ def run_job(job: str, data: Path, out: Path, *, workers: int) -> dict[str, Any]:
     from napari_sr.models.model import load
     from napari_sr.training import fit
 
-    config = config_of(job, data)
+    kind, name = job.split("/")
+    one = name == SINGAN
+    config = singan_config(kind, one_lr_image(kind, data, out), data) if one else config_of(job, data)
     folder = out / "runs" / config.name
     start = time.monotonic()
     path = fit(config, folder, resume=(folder / "last.ckpt").exists(), workers=workers)
     minutes = (time.monotonic() - start) / 60
     model = load(path)
-    row = measure(model, job.split("/", maxsplit=1)[0], data)
+    row = measure(model, kind, data, one=one)
     return {
-        "job": job, "tflop": TFLOP, "steps": config.steps, "parameters": model.network.parameter_count(),
+        "job": job, **({} if one else {"tflop": TFLOP}), "steps": config.steps,
+        "parameters": model.network.parameter_count(),
         "minutes": minutes, "trained_minutes": model.card.training["minutes"],
         "device": model.card.training["device"], **row,
     }  # fmt: skip
 
 
-def measure(model: Any, kind: str, data: Path) -> dict[str, Any]:
-    """Return the figures of a model, and of bicubic, on the test images of a set."""
+def one_lr_image(kind: str, data: Path, out: Path) -> Path:
+    """Write the LR image of a part of the first test image of a set."""
+    import numpy as np
+
+    from napari_sr.degradations import degrade
+    from napari_sr.images.listing import read_planes
+
+    (hr,) = one_image(read_planes(data / ("em" if kind == "EM" else "nbody/hr") / "test.npz"))
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"one-{kind}.npy"
+    np.save(path, degrade(hr, "em" if kind == "EM" else "nbody", 4).astype(hr.dtype))
+    return path
+
+
+def one_image(planes: list[Any]) -> list[Any]:
+    """Return a part of the first of the test images."""
+    return [planes[0][:SINGAN_SIDE, :SINGAN_SIDE]]
+
+
+def measure(model: Any, kind: str, data: Path, *, one: bool = False) -> dict[str, Any]:
+    """Return the figures of a model, and of bicubic, on the test images of a set, or on a part of the first."""
     from napari_sr.evaluation import evaluate_models
     from napari_sr.images.listing import read_planes
     from napari_sr.metrics.naturalness import shipped_model
@@ -75,6 +111,7 @@ def measure(model: Any, kind: str, data: Path) -> dict[str, Any]:
             settings["degradation"] = "nbody"
         else:
             settings["lr_images"] = read_planes(data / "nbody/lr/test.npz")
+    targets = one_image(targets) if one else targets
     table = evaluate_models([model], targets, **settings)
     rows = {row.name: row.means for row in table.rows}
     return {
@@ -134,7 +171,7 @@ def train_all(args: argparse.Namespace) -> None:
     """Run every job that is missing in a process of its own, some at a time, until the time is over."""
     args.out.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
-    done = {row["job"] for row in read_rows() if row.get("tflop") == TFLOP}
+    done = {row["job"] for row in read_rows() if is_done(row)}
 
     def one(job: str) -> None:
         if args.seconds and time.monotonic() - begin > args.seconds:
@@ -154,6 +191,11 @@ def train_all(args: argparse.Namespace) -> None:
 
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(one, [job for job in jobs_of(args.only) if job not in done]))
+
+
+def is_done(row: dict[str, Any]) -> bool:
+    """Return True for what was trained for this budget, and for SinGAN, which has its own."""
+    return bool(row.get("tflop") == TFLOP or row["job"].endswith(f"/{SINGAN}"))
 
 
 def read_rows() -> list[dict[str, Any]]:
@@ -185,7 +227,7 @@ def table_of(kind: str, rows: list[dict[str, Any]], rates: dict[str, float]) -> 
     if density:
         columns |= {"spectrum_score": "spectrum score ↑", "spectrum_mse": "error of the spectrum ↓"}
     digits = {"psnr": 2, "niqe": 1, "spectrum_mse": 0, "spectrum_score": 2}
-    of_kind = [row for row in rows if row["job"].startswith(f"{kind}/")]
+    of_kind = [row for row in rows if row["job"].startswith(f"{kind}/") and not row["job"].endswith(f"/{SINGAN}")]
     heads = [*columns.values(), "weights", "steps", "PSNR, longer ² [dB]", *([] if density else ["Mpx/s"])]
     lines = ["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     bicubic = of_kind[0]["bicubic"]
@@ -219,7 +261,7 @@ def write_tables() -> None:
     timed = json.loads(RATES.read_text(encoding="utf-8"))
     trained = [row for row in rows if row.get("tflop") == TFLOP]
     devices = ", ".join(sorted({row["device"] for row in trained}))
-    done = {row["job"] for row in trained}
+    done = {row["job"] for row in rows if is_done(row)}
     missing = [job for job in jobs_of("") if job not in done]
     parts = [
         f"{TFLOP:.0f} TFLOP each, at most {MOST_STEPS} steps, of {PATCHES['batch_size']} patches of "
@@ -228,6 +270,15 @@ def write_tables() -> None:
     for kind in SETS:
         conditions = next(row["conditions"] for row in rows if row["job"].startswith(f"{kind}/"))
         parts.append(f"**{TITLES[kind]}** ({conditions})\n\n{table_of(kind, rows, timed['rates'])}")
+        for row in (row for row in rows if row["job"] == f"{kind}/{SINGAN}"):
+            both = [
+                " dB PSNR, ".join((f"{v['psnr']:.2f}", f"SSIM {v['ssim']:.3f}")) for v in (row["model"], row["bicubic"])
+            ]
+            parts.append(
+                f"SinGAN learns one image, so that it is not in the table: from the LR image of {SINGAN_SIDE}² pixels "
+                f"of the first alone, in {row['steps']} steps (its paper has ten times as many), it makes {both[0]}; "
+                f"bicubic {both[1]} there."
+            )
     if missing:
         parts.append("Not trained for this budget yet: " + ", ".join(missing) + ".")
     parts.append(

@@ -87,6 +87,8 @@ SYSTEMS = {
     "fsrcnn": System("FSRCNN", "fsrcnn", 1e-3),
     "srcnn": System("SRCNN", "srcnn", 1e-3),
 }  # fmt: skip
+#: it learns one image, so that it is measured on one: of so many HR pixels a side, in a tenth of its paper's steps
+SINGAN, SINGAN_SIDE, SINGAN_STEPS = "singan", 240, 12_000
 SETS = ("EM", "N-body", "N-body pairs")
 #: on measured pairs, some of each kind
 ON_PAIRS = ("dfcan-l1", "rcan", "wgan", "edsr", "srresnet", "rrdb", "wgan-gp", "swinir")
@@ -109,6 +111,7 @@ BASELINES = {
 def jobs_of(only: str) -> list[str]:
     """Return the names of the jobs, ``set/system``, those of ``only`` in their order."""
     found = [f"{kind}/{name}" for name in SYSTEMS for kind in SETS if kind != "N-body pairs" or name in ON_PAIRS]
+    found += [f"{kind}/{SINGAN}" for kind in SETS if kind != "N-body pairs"]
     if unknown := sorted(set(filter(None, only.split(","))) - set(found)):
         raise SystemExit(f"There is no {unknown[0]}; there are {', '.join(found)}.")
     return only.split(",") if only else found
@@ -138,6 +141,20 @@ def config_of(job: str, data: Path, steps: int | None = None) -> Any:
         "adversarial": adversarial, "card": {"kind": "N-body" if density else "EM", "title": system.title}, **settings,
     }  # fmt: skip
     return TrainConfig.from_dict(values)
+
+
+def singan_config(kind: str, lr: Path, data: Path) -> Any:
+    """Return the configuration of SinGAN, which learns the LR image of 60 x 60 pixels in ``lr`` itself."""
+    from napari_sr.training import Source, recipe_config
+    from napari_sr.training.recipes import DENSITY
+
+    intensity = {**(DENSITY if kind != "EM" else {"kind": "percentile", "low": 0.5, "high": 99.5}), **TANH}
+    others = Source(_sources(kind, data)[1]["path"])
+    return recipe_config(
+        SINGAN, name=f"{kind}-{SINGAN}".lower(), train=(Source(str(lr)),), validation=(others,), scale=4,
+        degradation={"EM": "em"}.get(kind, "nbody"), lr_patch=SINGAN_SIDE // 16, steps=SINGAN_STEPS,
+        validate_every=SINGAN_STEPS, intensity=intensity, card={"kind": kind, "title": "SinGAN"},
+    )  # fmt: skip
 
 
 def _sources(kind: str, data: Path) -> tuple[dict[str, str], dict[str, str]]:

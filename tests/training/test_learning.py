@@ -80,7 +80,7 @@ def test_every_recipe_learns_one_image_by_heart(recipe, tmp_path, rng, small_vgg
     source, turned = Source(str(tmp_path / "hr.npy")), Source(str(tmp_path / "turned.npy"))
     changes = {
         "scale": 2, "degradation": "area", "lr_patch": 16, "batch_size": 2, "steps": 80, "validate_every": 40,
-        "learning_rate": 3e-3, "validation": [turned.__dict__],
+        "learning_rate": 3e-3, "validation": (turned,),
         # without the linear filter, which leaves too little to learn
         "hyper_parameters": {
             **SMALL[network],

@@ -139,4 +139,6 @@ def recipe_config(recipe: str, *, name: str, train: tuple[Source, ...], **change
         limits = {k: v for k, v in settings.get("intensity", {}).items() if k in ("lower", "upper")}
         settings["intensity"] = {**DENSITY, **limits}
     settings["train"] = [asdict(source) for source in train]
+    if "validation" in settings:
+        settings["validation"] = [asdict(s) if isinstance(s, Source) else s for s in settings["validation"]]
     return TrainConfig.from_dict({"name": name, "recipe": recipe, **settings})
