@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from napari_sr.losses import perceptual
+from napari_sr.training import fit_filters
 from napari_sr.training.runs import report
 
 
@@ -21,6 +22,12 @@ def images(tmp_path, rng):
 def no_curves(monkeypatch):
     """Leave the curves out of reports, which take half a second to draw; those of every recipe are in test_learning."""
     monkeypatch.setattr(report, "_curves", lambda history: "")
+
+
+@pytest.fixture
+def few_for_filters(monkeypatch):
+    """Fit the filters that *adaptive* starts from on fewer patches, which is faster; test_fit_filters has them all."""
+    monkeypatch.setattr(fit_filters, "BANK_PATCHES", 24)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from napari_sr.training.lightning.watchdog import Watchdog
 from napari_sr.training.session import check_installable, settle
 from napari_sr.training.start import starting_network
 
-pytestmark = pytest.mark.usefixtures("no_curves")
+pytestmark = pytest.mark.usefixtures("no_curves", "few_for_filters")
 
 
 def small(recipe, images, **changes):
