@@ -123,18 +123,15 @@ def worth_fixing(model: Model, target: Target, layout: Layout, pixels: int) -> b
     return model.network.fixes and enough and not one_tile
 
 
-def untested_channels(
-    model: Model, lr: Tensor, should_stop: Callable[[], bool] | None = None
-) -> FixedChannels | None:  # fmt: skip
+def untested_channels(model: Model, lr: Tensor) -> FixedChannels | None:
     """Return the factors of patches (N, 1, height, width) as they are: for how fast they make a network only.
 
-    None where no context is enough for its tiles.
+    None where the context that tiles need is not known: to measure it takes longer than one waits to be told a time.
     """
-    network = copy.deepcopy(model.network).eval()
-    with interruptible(network, should_stop):
-        factors, _ = channel_factors(network, lr)
-    halo = model.card.halo or _halo(model, should_stop)
-    return None if halo is None else FixedChannels(factors.mean(dim=0).cpu(), halo)
+    if (halo := model.card.halo or _HALOS.get(_key(model))) is None:
+        return None
+    factors, _ = channel_factors(copy.deepcopy(model.network).eval(), lr)
+    return FixedChannels(factors.mean(dim=0).cpu(), halo)
 
 
 def _factors(

@@ -1,5 +1,6 @@
 """What is expected of a run before there was one: of the whole image, and of what is in view."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,9 +15,11 @@ from napari_sr.widgets.super_resolve.rate_watch import RateWatch
 SETTINGS = {"device": "cpu", "precision": "fp32", "tile": "auto", "overlap": None}
 
 
-def request(network, shape, rng, axes="YX", **settings):
+def request(network, shape, rng, axes="YX", halo=None, **settings):
     image = (128 + 200 * gaussian_filter(rng.normal(size=shape), 1.5)).astype(np.float32)
     model = make_model(network, 2, head="linear") if network in ("rcan", "dfcan") else make_model(network, 2)
+    if halo:
+        model = replace(model, card=replace(model.card, halo=halo))
     return SimpleNamespace(
         source=SimpleNamespace(data=image), axes=axes, settings=SETTINGS | settings, load=lambda: model
     )  # fmt: skip
@@ -42,6 +45,7 @@ def ran_with(monkeypatch):
         ("dfcan", (700, 720), "YX", {}, True),
         ("dfcan", (700, 720, 3), "YXS", {}, True),
         ("dfcan", (2, 700, 720), "TYX", {}, True),
+        ("dfcan", (700, 720), "YX", {"halo": None}, False),  # how far its tiles see has to be measured first
         ("rcan", (120, 130), "YX", {}, False),  # one tile
         ("rcan", (700, 720), "YX", {"tile": 64}, False),  # weighed one by one
         ("rcan", (700, 720), "YX", {"overlap": 8}, False),
@@ -51,7 +55,7 @@ def ran_with(monkeypatch):
 def test_a_whole_image_is_timed_as_it_will_be_run(qtbot, rng, ran_with, network, shape, axes, settings, fixed):
     owner, told = QObject(), []
     rates = RateWatch(owner, lambda: told.append(True))
-    asked = request(network, shape, rng, axes, **settings)
+    asked = request(network, shape, rng, axes, **{"halo": {"fp32": 8, "low": 8}, **settings})
     rates.ask("a", asked)
     qtbot.waitUntil(lambda: bool(told), timeout=60_000)
     assert (True in ran_with) is fixed
