@@ -228,10 +228,11 @@ def table_of(kind: str, rows: list[dict[str, Any]], rates: dict[str, float]) -> 
         columns |= {"spectrum_score": "spectrum score ↑", "spectrum_mse": "error of the spectrum ↓"}
     digits = {"psnr": 2, "niqe": 1, "spectrum_mse": 0, "spectrum_score": 2}
     of_kind = [row for row in rows if row["job"].startswith(f"{kind}/") and not row["job"].endswith(f"/{SINGAN}")]
-    heads = [*columns.values(), "weights", "steps", "PSNR, longer ² [dB]", *([] if density else ["Mpx/s"])]
+    longer = {row["job"]: row["model"]["psnr"] for row in of_kind if "steps" in row and "tflop" not in row}
+    heads = [*columns.values(), "weights", "steps", *(["PSNR, longer ² [dB]"] if longer else [])]
+    heads += [] if density else ["Mpx/s"]  # timed with the intensities of EM
     lines = ["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     bicubic = of_kind[0]["bicubic"]
-    longer = {row["job"]: row["model"]["psnr"] for row in of_kind if "steps" in row and "tflop" not in row}
     lines.append(_line("bicubic", bicubic, columns, digits, [""] * (len(heads) - len(columns))))
     for row in sorted(of_kind, key=lambda row: row["model"]["psnr"]):
         if abs(row["bicubic"]["psnr"] - bicubic["psnr"]) > SAME_IMAGES:
@@ -241,8 +242,9 @@ def table_of(kind: str, rows: list[dict[str, Any]], rates: dict[str, float]) -> 
         name = row["job"].split("/", maxsplit=1)[1]
         title = SYSTEMS[name].title if name in SYSTEMS else name.removesuffix("-x4") if name in PLAIN else name
         others = [f"{row['parameters']:,}".replace(",", " ") if row["parameters"] else "", str(row.get("steps", ""))]
-        others.append(f"{longer[row['job']]:.2f}" if row["job"] in longer else "")
-        if not density:  # timed with the intensities of EM
+        if longer:
+            others.append(f"{longer[row['job']]:.2f}" if row["job"] in longer else "")
+        if not density:
             others.append(f"{rates[name]:.3g}" if name in rates else "")
         lines.append(_line(title, row["model"], columns, digits, others))
     return "\n".join(lines)
