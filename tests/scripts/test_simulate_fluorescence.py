@@ -1,19 +1,11 @@
-import importlib
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tifffile
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-
 
 @pytest.fixture
-def script(monkeypatch):
-    if not SCRIPTS.is_dir():
-        pytest.skip("the scripts are not in the sdist")
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    return importlib.import_module("simulate_fluorescence")
+def script(script_of):
+    return script_of("simulate_fluorescence")
 
 
 def test_each_kind_draws_a_finite_image_with_contrast(script):

@@ -1,6 +1,5 @@
 """The budget of the comparison of systems: what a step costs is counted, and every system can be trained for it."""
 
-import importlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,15 +7,10 @@ import pytest
 
 from napari_sr.training.check_names import check_names
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-
 
 @pytest.fixture
-def systems(monkeypatch):
-    if not SCRIPTS.is_dir():
-        pytest.skip("the scripts are not in the sdist")
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    return importlib.import_module("source_systems")
+def systems(script_of):
+    return script_of("source_systems")
 
 
 def test_a_step_of_srcnn_costs_what_its_weights_say(systems):
