@@ -120,7 +120,6 @@ def jobs_of(only: str) -> list[str]:
 def config_of(job: str, data: Path, steps: int | None = None) -> Any:
     """Return the configuration of a job, by default for as many steps as its budget allows."""
     from napari_sr.training import TrainConfig
-    from napari_sr.training.recipes import DENSITY
 
     if steps is None:
         return config_of(job, data, affordable_steps(config_of(job, data, MOST_STEPS)))
@@ -128,7 +127,7 @@ def config_of(job: str, data: Path, steps: int | None = None) -> Any:
     system, density = SYSTEMS[name], kind != "EM"
     settings = {**PATCHES, "steps": steps, **system.settings}
     limits = settings.pop("intensity", {})
-    intensity = {**(DENSITY if density else {"kind": "percentile", "low": 0.5, "high": 99.5}), **limits}
+    intensity = {**_intensity(kind), **limits}
     train, val = _sources(kind, data)
     adversarial = system.adversarial
     if adversarial is not None:
@@ -146,15 +145,20 @@ def config_of(job: str, data: Path, steps: int | None = None) -> Any:
 def singan_config(kind: str, lr: Path, data: Path) -> Any:
     """Return the configuration of SinGAN, which learns the LR image of 60 x 60 pixels in ``lr`` itself."""
     from napari_sr.training import Source, recipe_config
-    from napari_sr.training.recipes import DENSITY
 
-    intensity = {**(DENSITY if kind != "EM" else {"kind": "percentile", "low": 0.5, "high": 99.5}), **TANH}
+    intensity = {**_intensity(kind), **TANH}
     others = Source(_sources(kind, data)[1]["path"])
     return recipe_config(
         SINGAN, name=f"{kind}-{SINGAN}".lower(), train=(Source(str(lr)),), validation=(others,), scale=4,
         degradation={"EM": "em"}.get(kind, "nbody"), lr_patch=SINGAN_SIDE // 16, steps=SINGAN_STEPS,
         validate_every=SINGAN_STEPS, intensity=intensity, card={"kind": kind, "title": "SinGAN"},
     )  # fmt: skip
+
+
+def _intensity(kind: str) -> dict[str, Any]:
+    from napari_sr.training.recipes import DENSITY
+
+    return {"kind": "percentile", "low": 0.5, "high": 99.5} if kind == "EM" else dict(DENSITY)
 
 
 def _sources(kind: str, data: Path) -> tuple[dict[str, str], dict[str, str]]:
