@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject
 from scipy.ndimage import gaussian_filter
 from small_models import make_model
 
-from napari_sr.inference import Upscaler
+from napari_sr.inference import Upscaler, fixed_channels
 from napari_sr.widgets.super_resolve.rate_watch import RateWatch
 
 SETTINGS = {"device": "cpu", "precision": "fp32", "tile": "auto", "overlap": None}
@@ -29,6 +29,7 @@ def request(network, shape, rng, axes="YX", halo=None, **settings):
 def ran_with(monkeypatch):
     """What upscalers ran on parts of an image: True for channels that are fixed."""
     found, window = [], Upscaler.window
+    monkeypatch.setattr(fixed_channels, "_HALOS", {})  # other tests may have measured the same networks
 
     def seen(self, *args, **settings):
         found.append(self.channels is not None)
