@@ -60,6 +60,11 @@ def test_steps_keep_to_the_budget(systems, name, fewer):
         assert (config.steps + 1) * cost > systems.TFLOP
 
 
+@pytest.mark.parametrize(("steps", "after"), [(1500, 500), (91, 30), (10, 3), (9, 9), (1, 1)])
+def test_a_handful_of_steps_is_validated_once(systems, steps, after):
+    assert systems.config_of("EM/drcn", Path("data"), steps).validate_every == after
+
+
 def test_a_system_that_there_is_not_is_refused(systems):
     with pytest.raises(SystemExit, match="There is no EM/gpt"):
         systems.jobs_of("EM/wgan,EM/gpt")

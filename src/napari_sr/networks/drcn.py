@@ -56,7 +56,7 @@ class DRCN(SRNetwork):
     def predictions(self, lr: Tensor) -> Tensor:
         """Return what each recursion predicts, (recursions, N, C, H * scale, W * scale).
 
-        The paper supervises all of them while it trains (eq. 8): mean of their errors and that of the output.
+        The paper supervises all of them while it trains (eq. 8); recipes here, the output alone.
         """
         image = bicubic(lr, self.scale)
         hidden = F.relu(self.embed(F.relu(self.first(image.to(self.first.weight.dtype)))))
