@@ -12,7 +12,8 @@ from small_models import make_model
 
 from napari_sr.errors import ImageError
 from napari_sr.images.axes import Layout
-from napari_sr.images.view import Guarded, View
+from napari_sr.images.guarded import Guarded
+from napari_sr.images.view import View
 from napari_sr.inference import Upscaler, parts
 from napari_sr.inference.parts import READERS, PlaneFits, fits_of, readers_of, sample_windows
 

@@ -199,3 +199,14 @@ def test_card_json_round_trip():
 def test_reading_a_missing_card():
     with pytest.raises(ModelError, match="no file"):
         read_card("nowhere.safetensors")
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [{"hyper_parameters": None}, {"hyper_parameters": [1]}, {"network": ["rcan"]}, {"lr_images": {"blur": [1]}},
+     {"scale": "2"}],
+)  # fmt: skip
+def test_a_card_whose_entries_are_of_another_kind_is_one_that_cannot_be_read(model, entries):
+    values = json.loads(model.card.to_json()) | entries
+    with pytest.raises(ModelError, match="model card cannot be read"):
+        ModelCard.from_json(json.dumps(values))

@@ -141,7 +141,7 @@ def _models(
     measured: list[Any] | None = None
     titles: list[str] = []
     if lr is None:
-        targets = read_planes(target)
+        targets = read_planes(target, lambda note: typer.echo(note, err=True))
     else:
         measured, targets, titles = matched_planes(lr, target, ("LR", "HR"))
         preset = ""

@@ -106,7 +106,7 @@ def command(
     from napari_sr.models.store import load_model
 
     console = Console(soft_wrap=True)
-    if tile != "auto" and not tile.isdigit():
+    if tile != "auto" and not tile.isdecimal():
         raise typer.BadParameter(f"{tile!r} is neither a number nor auto", param_hint="--tile")
     loaded = load_model(model, answers=answers_of(answer), allow_code=allow_code)
     if found := loaded.card.source.get("detected"):  # of another program: what it was taken for

@@ -62,8 +62,10 @@ def evaluate_images(
             raise ImageError(f"{name} has {len(images)} images, the target {len(targets)}.")
     if lr_images is not None and len(lr_images) != len(targets):
         raise ImageError(f"There are {len(lr_images)} LR images, and {len(targets)} targets.")
+    if data_range is None:
+        data_range = data_range_of(targets, log_density if density else None)
     tally = Tally(
-        metrics=metrics, data_range=data_range or data_range_of(targets, log_density if density else None),
+        metrics=metrics, data_range=data_range,
         crop=crop, density=density, scored=density and lr_images is not None, naturalness=naturalness, learned=learned,
     )  # fmt: skip
     interpolations: dict[int, tuple[Upscaler, Upscaler]] = {}

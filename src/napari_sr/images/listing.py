@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,15 @@ def file_members(file: Path) -> list[str]:
         return []
 
 
-def read_planes(path: Path) -> list[npt.NDArray[Any]]:
+def read_planes(path: Path, on_note: Callable[[str], None] | None = None) -> list[npt.NDArray[Any]]:
     """Return every 2-D plane of a file or of all files in a folder; planes stay on disk where possible.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    on_note
+        Called with what was decided about a file that its user should know.
 
     Raises
     ------
@@ -99,6 +107,12 @@ def read_planes(path: Path) -> list[npt.NDArray[Any]]:
         image = read_image(file)
         if image.rgb:
             raise ImageError(f"{file.name} is a colour image; images of a single channel are needed here.")
-        # memory-mapped planes stay on disk; zarr and compressed files are read
-        planes += list(image.planes())
+        if on_note is not None:
+            for note in image.notes:
+                on_note(note if file.name in note else f"{file.name}: {note}")
+        try:
+            # memory-mapped planes stay on disk; zarr and compressed files are read
+            planes += list(image.planes())
+        except ImageError as error:
+            raise ImageError(f"{file.name}: {error}") from error
     return planes

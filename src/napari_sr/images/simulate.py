@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,9 @@ def degraded_shape(shape: tuple[int, ...], axes: str, scale: int) -> tuple[int, 
 
 
 def iter_degraded(
-    image: Any, preset: str, scale: int, *, axes: str, seed: int = 0, out: Any = None
-) -> Generator[float | np.ndarray, None, None]:
+    image: Any, preset: str, scale: int, *, axes: str, seed: int = 0, out: Any = None,
+    on_lost: Callable[[int], None] | None = None,
+) -> Generator[float | np.ndarray, None, None]:  # fmt: skip
     """Degrade an image plane by plane, each with a noise of its own.
 
     Parameters
@@ -36,6 +37,8 @@ def iter_degraded(
         Of the noise of the first plane.
     out
         Array-like that receives the result; a new array of the image's type if None.
+    on_lost
+        Called with the number of LR pixels that have no value, for each plane that has such.
 
     Yields
     ------
@@ -49,9 +52,9 @@ def iter_degraded(
     for number, index in enumerate(layout.planes()):
         plane = layout.take(image, index)
         # transparency was not measured: neither blur nor noise
-        degraded = to_dtype(
-            degrade(plane, "area" if layout.is_alpha(index) else preset, scale, seed=seed + number), dtype
-        )[0]
-        layout.put(lr, index, degraded)
+        values = degrade(plane, "area" if layout.is_alpha(index) else preset, scale, seed=seed + number)
+        if on_lost is not None and (lost := int(np.count_nonzero(~np.isfinite(values)))):
+            on_lost(lost)
+        layout.put(lr, index, to_dtype(values, dtype)[0])
         yield (number + 1) / layout.plane_count()
     yield lr

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_sr.images.axes import Layout
 from napari_sr.images.geometry import Geometry
+from napari_sr.images.guarded import Guarded
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Stack:
         layout = self.layout
 
         def read(full: tuple[int, ...]) -> npt.NDArray[Any]:
-            return layout.take(self.data, full, rows, columns)
+            return layout.take(Guarded(self.data), full, rows, columns)
 
         if not self.rgb:
             return read(index)

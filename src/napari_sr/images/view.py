@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.errors import ImageError, SRError
 from napari_sr.images.stack import Stack
 
 #: the order in which images are passed on and written
@@ -55,23 +54,6 @@ class View:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         found = self[(slice(None),) * self.ndim]
         return np.array(found, dtype=dtype or self.dtype)
-
-
-class Guarded:
-    """An array-like that is read in parts: whatever its library raises is an :class:`ImageError` that says so."""
-
-    def __init__(self, data: Any) -> None:
-        self.data, self.shape, self.dtype = data, tuple(int(n) for n in data.shape), np.dtype(data.dtype)
-        self.ndim = len(self.shape)
-
-    def __getitem__(self, window: Any) -> npt.NDArray[Any]:
-        try:
-            return np.asarray(self.data[window])
-        except SRError:
-            raise
-        except Exception as error:
-            # files of other programs: it is the image that its user has to look at, not a library's traceback
-            raise ImageError(f"A part of the image cannot be read; it may be damaged ({error}).") from error
 
 
 def ordered(data: Any, axes: str) -> tuple[Any, str]:

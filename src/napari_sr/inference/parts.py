@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.images.axes import Layout
+from napari_sr.images.guarded import Guarded
 from napari_sr.images.selection import Selection
-from napari_sr.images.view import Guarded, View
+from napari_sr.images.view import View
 from napari_sr.intensity import FittedIntensity, Intensity, regular_step
 from napari_sr.models.model import Model
 

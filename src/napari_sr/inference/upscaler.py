@@ -17,8 +17,8 @@ from napari_sr.errors import ConfigError, ImageError, MemoryLimitError
 from napari_sr.images.axes import Layout, guess_axes, guess_note
 from napari_sr.images.dtypes import output_dtype
 from napari_sr.images.foreign import as_image
+from napari_sr.images.guarded import Guarded
 from napari_sr.images.selection import Selection
-from napari_sr.images.view import Guarded
 from napari_sr.inference.backend import Amount, checked_backend, iter_backend
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.device import Prepared, choose

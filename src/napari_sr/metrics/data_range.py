@@ -29,15 +29,18 @@ def data_range_of(targets: Iterable[Plane], view: Callable[[Plane], Plane] | Non
     Raises
     ------
     ImageError
-        If no value is finite.
+        If there is no pixel, or no value is finite.
     """
-    low, high, only_bytes = np.inf, -np.inf, view is None
+    low, high, only_bytes, pixels = np.inf, -np.inf, view is None, 0
     for target in targets:
         only_bytes = only_bytes and target.dtype == np.uint8
         seen = np.asarray(target if view is None else view(target))
+        pixels += seen.size
         values = seen if seen.dtype.kind != "f" else seen[np.isfinite(seen)]
         if values.size:
             low, high = min(low, float(values.min())), max(high, float(values.max()))
+    if not pixels:
+        raise ImageError("Nothing is left of the reference without its border: it is too small to be compared with.")
     if not np.isfinite(high - low):
         raise ImageError("The reference has no finite values: there is nothing to compare with.")
     return 255.0 if only_bytes else high - low or 1.0

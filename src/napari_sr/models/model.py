@@ -29,6 +29,13 @@ HEADER_KEY = "napari_sr_card"
 FORMAT_VERSION = 1
 
 
+#: what a card's entries are, of those that nothing else checks
+KINDS: Mapping[str, type] = {
+    "name": str, "network": str, "hyper_parameters": dict, "intensity": dict, "training": dict, "source": dict,
+    "scale": int,
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class ModelCard:
     """What a model is, where it comes from, what it needs, and how good it was measured to be.
@@ -110,8 +117,11 @@ class ModelCard:
             values["pixel_size"] = tuple(values.get("pixel_size", ()))
             values["metrics"] = tuple(values.get("metrics", ()))
             values["lr_images"] = {k: (v[0], v[1]) for k, v in values.get("lr_images", {}).items()}
+            for name, kind in KINDS.items():
+                if not isinstance(values.get(name, kind()), kind):
+                    raise TypeError(f"{name} is {values[name]!r}")
             return cls(**values)
-        except (json.JSONDecodeError, TypeError, AttributeError) as error:
+        except (json.JSONDecodeError, TypeError, AttributeError, IndexError, KeyError) as error:
             raise ModelError(f"Its model card cannot be read ({error}).") from None
 
 

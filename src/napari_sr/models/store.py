@@ -203,7 +203,7 @@ def load_model(name_or_path: str | os.PathLike[str], *, allow_code: bool = False
         network = create_network(card.network, scale=card.scale)
         return Model(network=network.eval(), card=card)
     path = Path(text)
-    if path.is_file() and path.suffix == SUFFIX and model_file.has_card(path):
+    if path.is_file() and path.suffix.lower() == SUFFIX and model_file.has_card(path):
         return _load_own(path, allow_code=allow_code)
     if path.is_file() or is_package(path):
         return load_foreign(path, allow_code=allow_code, **settings)

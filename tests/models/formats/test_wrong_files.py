@@ -82,6 +82,24 @@ FILES = {
     ),
     "list.pth": (lambda p: torch.save([1, 2], p), r"holds no weights \(list\)"),
     "lightning.ckpt": (lightning, r"argparse.Namespace.*Lightning.*torch.save\(c\['state_dict'\]"),
+    "page.pth": (lambda p: p.write_text("\n<!DOCTYPE html><html>404</html>"), "web page .* Download the file itself"),
+    "page.safetensors": (lambda p: p.write_text("<html>404</html>"), "web page"),
+    "pointer.pth": (
+        lambda p: p.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9"), "git lfs pull",
+    ),
+    "eight_bit.pth": (
+        lambda p: torch.save({k: (v * 9).to(torch.int8) for k, v in compact().items()}, p),
+        r"whole numbers \('body.0.weight' is int8\): it was quantised",
+    ),
+    "complex.pth": (lambda p: torch.save(compact(**{"body.0.bias": torch.ones(4) * 1j}), p), "complex numbers"),
+    "meta.pth": (
+        lambda p: torch.save({k: v.to("meta") for k, v in compact().items()}, p), "shapes of its weights and not their",
+    ),
+    "flat.pth": (
+        lambda p: torch.save({"conv_first.weight": torch.ones(9), "conv_last.weight": torch.ones(9)}, p),
+        "does not say which network",
+    ),
+    "long.pth": (lambda p: torch.save(compact(**{"x" * 9999: torch.ones(1)}), p), "'x{80}…' does not belong"),
     "not_finite.pth": (not_finite, "not finite.*'body.0.bias'"),
     "extra.pth": (lambda p: torch.save(compact(extra=torch.ones(1)), p), "does not fit it: 'extra' does not belong"),
     "missing.pth": (

@@ -11,6 +11,8 @@ import importlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from napari_sr.errors import ImageError, SRError
 from napari_sr.images.readers.formats import format_of
 from napari_sr.images.stack import Stack
@@ -35,7 +37,7 @@ def read(path: Path, *, lazy: bool = False) -> list[Stack]:
     form = format_of(path)
     try:
         module = importlib.import_module(form.path)
-        stacks: list[Stack] = module.read(path, lazy=lazy)
+        stacks = _images(module.read(path, lazy=lazy))
     except SRError as error:
         if path.name in str(error):
             raise
@@ -54,6 +56,34 @@ def read(path: Path, *, lazy: bool = False) -> list[Stack]:
     if not stacks:
         raise ImageError(f"{path.name} holds no image: nothing in it has rows and columns.")
     return stacks
+
+
+def _images(found: list[Stack]) -> list[Stack]:
+    """Return what are images, with a note of what is not; raises :class:`ImageError` if nothing is."""
+    problems = {number: problem for number, stack in enumerate(found) if (problem := _problem(stack))}
+    images = [stack for number, stack in enumerate(found) if number not in problems]
+    if not problems or not images:
+        if problems:
+            raise ImageError(next(iter(problems.values())))
+        return images
+    left = "; ".join(f"{found[n].name or n}: {problem}" for n, problem in problems.items())
+    return [replace(stack, notes=(*stack.notes, f"Left out ({left.rstrip('.')})")) for stack in images]
+
+
+def _problem(stack: Stack) -> str:
+    """Return why something is no image; empty if it is one."""
+    dtype = np.dtype(stack.data.dtype)
+    if dtype.kind == "c":
+        return "It holds complex numbers. Save what is meant to be seen, such as their magnitude, and open that."
+    if dtype.kind not in "buif":
+        return f"It holds no numbers that make an image, but values of type {dtype}."
+    if dtype.itemsize > 8:
+        return f"It holds numbers of type {dtype}, which few programs know. Save it as float64 or float32."
+    try:
+        stack.layout  # noqa: B018 - it checks axes and shape
+    except ImageError as error:
+        return str(error)
+    return ""
 
 
 def _what(error: Exception) -> str:

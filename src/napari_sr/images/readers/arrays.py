@@ -17,13 +17,34 @@ def read(path: Path, *, lazy: bool = False) -> list[Stack]:
     with path.open("rb") as file:
         single = file.read(6) == b"\x93NUMPY"
     if single:
-        return [array_stack(np.load(path, mmap_mode="r", allow_pickle=False))]
+        return [array_stack(_mapped(path))]
     with np.load(path, allow_pickle=False) as arrays:
-        found = {name: arrays[name] for name in arrays.files}
-    images = {name: data for name, data in found.items() if data.ndim >= 2 and data.dtype.kind in "buif"}
+        found = {name: _member(arrays, name) for name in arrays.files if f"{name}.npy" in arrays.zip.namelist()}
+    if not found:
+        raise ImageError("It is a zip file without NumPy arrays.")
+    images = {name: data for name, data in found.items() if data is not None and data.ndim >= 2}
     stacks = [array_stack(data, name=name) for name, data in images.items()]
     # pairs for N-body training: what is super-resolved, trained and measured is the fine one
     return sorted(stacks, key=lambda stack: stack.name != "hr")
+
+
+def _mapped(path: Path) -> Any:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        if "Python objects" not in str(error):
+            raise
+        raise ImageError("It holds Python objects, which are not opened. Save the array of numbers itself.") from None
+
+
+def _member(arrays: Any, name: str) -> Any:
+    """Return an array of an ``.npz``; None for Python objects, such as settings that were saved beside an image."""
+    try:
+        return arrays[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        return None
 
 
 def array_stack(data: Any, *, name: str = "") -> Stack:

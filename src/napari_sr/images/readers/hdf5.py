@@ -14,6 +14,9 @@ from napari_sr.images.geometry import Geometry
 from napari_sr.images.stack import Stack
 from napari_sr.images.units import METRES
 
+#: of images; tables of more are something else
+MOST_AXES = 5
+
 
 def read(path: Path, *, lazy: bool = False) -> list[Stack]:
     """Return the data sets of an HDF5 file that have rows and columns; they stay in it."""
@@ -26,7 +29,7 @@ def read(path: Path, *, lazy: bool = False) -> list[Stack]:
 def _is_image(node: Any) -> bool:
     return (
         isinstance(node, h5py.Dataset) and node.ndim >= 2 and node.dtype.kind in "buif"
-        and min(sorted(node.shape)[-2:]) > 1
+        and node.ndim <= MOST_AXES and 0 not in node.shape and min(sorted(node.shape)[-2:]) > 1
     )  # fmt: skip
 
 

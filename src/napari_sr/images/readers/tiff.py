@@ -12,6 +12,7 @@ import numpy as np
 import tifffile
 
 from napari_sr.errors import ImageError
+from napari_sr.images.axes import channels_last, guess_axes, guess_note
 from napari_sr.images.readers.ome_xml import OmeImage, missing_members, read_ome, whole_description
 from napari_sr.images.readers.tiff_geometry import read_geometry
 from napari_sr.images.readers.tiff_samples import meaning
@@ -61,9 +62,13 @@ def _stack(
             "uncompressed, or with LZW or ZIP compression."
         )
     number = tif.series.index(series)
+    axes, notes = _axes(series)
+    if omexml and series.dataoffset is None and (absent := sum(page is None for page in series)):
+        notes = (*notes, f"{absent} of its {len(series)} planes are not in the file: they are black here")
     stack = Stack(
         _data(path, series, number, omexml, lazy=lazy),
-        distinct_axes(series.axes),
+        axes,
+        notes=notes,
         geometry=described.geometry if described else read_geometry(tif),
         name=described.name if described else _name(series.name),
         channels=described.channels if described else _channels(tif),
@@ -73,6 +78,14 @@ def _stack(
     if (kept := (tif.imagej_metadata or {}).get(AXES_KEY)) and number == 0:
         stack = _with_singletons(stack, str(kept))
     return meaning(stack, page, path.name, of_imagej=bool(tif.is_imagej))
+
+
+def _axes(series: tifffile.TiffPageSeries) -> tuple[str, tuple[str, ...]]:
+    """Return a letter an axis, and a note if channels that stand last are only known by being so few."""
+    if set(series.axes) & set("QI") and channels_last(series.shape):
+        axes = guess_axes(series.shape, rgb=False)
+        return axes, (guess_note(series.shape, axes),)
+    return distinct_axes(series.axes), ()
 
 
 def _data(path: Path, series: tifffile.TiffPageSeries, number: int, omexml: str | None, *, lazy: bool) -> Any:

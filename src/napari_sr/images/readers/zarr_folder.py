@@ -42,7 +42,7 @@ def read(path: Path, *, lazy: bool = False) -> list[Stack]:
     if isinstance(node, zarr.Array):
         return [array_stack(node)]
     attributes = _attributes(node)
-    if images := attributes.get("multiscales"):
+    if isinstance(images := attributes.get("multiscales"), list) and images:
         return [_image(node, images[0], attributes.get("omero", {}), "")]
     if "bioformats2raw.layout" in attributes:
         names = sorted((n for n in node if re.fullmatch(r"\d+", n)), key=int)
@@ -102,9 +102,17 @@ def _letters(described: list[Any]) -> str:
 
 
 def _image(node: Any, image: Mapping[str, Any], omero: Mapping[str, Any], name: str) -> Stack:
-    dataset = image["datasets"][0]
-    array = node[dataset["path"]]
+    import zarr
+
+    dataset = next(iter(image.get("datasets", ())), None)
+    if dataset is None:
+        raise ImageError("Its description (multiscales) names no array.")
+    array = node.get(dataset["path"])
+    if not isinstance(array, zarr.Array):
+        raise ImageError(f"Its description (multiscales) names {dataset['path']!r}, and there is no such array.")
     described = image.get("axes", [])
+    if described and len(described) != len(array.shape):
+        raise ImageError(f"Its description (multiscales) has {len(described)} axes, its array {len(array.shape)}.")
     if not described:  # up to version 0.2 these are always the same
         return Stack(array, "TCZYX", name=name) if len(array.shape) == 5 else array_stack(array, name=name)
     axes = _letters(list(described))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from napari_sr.errors import ImageError
 from napari_sr.images.axes import Layout
 from napari_sr.images.dtypes import output_dtype
-from napari_sr.images.view import Guarded
+from napari_sr.images.guarded import Guarded
 from napari_sr.inference.lazy.enlarge import enlarged
 from napari_sr.inference.lazy.plane_array import PlaneArray, smaller_levels
 from napari_sr.inference.lazy.tile_cache import CACHE_BYTES, TileCache

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.images.axes import Layout
-from napari_sr.images.view import Guarded
+from napari_sr.images.guarded import Guarded
 
 #: pixels that are read at a time where only some of them are kept
 BAND = 4_000_000

@@ -87,7 +87,7 @@ def _checkpoint(path: Path, answers: Answers) -> Found:
     from napari_sr.models.formats.checkpoint import read_checkpoint, weights_in
     from napari_sr.models.formats.found import first_names
 
-    candidates = weights_in(read_checkpoint(path), path.name)
+    candidates = weights_in(read_checkpoint(path), path.name, answers)
     try:
         found = convert.find(candidates, answers)
         reason = ""

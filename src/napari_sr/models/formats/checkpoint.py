@@ -6,33 +6,42 @@ import pickle
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from napari_sr.errors import ModelError
-from napari_sr.models.formats.found import first_names
+from napari_sr.models.formats.found import Answers, Question, first_names, shortened
 
 #: where programs put weights, the best first: averaged ones before those of the last step
 CONTAINERS = (
-    "params_ema", "params-ema", "state_dict_ema", "ema_state_dict", "model_ema", "g_ema", "generator_ema",
-    "params", "model_state_dict", "generator_state_dict", "state_dict", "netG", "net_g", "generator", "gen", "G", "g",
-    "model", "net", "network", "weights",
+    "params_ema", "params-ema", "state_dict_ema", "ema_state_dict", "model_ema", "ema_model", "g_ema", "generator_ema",
+    "netG_ema", "net_g_ema", "shadow", "ema", "params", "model_state_dict", "generator_state_dict", "state_dict",
+    "netG", "net_g", "generator", "gen", "G", "g", "model", "net", "network", "weights",
 )  # fmt: skip
 #: what programs put before names, of wrappers and of a generator beside other networks
 PREFIXES = (
-    "module.", "_orig_mod.", "generator_ema.", "net_g_ema.", "netG.", "net_g.", "generator.", "gen.", "G.", "model.",
-    "net.", "network.", "backbone.",
+    "module.", "_orig_mod.", "generator_ema.", "net_g_ema.", "netG_ema.", "model_ema.", "ema_model.", "ema.", "netG.",
+    "net_g.", "generator.", "gen.", "G.", "model.", "net.", "network.", "backbone.",
 )  # fmt: skip
 #: signs of what is no network at all
 OPTIMIZERS = ("optimizer", "optimizers", "param_groups", "optimizer_state_dict", "optimizer_states", "schedulers")
 #: how deep containers and prefixes are nested at most
 DEEPEST = 4
+#: what torch's files begin with: a zip file, or a pickle
+TORCH = (b"PK\x03\x04", b"\x80")
+#: numbers and arrays of NumPy, which programs save beside weights: nothing that runs; older versions had another name
+NUMBERS: list[Any] = [
+    np.dtype, np.ndarray, *(type(np.dtype(code)) for code in "?bhilqBHILQefd"),
+    *((function, f"numpy.{core}.multiarray.{function.__name__}") for core in ("_core", "core")
+      for function in (np._core.multiarray.scalar, np._core.multiarray._reconstruct)),  # type: ignore[attr-defined]
+]  # fmt: skip
 ADVICE = "Only open it with a program that you trust, and save its weights alone: torch.save(model.state_dict(), ...)."
 
 
@@ -55,22 +64,43 @@ def read_checkpoint(path: Path) -> Any:
     """
     if path.stat().st_size == 0:
         raise ModelError(f"{path.name} is empty. Get it again from where it came.")
-    if path.suffix == ".safetensors":
+    with path.open("rb") as file:
+        head = file.read(512)
+    if problem := _what_else(head):
+        raise ModelError(f"{path.name} {problem}")
+    if _is_safetensors(head, path):
         try:
             with safe_open(path, framework="pt") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError):
             raise ModelError(f"{path.name} is damaged or not a model file. Get it again from where it came.") from None
     try:
-        with warnings.catch_warnings():  # torch's remarks on old file formats
+        with torch.serialization.safe_globals(NUMBERS), warnings.catch_warnings():  # torch's remarks on old formats
             warnings.simplefilter("ignore", UserWarning)
-            return torch.load(path, map_location="cpu", weights_only=True)
+            with path.open("rb") as file:  # from its name, torch would take it for a file of another kind
+                return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ModelError(_refusal(path)) from None
     except (OSError, EOFError, RuntimeError, ValueError, KeyError, IndexError, zlib.error, BadZipFile) as error:
         raise ModelError(
             f"{path.name} is not a model file, or damaged ({type(error).__name__}). Get it again from where it came."
         ) from None
+
+
+def _what_else(head: bytes) -> str:
+    """Return what a file is that is no model at all; empty if it may be one."""
+    if head.startswith(b"version https://git-lfs"):
+        return "is only a pointer of Git LFS to the model. Fetch the file itself: git lfs pull, or from its web page."
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "is a web page that was saved in place of the model. Download the file itself."
+    return ""
+
+
+def _is_safetensors(head: bytes, path: Path) -> bool:
+    """Return True for what begins as such a file does, whatever its name; and for what is called so and is no other."""
+    length = int.from_bytes(head[:8], "little")
+    begins = head[8:9] == b"{" and length < path.stat().st_size
+    return begins or (path.suffix.lower() == ".safetensors" and not head.startswith(TORCH))
 
 
 def _refusal(path: Path) -> str:
@@ -91,48 +121,112 @@ def _refusal(path: Path) -> str:
     return f"{text} ({first_names(names)}). {ADVICE}"
 
 
-def weights_in(content: Any, name: str) -> list[Weights]:
-    """Return the state dicts that may be meant, the likeliest first.
+def weights_in(content: Any, name: str, answers: Answers | None = None) -> list[Weights]:
+    """Return the state dicts that may be meant, the likeliest first; those with values that are not finite left out.
 
     Raises
     ------
+    OpenQuestion
+        If there are several, and nothing says which is the network's.
     ModelError
-        If there are none, or they hold values that are not finite.
+        If there are none, or none is finite.
     """
-    found = list(_unwrapped(content, "", DEEPEST))
+    found = list(_unwrapped(content, "", DEEPEST, answers or Answers()))
     if not found:
         if isinstance(content, Mapping) and any(key in content for key in OPTIMIZERS):
             raise ModelError(
                 f"{name} holds the state of an optimizer, from which a training goes on, but no weights. They are in "
                 "another file of the same training (net_g_….pth for BasicSR)."
             )
-        raise ModelError(f"{name} holds no weights ({type(content).__name__}). Choose the file with the network.")
-    return [weights for state, where in found for weights in _without_prefixes(_plain(state, where, name), DEEPEST)]
+        inside = f": {first_names([str(key) for key in content])}" if isinstance(content, Mapping) and content else ""
+        raise ModelError(
+            f"{name} holds no weights ({type(content).__name__}{inside}). Choose the file with the network."
+        )
+    candidates: list[Weights] = []
+    passed: list[str] = []
+    for state, where in found:
+        plain = _plain(state, where, name)
+        broken = {id(t): key for key, t in plain.state.items() if not _is_finite(t)}
+        sound = [w for w in _without_prefixes(plain, DEEPEST) if not any(id(t) in broken for t in w.state.values())]
+        others = [w[:1].lower() + w[1:] for _, w in found if w != where]
+        notes = (*passed, *([f"Not taken: {', '.join(others)}"] if others else []))
+        candidates += [replace(w, notes=(*w.notes, *notes)) for w in sound]
+        if not sound:
+            first = next(iter(broken.values()))
+            passed.append(f"{where or 'Those that are not in a container'} are not finite (in {shortened(first)!r})")
+    if not candidates:
+        raise ModelError(
+            f"{name} contains values that are not finite (in {shortened(first)!r}); its training has failed."
+        )
+    return candidates
 
 
-def _unwrapped(content: Any, where: str, depth: int) -> Iterator[tuple[dict[str, Tensor], str]]:
+def _unwrapped(
+    content: Any, where: str, depth: int, answers: Answers
+) -> Iterator[tuple[dict[str, Tensor], str]]:  # fmt: skip
+    if isinstance(content, list | tuple):  # of state dicts, the network's and the optimizer's
+        content = {str(number): value for number, value in enumerate(content)}
     if not isinstance(content, Mapping) or depth == 0:
         return
-    arrays = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    arrays = {str(key): tensor for key, value in content.items() if (tensor := _tensor(value)) is not None}
     if arrays and len(arrays) >= len(content) / 2:
         yield arrays, where
         return
-    keys = [key for key in CONTAINERS if key in content]
-    if not keys and len(content) == 1:
-        keys = list(content)
+    keys = [key for key in CONTAINERS if key in content] or _others(content, depth, answers)
     for key in keys:
-        yield from _unwrapped(content[key], f"{where} in {key}" if where else f"Weights in {key}", depth - 1)
+        inner = f"{where} in {key}" if where else f"Weights in {key}"
+        yield from _unwrapped(content[key], inner, depth - 1, answers)
+
+
+def _others(content: Mapping[Any, Any], depth: int, answers: Answers) -> list[Any]:
+    """Return the key of what holds weights under a name that is not known; of several, the one that is meant."""
+    keys = [
+        key for key, value in content.items()
+        if key not in OPTIMIZERS and next(_unwrapped(value, "", depth - 1, answers), None) is not None
+    ]  # fmt: skip
+    if len(keys) < 2:
+        return keys
+    text = "It holds the weights of several networks, and which of them makes the images is not said."
+    answer = answers.to(Question("weights", text, tuple(str(key) for key in keys)))
+    return [key for key in keys if str(key) == answer]
+
+
+def _tensor(value: Any) -> Tensor | None:
+    """Return an array of numbers as a tensor; None for anything else."""
+    if isinstance(value, Tensor):
+        return value
+    return torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) and value.dtype.kind in "bif" else None
 
 
 def _plain(state: dict[str, Tensor], where: str, name: str) -> Weights:
     """Return dense float32 weights."""
-    dtypes = {t.dtype for t in state.values() if t.is_floating_point()} - {torch.float32}
-    plain = {key: t.detach().float() if t.is_floating_point() else t.detach() for key, t in state.items()}
-    for key, t in plain.items():
-        if t.is_floating_point() and not bool(torch.isfinite(t).all()):
-            raise ModelError(f"{name} contains values that are not finite (in {key!r}); its training has failed.")
+    dense = {key: _dense(t.detach(), key, name) for key, t in state.items()}
+    dtypes = {t.dtype for t in dense.values() if t.is_floating_point()} - {torch.float32}
+    plain = {key: t.float() if t.is_floating_point() else t for key, t in dense.items()}
     lower = ", ".join(sorted(str(d).removeprefix("torch.") for d in dtypes))
     return Weights(plain, where, (f"Its weights are stored as {lower}",) if lower else ())
+
+
+def _dense(tensor: Tensor, key: str, name: str) -> Tensor:
+    """Return a tensor as one array of numbers; raises :class:`ModelError` if it is none."""
+    if tensor.device.type == "meta":
+        raise ModelError(f"{name} holds the shapes of its weights and not their values. Save it again from the model.")
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
+    if tensor.is_nested or tensor.is_complex():
+        kind = "nested arrays" if tensor.is_nested else "complex numbers"
+        raise ModelError(f"{name} holds {kind} (in {shortened(key)!r}), and no network that is known here does.")
+    if not tensor.is_floating_point() and key.rpartition(".")[2] in ("weight", "bias"):
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise ModelError(
+            f"{name} holds weights as whole numbers ({shortened(key)!r} is {kind}): it was quantised by a program that "
+            "keeps their scale elsewhere. Get the model as it was before (float32 or float16)."
+        )
+    return tensor if tensor.layout == torch.strided else tensor.to_dense()
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
 
 
 def _without_prefixes(weights: Weights, depth: int) -> Iterator[Weights]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from napari_sr.errors import ModelError
 from napari_sr.intensity import Intensity
 from napari_sr.models.formats.checkpoint import Weights
-from napari_sr.models.formats.found import PHOTOGRAPH, Answers, Detected, Found, Question, State
+from napari_sr.models.formats.found import PHOTOGRAPH, Answers, Detected, Found, Question, State, shortened
 from napari_sr.models.formats.layouts import LAYOUTS, Renamed
 from napari_sr.models.formats.shapes import built_shapes, fitting, misfit
 from napari_sr.networks import NETWORKS, SRNetwork
@@ -110,8 +110,8 @@ def _misfit(renamed: Renamed, weights: Weights, title: str) -> str:
     # as the file calls it
     first = next((name for name, value in weights.state.items() if value is renamed.state.get(first)), first)
     return (
-        f"It looks like {title}, but does not fit it: {first!r} {kind}{more}. It may be a variant that is not known "
-        "here, or incomplete."
+        f"It looks like {title}, but does not fit it: {shortened(first)!r} {kind}{more}. It may be a variant "
+        "that is not known here, or incomplete."
     )
 
 

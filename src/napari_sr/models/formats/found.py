@@ -159,7 +159,12 @@ class Found:
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
+def shortened(name: str, most: int = 80) -> str:
+    """Return a name from a file, which may be of any length, for a message."""
+    return name if len(name) <= most else f"{name[:most]}…"
+
+
 def first_names(state: State | Sequence[str], count: int = 3) -> str:
     """Return the first few names of arrays, for messages."""
     names = list(state)
-    return ", ".join(repr(n) for n in names[:count]) + (", …" if len(names) > count else "")
+    return ", ".join(repr(shortened(n)) for n in names[:count]) + (", …" if len(names) > count else "")

@@ -77,6 +77,8 @@ def _rrdb(state: State, answers: Answers, network: str = "rrdb") -> Renamed | No
     state = {_from_zero(name): value for name, value in renamed(state, RRDB_NEW).items()}
     given: dict[str, Any] = {"head": "linear", **({"noise": False} if network == "esrgan-plus" else {})}
     steps = count(state, r"upsample\.(\d+)\.")
+    if any(state[n].ndim != 4 for n in ("first.weight", "last.conv.weight")):
+        return None
     taken, made = (state[n].shape[axis] for n, axis in (("first.weight", 1), ("last.conv.weight", 0)))
     if taken in (4 * made, 16 * made) and network == "rrdb":
         side = {4: 2, 16: 4}[taken // made]

@@ -130,7 +130,9 @@ def misfit(name: str, state: State, given: Mapping[str, Any]) -> list[str]:
 def _settings(name: str, shapes: Shapes, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     choices = {**_choices(NETWORKS[name], shapes), **{k: [v] for k, v in given.items()}}
     for values in itertools.product(*choices.values()):
-        yield dict(zip(choices, values, strict=True))
+        settings = dict(zip(choices, values, strict=True))
+        if settings.get("num_blocks", 0) <= len(shapes):  # not a thousand of them, for one name with a large number
+            yield settings
 
 
 def built_shapes(name: str, settings: Mapping[str, Any]) -> Shapes:
