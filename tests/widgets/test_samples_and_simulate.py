@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QMessageBox, QProgressDialog
 
 from napari_sr.degradations import degrade
 from napari_sr.images import downloads
@@ -118,11 +118,32 @@ def test_a_download_runs_beside_the_window_and_then_adds_the_layers(viewer, qtbo
 def test_a_download_can_be_cancelled(viewer, qtbot, slow_server):
     slow_server["blocks"] = 10_000
     viewer.open_sample("napari-sr", "em-nerve-cord")
-    (job,) = sample_widgets.JOBS
+    (job,) = sample_widgets.JOBS.values()
     qtbot.wait(100)
     job.cancel()
     qtbot.waitUntil(lambda: not sample_widgets.JOBS, timeout=5_000)
     assert len(viewer.layers) == 0
+
+
+def test_a_sample_that_is_asked_for_twice_comes_once(viewer, qtbot, slow_server):
+    for _ in range(2):
+        viewer.open_sample("napari-sr", "em-fly")
+    assert len(sample_widgets.JOBS) == 1
+    assert len(viewer.layers) == 2
+    qtbot.waitUntil(lambda: not sample_widgets.JOBS, timeout=20_000)
+    assert not [layer for layer in viewer.layers if "Downloading" in layer.name]
+    assert len(viewer.layers) == 2  # HR and LR
+
+
+def test_a_download_whose_window_goes_is_given_up(viewer, qtbot, slow_server):
+    slow_server["blocks"] = 10_000
+    viewer.open_sample("napari-sr", "em-nerve-cord")
+    (job,) = sample_widgets.JOBS.values()
+    (dialog,) = viewer.window._qt_window.findChildren(QProgressDialog)
+    dialog.setParent(None)
+    dialog.deleteLater()
+    qtbot.waitUntil(lambda: not sample_widgets.JOBS, timeout=10_000)
+    assert job.cancelled
 
 
 def test_a_failed_download_is_shown_in_full(viewer, qtbot, slow_server):

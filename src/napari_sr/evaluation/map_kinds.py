@@ -59,7 +59,7 @@ MAP_KINDS: Mapping[str, MapKind] = {
         "each other. Noise in the reference hides what is true.",
     ),
     CONSISTENCY: MapKind(
-        "consistency map", "made low-resolution again − measured, {unit}", "RdBu_r", signed=True,
+        "consistency map", "measured − made low-resolution again, {unit}", "RdBu_r", signed=True,
         meaning="Super-resolved, made low-resolution again, and taken from what was measured: where this is not zero, "
         "the picture is wrong. Where it is zero, it may still be wrong: many pictures have the same low-resolution "
         "image.",

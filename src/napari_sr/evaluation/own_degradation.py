@@ -10,8 +10,7 @@ from napari_sr.estimation import Blur, Estimate, estimate
 from napari_sr.estimation.sampling import SMALLEST
 from napari_sr.evaluation.tally import log_density
 from napari_sr.images.axes import Layout
-from napari_sr.inference.conditions import middle_plane, square_of
-from napari_sr.inference.parts import read_plane
+from napari_sr.inference.conditions import is_blank, telling_square
 
 
 def own_degradation(blur: float, scale: int) -> str:
@@ -58,7 +57,8 @@ class Estimates:
     def _estimated(self, channel: int) -> Estimate | None:
         if min(self.layout.plane_shape) < SMALLEST:
             return None
-        plane = read_plane(self.lr, self.layout, middle_plane(self.layout, channel))
-        square = square_of(plane, self.layout.plane_shape)
+        square = telling_square(self.lr, self.layout, channel)[1]
+        if is_blank(square):
+            return None
         found = estimate(log_density(square) if self.density else square)
         return found if self.blur is None else replace(found, blur=Blur(self.blur, False, "given"))

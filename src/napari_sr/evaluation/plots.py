@@ -131,6 +131,9 @@ def spectra(
     ratio
         P / P_reference: 1 where an image has as much detail of that size as the truth, whether it is the same or not.
     """
+    every = {"The reference": reference, **images}
+    if broken := [name for name, image in every.items() if not np.isfinite(image).all()]:
+        raise ImageError(f"{broken[0]} has pixels that are not finite (NaN or infinite): no spectrum has a value then.")
     frequencies, of_reference = power_spectrum(reference, pixel_size=pixel_size)
     found = {name: power_spectrum(image, pixel_size=pixel_size)[1] for name, image in images.items()}
     x_label = f"spatial frequency [cycles / {unit}]"
@@ -200,6 +203,10 @@ def over_planes(per_plane: Mapping[str, Sequence[Mapping[str, float | None]]], m
 def joint_histogram(name: str, image: Plane, reference: Plane) -> JointHistogram:
     """Return the joint histogram of an image and the reference, between their 0.1 and 99.9 % quantiles."""
     pair = [np.asarray(x, dtype=np.float64).ravel() for x in (reference, image)]
+    finite = np.isfinite(pair[0]) & np.isfinite(pair[1])
+    if not finite.any():
+        raise ImageError(f"{name} and the reference have no pixel that is finite in both.")
+    pair = [x[finite] for x in pair]
     limits = [[float(v) for v in np.percentile(x, (0.1, 99.9))] for x in pair]
     widened = [[low, high if high > low else low + 1] for low, high in limits]
     counts, rows, columns = np.histogram2d(pair[0], pair[1], bins=BINS, range=widened)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from napari_sr.errors import ImageError
 from napari_sr.evaluation.compare import brought
 from napari_sr.evaluation.comparison import Comparison, ComparisonRequest
 from napari_sr.evaluation.html import figure_html, page, pictures_html, table_html
@@ -107,10 +108,12 @@ def _middle(image: Plane, target: Plane) -> Plane:
 
 def _curves(preds: Mapping[str, Plane], target: Plane) -> list[str]:
     found = []
-    for curves in (
-        spectra(preds, target, pixel_size=1.0, unit="pixel"),
-        ring_correlations(preds, target, pixel_size=1.0, unit="pixel"),
-    ):
+    for make in (spectra, ring_correlations):
+        try:
+            curves = make(preds, target, pixel_size=1.0, unit="pixel")
+        except ImageError as error:  # too small for it, or not finite: the figures and pictures are worth having
+            found.append(f"<p class='small'>{escape(str(error))}</p>")
+            continue
         figure = Figure(figsize=(9, 4), layout="constrained")
         curves.draw(figure)
         found.append(figure_html(figure, curves.title))

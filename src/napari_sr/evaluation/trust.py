@@ -110,9 +110,10 @@ class Gathered:
     def result(self) -> Consistent:
         """Return the residual, and the figures over all planes."""
         sigmas = [one.sigma for one in self.found if one.sigma is not None]
+        rsps = [one.rsp for one in self.found if np.isfinite(one.rsp)]  # of a blank plane there is none
         return Consistent(
             self.residual, float(np.sqrt(np.mean([one.rse**2 for one in self.found]))),
-            float(np.mean([one.rsp for one in self.found])), float(np.mean(sigmas)) if sigmas else None,
+            float(np.mean(rsps)) if rsps else float("nan"), float(np.mean(sigmas)) if sigmas else None,
         )  # fmt: skip
 
 

@@ -179,13 +179,28 @@ def _needed(
     image: npt.NDArray[Any], matrix: npt.NDArray[np.float64], offset: npt.NDArray[np.float64], shape: tuple[int, int]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
     """Cut away what lies far from all pixels that are wanted: a small window of a large image costs little then."""
+    rows, columns = _window(image.shape, matrix, offset, shape)
+    return image[rows, columns], offset - np.array([rows.start, columns.start])
+
+
+def _window(
+    size: tuple[int, ...], matrix: npt.NDArray[np.float64], offset: npt.NDArray[np.float64], shape: tuple[int, int]
+) -> tuple[slice, slice]:
     corners = np.array([(r, c) for r in (0, shape[0] - 1) for c in (0, shape[1] - 1)]) @ matrix.T + offset
     margin = MARGIN * max(1.0, float(np.abs(matrix).max()))
     cuts = []
-    for low, high, size in zip(corners.min(axis=0) - margin, corners.max(axis=0) + margin, image.shape, strict=True):
-        first = int(np.clip(np.floor(low), 0, size - 1))
-        cuts.append(slice(first, int(np.clip(np.ceil(high) + 1, first + 1, size))))
-    return image[cuts[0], cuts[1]], offset - np.array([cuts[0].start, cuts[1].start])
+    for low, high, length in zip(corners.min(axis=0) - margin, corners.max(axis=0) + margin, size, strict=True):
+        first = int(np.clip(np.floor(low), 0, length - 1))
+        cuts.append(slice(first, int(np.clip(np.ceil(high) + 1, first + 1, length))))
+    return cuts[0], cuts[1]
+
+
+def needed(size: tuple[int, int], source: Grid, target: Grid, shape: tuple[int, int]) -> tuple[slice, slice, Grid]:
+    """Return which window of an image of ``size`` on ``source`` is enough for ``target``, and the window's own grid."""
+    matrix, offset = target.to(source)
+    rows, columns = _window(size, matrix, offset, shape)
+    start = np.array(source.offset) + np.array(source.matrix) @ np.array([rows.start, columns.start])
+    return rows, columns, Grid(source.matrix, (float(start[0]), float(start[1])))
 
 
 def _whole_factor(matrix: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,6 +28,8 @@ SQUARE = 512
 SMALLEST = 16
 #: where they lie along each side
 PLACES = (0.15, 0.5, 0.85)
+#: planes along an axis of which one is looked for that is not blank
+TRIED = 9
 
 
 def checked_conditions(model: Model, given: Conditions | None) -> Conditions:
@@ -64,9 +67,10 @@ def estimate_conditions(
     Returns
     -------
     dict
-        Values by name, within the limits of the conditions; their defaults for planes that are too small to tell.
+        Values by name, within the limits of the conditions; their defaults for planes that are too small to tell, or
+        blank.
     """
-    if min(plane.shape) < SMALLEST:
+    if min(plane.shape) < SMALLEST or is_blank(plane):
         return {c.name: c.default for c in conditions}
     plane = plane.astype(np.float32) if plane.dtype.kind == "b" else plane
     if fitted.log_offset is None:
@@ -93,8 +97,8 @@ def estimated(
 class PlaneConditions:
     """Conditions of every plane: those that were given, the others estimated once a channel.
 
-    Planes of a stack and times of a movie share what is estimated from the middle one of them, so that no plane looks
-    different for reasons of its own.
+    Planes of a stack and times of a movie share what is estimated from one of them (:func:`telling_square`), so that no
+    plane looks different for reasons of its own.
     """
 
     def __init__(self, image: Any, layout: Layout, model: Model, given: Conditions, fits: PlaneFits) -> None:
@@ -125,8 +129,7 @@ class PlaneConditions:
     def _estimated(self, channel: int) -> dict[str, float]:
         if not self.wanted:
             return {}
-        index = middle_plane(self.layout, channel)
-        square = square_of(read_plane(self.image, self.layout, index), self.layout.plane_shape)
+        index, square = telling_square(self.image, self.layout, channel)
         return estimated(self.wanted, self.trained, square, self.fits(index)[0])
 
 
@@ -137,9 +140,45 @@ def middle_plane(layout: Layout, channel: int = 0) -> tuple[int, ...]:
     return tuple(fixed.get(a, n // 2) for a, n in lengths.items())
 
 
+def telling_square(image: Any, layout: Layout, channel: int = 0) -> tuple[tuple[int, ...], npt.NDArray[Any]]:
+    """Return the plane of a channel that is nearest to the middle one and not blank, and of a large one a square of it.
+
+    Blank planes, such as the frames of a movie before the light went on, say nothing of blur and noise. Of long stacks
+    some planes are tried; the middle one is returned if all of these are blank.
+    """
+    middle = middle_plane(layout, channel)
+    free = [a not in "CS" for a in layout.axes if a not in "YX"]
+    lengths = [n for a, n in zip(layout.axes, layout.shape, strict=True) if a not in "YX"]
+    ranges = [_spread(n) if f else [at] for n, f, at in zip(lengths, free, middle, strict=True)]
+    # a plane counts as far as its place along all of its axes, each as a share of it
+    near = sorted(
+        itertools.product(*ranges),
+        key=lambda index: sum(abs(i - m) / n for i, m, n in zip(index, middle, lengths, strict=True)),
+    )
+    first: npt.NDArray[Any] | None = None
+    for index in (middle, *(index for index in near if index != middle)):
+        square = square_of(read_plane(image, layout, index), layout.plane_shape)
+        if not is_blank(square):
+            return index, square
+        first = square if first is None else first
+    assert first is not None
+    return middle, first
+
+
+def _spread(count: int) -> list[int]:
+    """Return the places that are tried along an axis."""
+    return [*range(count)] if count <= TRIED else [round(i * (count - 1) / (TRIED - 1)) for i in range(TRIED)]
+
+
+def is_blank(plane: npt.NDArray[Any]) -> bool:
+    """Return True if a plane has the same value everywhere, or none that is finite."""
+    values = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane
+    return values.size == 0 or bool(values.min() == values.max())
+
+
 def middle_square(image: Any, layout: Layout) -> npt.NDArray[Any]:
-    """Return the middle plane of an image, or of a large one a square of it."""
-    return square_of(read_plane(image, layout, middle_plane(layout)), layout.plane_shape)
+    """Return the middle plane of an image that is not blank, or of a large one a square of it."""
+    return telling_square(image, layout)[1]
 
 
 def square_of(plane: Any, shape: tuple[int, int]) -> npt.NDArray[Any]:

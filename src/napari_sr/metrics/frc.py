@@ -124,12 +124,16 @@ def frc(
     Raises
     ------
     ImageError
-        If the shapes differ, or are too small for rings.
+        If the shapes differ, or are too small for rings; if a pixel is not finite, or an image is the same everywhere.
     """
     if first.shape != second.shape:
         raise ImageError(f"The images differ in shape: {first.shape} and {second.shape}.")
     if first.ndim != 2 or min(first.shape) < SMALLEST:
         raise ImageError(f"Fourier ring correlation needs at least {SMALLEST} pixels a side, not {first.shape}.")
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ImageError("Pixels that are not finite (NaN, infinite) have no frequencies: compare a part without them.")
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        raise ImageError("One of the images is the same everywhere: it has no frequencies that could be compared.")
     shape: tuple[int, int] = (first.shape[0], first.shape[1])
     found = rings(shape)
     transforms = []
@@ -177,10 +181,10 @@ def checkerboard_resolution(image: npt.NDArray[Any], *, pixel_size: float = 1.0)
 def frc_resolution(pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: float) -> float | None:
     """Resolution to which ``pred`` agrees with ``target``, in pixels, at 1/7; two pixels if it does up to them.
 
-    None for images that are too small.
+    None for images that are too small, or the same everywhere.
     """
     check_pair(pred, target, data_range)
-    if min(target.shape) < SMALLEST:
+    if min(target.shape) < SMALLEST or np.ptp(pred) == 0 or np.ptp(target) == 0:
         return None
     return frc(pred, target, window=True).resolution() or 2.0
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LayerData = tuple[Any, dict[str, Any], str]
 
 #: jobs in progress, kept from being collected
-JOBS: set[Job] = set()
+JOBS: dict[tuple[int, str], Job] = {}
 
 
 def layer_data(sample: Sample) -> list[LayerData]:
@@ -70,7 +70,11 @@ def _downloaded(name: str) -> list[LayerData]:
     remote = SAMPLES[name].remote
     if remote is not None and not is_cached(remote):
         start_download(name)
-        waiting = {"name": _waiting_name(name), "ndim": 2, "metadata": {"napari_sr": {"made_by": "download"}}}
+        waiting = {
+            "name": _waiting_name(name),
+            "ndim": 2,
+            "metadata": {"napari_sr": {"made_by": "download", "sample": name}},
+        }
         return [(np.empty((0, 2)), waiting, "points")]
     return _shipped(name)
 
@@ -82,21 +86,29 @@ def _waiting_name(name: str) -> str:
 
 
 def _remove_waiting(viewer: Any, name: str) -> None:
-    for layer in [x for x in viewer.layers if x.name == _waiting_name(name)]:
-        remove_layer(viewer, layer)
+    # a name may have been changed, by napari if the sample was asked for twice
+    for layer in [x for x in viewer.layers if x.metadata.get("napari_sr", {}).get("sample") == name]:
+        if layer.metadata["napari_sr"].get("made_by") == "download":
+            remove_layer(viewer, layer)
 
 
 def start_download(name: str) -> Job:
-    """Download a sample with a progress window that can cancel, then add its layers to the current viewer."""
+    """Download a sample with a progress window that can cancel, then add its layers to the current viewer.
+
+    While it is under way, the same sample is not downloaded once more.
+    """
     import napari
     from napari.utils import progress
     from napari.utils.notifications import show_info
+    from qtpy.compat import isalive
     from qtpy.QtCore import Qt
     from qtpy.QtWidgets import QProgressDialog
 
     from napari_sr.images.samples import SAMPLES, load_sample
 
     viewer = napari.current_viewer()
+    if (known := JOBS.get((id(viewer), name))) is not None:
+        return known
     entry = SAMPLES.entry(name)
     remote = entry.value.remote
     assert remote is not None
@@ -138,6 +150,9 @@ def start_download(name: str) -> Job:
                 return
 
     def show(event: Any) -> None:
+        if not isalive(dialog):  # it went with its window
+            job.abandon()
+            return
         if isinstance(event, tuple):
             done, total = event
             dialog.setMaximum(total)
@@ -149,19 +164,21 @@ def start_download(name: str) -> Job:
         viewer.reset_view()
 
     def end(how: Failed | Stopped | Ended) -> None:
-        _remove_waiting(viewer, name)
+        JOBS.pop((id(viewer), name), None)
         activity.close()
+        if not isalive(dialog):
+            return
+        _remove_waiting(viewer, name)
         window = dialog.parentWidget()
         dialog.close()
         dialog.deleteLater()
-        JOBS.discard(job)
         if isinstance(how, Failed):
             tell_failure(entry.title, how.message, window)
         elif isinstance(how, Ended) and entry.value.licence_notice:
             show_info(entry.value.licence_notice)
 
     job = Job(work, on_event=show, on_end=end, keep=lambda event: not isinstance(event, tuple))
-    JOBS.add(job)
+    JOBS[id(viewer), name] = job
     dialog.canceled.connect(job.cancel)
     dialog.show()
     job.start()

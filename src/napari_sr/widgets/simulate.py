@@ -96,8 +96,14 @@ class SimulateLowResolution(Dock):
         layer = self.layer_box.layer()
         if layer is None or self.job is not None:
             return
-        from napari_sr.widgets.layers.snapshot import METADATA_KEY, resampled_arguments, snapshot
+        from napari_sr.errors import ImageError
+        from napari_sr.widgets.layers.snapshot import METADATA_KEY, check_whole, resampled_arguments, snapshot
 
+        try:
+            check_whole(layer)
+        except ImageError as error:
+            self.status.setText(str(error))
+            return
         source = snapshot(layer)
         preset, scale = self.preset_box.text(), self.scale_box.value()
 

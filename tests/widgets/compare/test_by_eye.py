@@ -6,6 +6,8 @@ from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_sr.images.grid import Grid
+from napari_sr.widgets.compare import by_eye
 from napari_sr.widgets.compare.magnifier import ENLARGED, LOOKED_AT
 from napari_sr.widgets.compare.side_by_side import grid_mode
 from napari_sr.widgets.compare.swipe import SWIPE
@@ -148,6 +150,42 @@ def test_a_layer_that_is_removed_ends_the_swipe(viewer, dock, qtbot):
     viewer.layers.remove("bright")
     assert not dock.form.swipe_button.isChecked()
     assert SWIPE not in viewer.layers
+
+
+def test_a_swipe_that_is_deleted_by_hand_is_off_and_gives_the_mouse_back(viewer, dock, qtbot):
+    pan = camera(viewer).mouse_pan
+    qtbot.mouseClick(dock.form.swipe_button, Qt.MouseButton.LeftButton)
+    assert camera(viewer).mouse_pan is False
+    viewer.layers.remove(SWIPE)
+    assert not dock.form.swipe_button.isChecked()
+    assert dock.see.tool is None
+    assert camera(viewer).mouse_pan is pan
+
+
+def test_what_is_too_large_for_a_swipe_says_so_and_is_off(viewer, dock, qtbot, monkeypatch):
+    monkeypatch.setattr(by_eye, "LARGEST_SWIPE", 10)
+    qtbot.mouseClick(dock.form.swipe_button, Qt.MouseButton.LeftButton)
+    assert not dock.form.swipe_button.isChecked()
+    assert "too large for Swipe" in dock.form.status.text()
+
+
+def test_the_magnifier_reads_what_it_shows_and_no_more(viewer):
+    read = []
+
+    class Counted(np.ndarray):
+        def __getitem__(self, window):
+            found = np.asarray(super().__getitem__(window))
+            read.append(found.size)
+            return found
+
+    layer = viewer.add_image(np.arange(400 * 300, dtype=np.float32).reshape(400, 300), name="large")
+    plane, grid = np.asarray(layer.data), grid_of(layer, viewer)
+    layer.data = plane.view(Counted)
+    read.clear()
+    window = Grid(grid.matrix, (100.0, 50.0))
+    seen = picture(layer, viewer, window, (32, 32))
+    assert max(read) <= 64**2
+    np.testing.assert_array_equal(seen, picture(viewer.add_image(plane), viewer, window, (32, 32)))
 
 
 def test_closing_the_dock_leaves_no_tool_and_no_key(viewer, dock, qtbot):

@@ -245,7 +245,7 @@ def test_each_shape_is_a_row_of_its_own(viewer, dock, qtbot, hr, sr):
     assert len(column(dock, "PSNR")) == 4
     viewer.layers["Shapes"].data = [box + 5000]
     click(qtbot, dock.form.compare_button)
-    assert "shape 1 lies outside of the reference" in dock.form.status.text()
+    assert "shape 1 lies outside of cells" in dock.form.status.text()
 
 
 def test_what_is_in_view(viewer, dock, qtbot, hr, sr):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QHideEvent
+from qtpy.QtWidgets import QApplication
 from small_models import make_model
 
 from napari_sr import load_model, upscale
@@ -250,7 +252,18 @@ def test_the_source_may_go_while_a_run_is_going_on(widget, viewer, qtbot, rng, m
     assert viewer.layers[-1].data.shape == (8, 80, 80)
 
 
-def test_closing_the_viewer_stops_the_run(viewer, qtbot, rng, widget, monkeypatch):
+def test_closing_the_window_stops_the_run(viewer, qtbot, rng, widget, monkeypatch):
+    slow(monkeypatch)
+    viewer.add_image(rng.normal(size=(200, 20, 20)).astype(np.float32))
+    click(qtbot, widget.form.run_button)
+    qtbot.waitUntil(lambda: widget.form.bar.value() > 0, timeout=20_000)
+    job = widget.job
+    QApplication.sendEvent(viewer.window._qt_window, QHideEvent())  # what closing it sends; the viewer stays here
+    assert job.cancelled
+    qtbot.waitUntil(lambda: not job.running, timeout=5_000)
+
+
+def test_taking_the_dock_out_of_the_window_stops_the_run(viewer, qtbot, rng, widget, monkeypatch):
     slow(monkeypatch)
     viewer.add_image(rng.normal(size=(200, 20, 20)).astype(np.float32))
     click(qtbot, widget.form.run_button)

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sr.widgets.base.close_guard import CloseGuard
 from napari_sr.widgets.base.colours import focus_style
 from napari_sr.widgets.base.job import Ended, Failed, Job, Stopped
 from napari_sr.widgets.base.sections import VerticalArea
@@ -73,6 +74,11 @@ class Dock(QWidget):
         self.job: Job | None = None
         self.side_jobs: list[Job] = []
         self._placed = False
+        window = getattr(getattr(self.viewer, "window", None), "_qt_window", None)
+        # a window that closes takes its docks with it without telling them
+        self._closing = None if window is None else CloseGuard(
+            window, busy=lambda: False, agreed=lambda: True, closing=self.cancel_all
+        )  # fmt: skip
         self._frame()
 
     def _frame(self) -> None:
@@ -172,6 +178,12 @@ class Dock(QWidget):
         """Ask the job to stop; it does at its next step."""
         if self.job is not None:
             self.job.cancel()
+
+    def cancel_all(self) -> None:
+        """Ask the job, and what runs beside it, to stop."""
+        self.cancel()
+        for job in self.side_jobs:
+            job.cancel()
 
     # -- the window -------------------------------------------------------------------------------
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from math import prod
 from typing import Any
 
 from napari.layers import Image
 from qtpy.QtWidgets import QPushButton
 
+from napari_sr.errors import ImageError, SRError
 from napari_sr.widgets.base.messages import WARNING
 from napari_sr.widgets.compare.magnifier import Magnifier
 from napari_sr.widgets.compare.side_by_side import Flicker, SideBySide
-from napari_sr.widgets.compare.swipe import Swipe
+from napari_sr.widgets.compare.swipe import LARGEST_SWIPE, Swipe
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 
 #: keys over the canvas
@@ -74,14 +76,22 @@ class SeeButtons:
                 self.buttons[name].setChecked(False)
                 self._say(IN_2D if pair else TWO, WARNING)
                 return
-            self.tool = self._make(name, *pair)
+            try:
+                self.tool = self._make(name, *pair)
+            except SRError as error:
+                self.buttons[name].setChecked(False)
+                self._say(str(error), WARNING)
         elif self.tool is not None:
             self.tool.stop()
             self.tool = None
 
     def _make(self, name: str, left: Image, right: Image) -> Swipe | SideBySide | Magnifier:
         if name == "swipe":
-            return Swipe(self.viewer, left, right)
+            if max(prod(x.level_shapes[0][-2:].tolist()) for x in (left, right)) > LARGEST_SWIPE:
+                raise ImageError("These images are too large for Swipe. The magnifier shows parts of them.")
+            swipe = Swipe(self.viewer, left, right)
+            swipe.gone = lambda: self.buttons[name].setChecked(False)
+            return swipe
         reference = self.reference()
         shown = [left, right] + ([reference] if reference not in (None, left, right) else [])
         if name == "side":

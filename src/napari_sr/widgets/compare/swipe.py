@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +15,8 @@ from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 from napari_sr.widgets.super_resolve.preview_layer import camera
 
+#: pixels of the finer image for which it takes no second to begin
+LARGEST_SWIPE = 200_000_000
 SWIPE = "swipe: drag the line"
 #: half the width of the divider, as a share of the image's width
 LINE = 0.002
@@ -32,6 +34,8 @@ class Swipe:
 
     def __init__(self, viewer: Any, left: Image, right: Image) -> None:
         self.viewer, self.left, self.right = viewer, left, right
+        #: called when the picture, or one of the two layers, was taken out of the viewer: to stop it
+        self.gone: Callable[[], None] = self.stop
         self._grid, self._shape, like = finer(viewer, left, right)
         self._active, self._pan = viewer.layers.selection.active, camera(viewer).mouse_pan
         self.column = self._shape[1] // 2
@@ -45,6 +49,7 @@ class Swipe:
         viewer.layers.selection.events.active.connect(self._keep_mouse, position="last")
         viewer.mouse_drag_callbacks.append(self._drag)
         viewer.dims.events.current_step.connect(self._on_slice)
+        viewer.layers.events.removed.connect(self._on_removed)
 
     def _taken(self) -> tuple[Picture, Picture]:
         left, right = (picture(x, self.viewer, self._grid, self._shape) for x in (self.left, self.right))
@@ -82,8 +87,13 @@ class Swipe:
         self._pictures = self._taken()
         self.move_to(self.column)
 
+    def _on_removed(self, event: Any = None) -> None:
+        if not all(layer in self.viewer.layers for layer in (self.left, self.right, self.layer)):
+            self.gone()
+
     def stop(self) -> None:
         """Take the line away."""
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.viewer.layers.selection.events.active.disconnect(self._keep_mouse)
         camera(self.viewer).mouse_pan = self._pan
         with suppress(ValueError):

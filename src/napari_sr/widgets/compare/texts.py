@@ -13,8 +13,10 @@ from napari_sr.widgets.layers.snapshot import unit_text
 
 def shift_sentence(shift: Shift, reference: Image | None) -> str:
     """Say how far an image is off, in pixels of the reference and in its unit."""
-    distance = np.hypot(shift.rows, shift.columns)
-    world = "" if reference is None else f" ({distance * reference.scale[-1]:.3g} {unit_text(reference)})"
+    world = ""
+    if reference is not None and (unit := unit_text(reference)) != "px":
+        rows, columns = (float(s) for s in reference.scale[-2:])
+        world = f" ({np.hypot(shift.rows * rows, shift.columns * columns):.3g} {unit})"
     return (
         f"{shift.name} does not lie over the reference: it would have to move by {shift.rows:+.1f} rows and "
         f"{shift.columns:+.1f} columns{world}. Its figures and maps are worse for it."

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Image
 
-from napari_sr.images.grid import Grid, onto
-from napari_sr.widgets.layers.places import grid_image, grid_of, shown_index
+from napari_sr.images.grid import Grid, needed, onto
+from napari_sr.widgets.layers.places import grid_image, grid_of, plane_dims, shown_index
 from napari_sr.widgets.layers.snapshot import snapshot
 
 Picture = npt.NDArray[np.uint8]
@@ -17,9 +17,18 @@ Picture = npt.NDArray[np.uint8]
 
 def shown_plane(layer: Image, viewer: Any) -> npt.NDArray[Any]:
     """Return the plane of a layer that the viewer shows: rows, columns, and colours if it has any."""
-    data = snapshot(layer).data
-    place = shown_index(layer, viewer)
-    return np.asarray(data[place] if place else data)
+    return plane_of(snapshot(layer).data, layer, viewer)
+
+
+def plane_of(
+    data: Any, layer: Image, viewer: Any, rows: slice = slice(None), columns: slice = slice(None)
+) -> npt.NDArray[Any]:  # fmt: skip
+    """Return a window of the plane of a layer's data that the viewer shows; nothing else is read."""
+    (row, column), rest = plane_dims(layer), iter(shown_index(layer, viewer))
+    window = {row: rows, column: columns}
+    spatial = len(data.shape) - (1 if layer.rgb else 0)
+    found = np.asarray(data[tuple(window[d] if d in window else next(rest) for d in range(spatial))])
+    return found if row < column else np.swapaxes(found, 0, 1)
 
 
 def picture(layer: Image, viewer: Any, target: Grid, shape: tuple[int, int]) -> Picture:
@@ -34,7 +43,9 @@ def picture(layer: Image, viewer: Any, target: Grid, shape: tuple[int, int]) -> 
     target, shape
         Where it is wanted.
     """
-    plane, own = shown_plane(layer, viewer), grid_of(layer, viewer)
+    size = grid_image(layer, viewer).layout.plane_shape
+    rows, columns, own = needed(size, grid_of(layer, viewer), target, shape)
+    plane = plane_of(snapshot(layer).data, layer, viewer, rows, columns)
     if layer.rgb:
         parts = [onto(plane[..., c], own, target, shape, nearest=True) for c in range(3)]
         colours = np.stack(parts, axis=-1)

@@ -13,7 +13,7 @@ from napari_sr.errors import ImageError
 from napari_sr.evaluation.comparison import Region
 from napari_sr.images.grid import Grid, GridImage
 from napari_sr.widgets.layers.alignment import shear_matrix
-from napari_sr.widgets.layers.snapshot import snapshot
+from napari_sr.widgets.layers.snapshot import axes_of, snapshot
 
 #: what says where a layer lies
 GEOMETRY = ("scale", "translate", "rotate", "shear", "affine", "axis_labels", "units")
@@ -25,12 +25,32 @@ def grid_image(layer: Image, viewer: Any) -> GridImage:
     return GridImage(layer.name, source.data, source.axes, grid_of(layer, viewer))
 
 
+def plane_dims(layer: Any) -> tuple[int, int]:
+    """Return the dimensions of a layer that its rows and columns are; the last two of what is no image."""
+    if not isinstance(layer, Image):
+        return layer.ndim - 2, layer.ndim - 1
+    axes = axes_of(layer).replace("S", "")
+    return axes.index("Y"), axes.index("X")
+
+
+def check_shown(layer: Any, viewer: Any) -> None:
+    """Raise :class:`ImageError` if the viewer does not show the rows and columns of a layer."""
+    shown = {dim - (viewer.dims.ndim - layer.ndim) for dim in viewer.dims.displayed}
+    if not set(plane_dims(layer)) <= shown:
+        raise ImageError(
+            f"The viewer does not show the rows and columns of {layer.name}: roll its dimensions (button below the "
+            "layer list) until it does."
+        )
+
+
 def unit_factor(layer: Any, viewer: Any) -> float:
     """Return how many of the units that the viewer counts in one of a layer's is; 1 where it does not convert."""
     common = getattr(viewer.layers, "units", None)  # None if the layers' units do not go together
-    if common is None or not common[-1].is_compatible_with(layer.units[-1]):
+    column = plane_dims(layer)[1]
+    from_last = column - layer.ndim
+    if common is None or not common[from_last].is_compatible_with(layer.units[column]):
         return 1.0
-    return float((1 * layer.units[-1]).to(common[-1]).magnitude)
+    return float((1 * layer.units[column]).to(common[from_last]).magnitude)
 
 
 def check_units(layers: Sequence[Any], reference: Any) -> None:
@@ -57,8 +77,9 @@ def grid_of(layer: Any, viewer: Any) -> Grid:
     shear = shear_matrix(np.asarray(layer.shear, dtype=float), len(layer.scale))
     inner = np.asarray(layer.rotate, dtype=float) @ shear @ np.diag(np.asarray(layer.scale, dtype=float))
     outer = np.asarray(getattr(layer.affine, "affine_matrix", layer.affine), dtype=float)
-    matrix = factor * (outer[:-1, :-1] @ inner)[-2:, -2:]
-    offset = factor * (outer[:-1, :-1] @ np.asarray(layer.translate, dtype=float) + outer[:-1, -1])[-2:]
+    dims = list(plane_dims(layer))
+    matrix = factor * (outer[:-1, :-1] @ inner)[np.ix_(dims, dims)]
+    offset = factor * (outer[:-1, :-1] @ np.asarray(layer.translate, dtype=float) + outer[:-1, -1])[dims]
     rows = ((float(matrix[0, 0]), float(matrix[0, 1])), (float(matrix[1, 0]), float(matrix[1, 1])))
     return Grid(rows, (float(offset[0]), float(offset[1])))
 
@@ -69,8 +90,8 @@ def pixels(grid: Grid, world: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(points @ np.linalg.inv(np.array(grid.matrix)).T)
 
 
-def region(name: str, grid: Grid, world: npt.ArrayLike, shape: tuple[int, int]) -> Region:
-    """Return the rectangle of an image around points of the world.
+def region(name: str, grid: Grid, world: npt.ArrayLike, shape: tuple[int, int], *, of: str) -> Region:
+    """Return the rectangle of the image called ``of`` around points of the world.
 
     Raises
     ------
@@ -81,7 +102,7 @@ def region(name: str, grid: Grid, world: npt.ArrayLike, shape: tuple[int, int]) 
     low = np.clip(np.floor(found.min(axis=0) + 0.5), 0, shape).astype(int)
     high = np.clip(np.ceil(found.max(axis=0) + 0.5), 0, shape).astype(int)
     if (high <= low).any():
-        raise ImageError(f"{name} lies outside of the reference.")
+        raise ImageError(f"{name} lies outside of {of}.")
     return Region(name, slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])))
 
 
@@ -91,20 +112,22 @@ def view_region(layer: Image, viewer: Any) -> Region:
     Raises
     ------
     ImageError
-        If none of it is.
+        If none of it is, or the viewer shows other dimensions than its rows and columns.
     """
-    corners = np.asarray(layer.corner_pixels, dtype=float)[:, -2:]
+    check_shown(layer, viewer)
+    dims = list(plane_dims(layer))
+    corners = np.asarray(layer.corner_pixels, dtype=float)[:, dims]
     if layer.multiscale:
-        corners = corners * np.asarray(layer.downsample_factors[layer.data_level])[-2:]
+        corners = corners * np.asarray(layer.downsample_factors[layer.data_level])[dims]
     if (corners[1] <= corners[0]).any():
         raise ImageError(f"{layer.name} is not in view. Press Home to see it again.")
     grid = grid_of(layer, viewer)
     world = corners @ np.array(grid.matrix).T + grid.offset
-    return region("the view", grid, world, grid_image(layer, viewer).layout.plane_shape)
+    return region("the view", grid, world, grid_image(layer, viewer).layout.plane_shape, of=layer.name)
 
 
 def shown_index(layer: Image, viewer: Any) -> tuple[int, ...]:
-    """Return which plane of a layer the viewer shows: its place on the axes before rows and columns."""
+    """Return which plane of a layer the viewer shows: its place on the axes beside rows and columns."""
     shape = snapshot(layer).data.shape
     spatial = len(shape) - (1 if layer.rgb else 0)
     world = np.array(viewer.dims.point, dtype=float)
@@ -113,8 +136,9 @@ def shown_index(layer: Image, viewer: Any) -> tuple[int, ...]:
         for axis in range(1, min(spatial, len(world)) + 1):
             if common[-axis].is_compatible_with(layer.units[-axis]):
                 world[-axis] = (world[-axis] * common[-axis]).to(layer.units[-axis]).magnitude
-    place = np.asarray(layer.world_to_data(world))[-spatial:][:-2]
-    return tuple(int(np.clip(round(float(p)), 0, n - 1)) for p, n in zip(place, shape, strict=False))
+    place = np.asarray(layer.world_to_data(world))[-spatial:]
+    others = [dim for dim in range(spatial) if dim not in plane_dims(layer)]
+    return tuple(int(np.clip(round(float(place[dim])), 0, shape[dim] - 1)) for dim in others)
 
 
 def shape_regions(shapes: Shapes, reference: Image, viewer: Any) -> tuple[Region, ...]:
@@ -127,9 +151,16 @@ def shape_regions(shapes: Shapes, reference: Image, viewer: Any) -> tuple[Region
     """
     if not len(shapes.data):
         raise ImageError(f"{shapes.name} has no shapes yet: draw some, or choose another place to measure.")
-    grid, own = grid_of(reference, viewer), grid_of(shapes, viewer)
-    size = grid_image(reference, viewer).layout.plane_shape
-    return tuple(
-        region(f"shape {number}", grid, np.asarray(shape)[:, -2:] @ np.array(own.matrix).T + own.offset, size)
-        for number, shape in enumerate(shapes.data, start=1)
-    )
+    return tuple(_around(shapes, number, reference, viewer) for number in range(len(shapes.data)))
+
+
+def drawn_region(shapes: Shapes, layer: Image, viewer: Any) -> Region:
+    """Return the rectangle around the shape that was drawn last, in pixels of a layer; see :func:`shape_regions`."""
+    return _around(shapes, len(shapes.data) - 1, layer, viewer)
+
+
+def _around(shapes: Shapes, number: int, layer: Image, viewer: Any) -> Region:
+    own, shape = grid_of(shapes, viewer), np.asarray(shapes.data[number])[:, -2:]
+    size = grid_image(layer, viewer).layout.plane_shape
+    world = shape @ np.array(own.matrix).T + own.offset
+    return region(f"shape {number + 1}", grid_of(layer, viewer), world, size, of=layer.name)

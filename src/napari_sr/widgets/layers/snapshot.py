@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from napari_sr.models.model import ModelCard
 
 METADATA_KEY = "napari_sr"
+#: what made a layer that is computed as it is looked at
+LOOKED = "look-around"
 #: axes by the labels that layers give them
 LABELS = {name: letter for letter, names in {
     "T": ("t", "time"), "C": ("c", "channel", "channels"), "Z": ("z", "depth", "plane"), "Y": ("y", "row", "rows"),
@@ -41,7 +43,9 @@ class Snapshot:
     kind
         Kind of image, if it is known.
     pixel_size, unit
-        Along the last axis; unit ``pixel`` if unknown.
+        Along the columns; unit ``pixel`` if unknown.
+    axes
+        As the layer's labels name them, or as guessed.
     """
 
     data: Any
@@ -50,11 +54,7 @@ class Snapshot:
     kind: str
     pixel_size: float
     unit: str
-
-    @property
-    def axes(self) -> str:
-        """The axes as guessed."""
-        return guess_axes(tuple(self.data.shape), rgb=self.rgb)
+    axes: str
 
 
 def axes_of(layer: Any) -> str:
@@ -81,7 +81,17 @@ def snapshot(layer: Image) -> Snapshot:
         kind=str(provenance.get("kind", "")),
         pixel_size=float(layer.scale[-1]),
         unit=str(layer.units[-1]),
+        axes=axes_of(layer),
     )
+
+
+def check_whole(layer: Image) -> None:
+    """Raise :class:`ImageError` for a layer that is computed as it is looked at: most of it is an interpolation."""
+    if layer.metadata.get(METADATA_KEY, {}).get("made_by") == LOOKED:
+        raise ImageError(
+            f"{layer.name} holds only what was looked at; elsewhere it shows the image, interpolated. Write the whole "
+            "image first (Write whole image… in Super-resolve)."
+        )
 
 
 def unit_text(layer: Any) -> str:

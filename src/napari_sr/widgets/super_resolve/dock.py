@@ -17,7 +17,8 @@ from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.base.remembered import remember, remembered
-from napari_sr.widgets.layers.snapshot import axes_of, check_axes, snapshot
+from napari_sr.widgets.layers.pixel_size import set_pixel_size
+from napari_sr.widgets.layers.snapshot import axes_of, check_axes, check_whole, snapshot
 from napari_sr.widgets.super_resolve.fit_watch import ImageFits, conditions_of
 from napari_sr.widgets.super_resolve.folder import FolderSection
 from napari_sr.widgets.super_resolve.form import SuperResolveForm
@@ -73,6 +74,9 @@ class SuperResolve(Dock):
         form.part_box.currentTextChanged.connect(self.refresh)
         form.fit_panel.fits_found.connect(self._on_fits)
         form.fit_panel.wanted.connect(self.models.take_recommended)
+        form.fit_panel.sized.connect(
+            lambda layer, axes, size, unit: set_pixel_size(layer, axes, size, unit, list(self.viewer.layers))
+        )
         form.fit_panel.changed.connect(self.measure)
         form.fit_panel.failed.connect(lambda reason: self.say(reason, ERROR))
         form.moved.connect(self._on_moved)
@@ -213,6 +217,7 @@ class SuperResolve(Dock):
         if layer is None or card is None or self.running:
             return None
         check_axes(form.axes(), layer)
+        check_whole(layer)
         rows, columns = (WHOLE, WHOLE) if whole else chosen_part(self.viewer, layer, form.part_box.currentText())
         reference = form.reference_box.layer()
         return UpscaleRequest(

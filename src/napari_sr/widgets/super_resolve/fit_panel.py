@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -29,13 +29,15 @@ class FitPanel(QWidget):
     """Shows whether the chosen model suits the chosen image.
 
     ``judged`` tells what was found out about an image, ``wanted`` the name of a model that was clicked, ``changed``
-    that the layer was given a kind or a pixel size, ``failed`` why nothing could be found out.
+    that the layer was given a kind or a pixel size, ``sized`` which layer has what size, ``failed`` why nothing could
+    be found out.
     """
 
     fits_found = Signal(object)
     wanted = Signal(str)
     changed = Signal()
     failed = Signal(str)
+    sized = Signal(object, str, float, str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,13 +137,6 @@ class FitPanel(QWidget):
     def _set_pixel_size(self, size: float, unit: str) -> None:
         if self._layer is None:
             return
-        set_pixel_size(self._layer, self._axes, size, unit)
+        self.sized.emit(self._layer, self._axes, size, unit)
         self.pixel_row.hide()
         self.changed.emit()
-
-
-def set_pixel_size(layer: Any, axes: str, size: float, unit: str) -> None:
-    """Give the rows and columns of a layer a distance and a unit."""
-    spatial = [a for a in axes if a != "S"]
-    layer.scale = [size if a in "YX" else s for a, s in zip(spatial, layer.scale, strict=True)]
-    layer.units = [unit if a in "YX" else u for a, u in zip(spatial, layer.units, strict=True)]

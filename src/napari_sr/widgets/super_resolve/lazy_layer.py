@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_sr.errors import SRError
 from napari_sr.inference.lazy.lazy_image import LazyImage
 from napari_sr.widgets.base.job import unexpected
-from napari_sr.widgets.layers.snapshot import METADATA_KEY, resampled_arguments
+from napari_sr.widgets.layers.snapshot import LOOKED, METADATA_KEY, resampled_arguments
 from napari_sr.widgets.super_resolve.looked_at import looked_at
 from napari_sr.widgets.super_resolve.model_choice import told_by
 from napari_sr.widgets.super_resolve.preview_layer import camera
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from napari_sr.widgets.super_resolve.request import UpscaleRequest
 
 logger = logging.getLogger(__name__)
-LOOKED = "look-around"
 #: milliseconds after which it is seen where the view has gone to, and after which new tiles are drawn
 LOOK, DRAW = 50, 100
 

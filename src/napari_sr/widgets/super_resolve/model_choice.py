@@ -91,6 +91,7 @@ class ModelChoice:
         """A model was added to the user's list: show it, whatever else is going on."""
 
         def found(available: Available) -> None:
+            self._paths = dict(available.paths)  # an opened file may have been moved into the list
             self.form.model_box.set_cards(available.cards)
             self.dock.previews.forget()  # a model may have come in the place of one that is loaded
             self.dock.measure()

@@ -11,11 +11,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.widgets.compare.side_by_side import Flicker
-from napari_sr.widgets.compare.swipe import Swipe
+from napari_sr.widgets.compare.swipe import LARGEST_SWIPE, Swipe
 from napari_sr.widgets.layers.results import result_maps
 
 #: pixels up to which both sides of a swipe are drawn into one picture
-LARGEST_SWIPE = 200_000_000
 
 
 class ResultBar(QWidget):
@@ -126,7 +125,8 @@ class ResultTools:
             self.bar.release()
             self._say("The result is too large for Swipe. Before shows the image in its place.", "warning")
         elif name == "swipe":
-            self._tool = Swipe(self.viewer, self.layer, self.result)
+            self._tool = swipe = Swipe(self.viewer, self.layer, self.result)
+            swipe.gone = self.stop
         else:
             self._tool = Flicker(self.viewer, self.layer)
 

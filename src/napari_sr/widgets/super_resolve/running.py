@@ -15,7 +15,7 @@ from napari_sr.errors import ImageError, SRError
 from napari_sr.widgets.base.duration import duration
 from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.layers.parentage import no_truth
-from napari_sr.widgets.layers.places import shape_regions, view_region
+from napari_sr.widgets.layers.places import drawn_region, view_region
 from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.results import add_result, earlier_results, result_maps
 from napari_sr.widgets.layers.selection import selection_kept
@@ -210,7 +210,7 @@ def chosen_part(viewer: Any, layer: Image, part: str) -> tuple[slice, slice]:
         drawn = [x for x in viewer.layers if isinstance(x, Shapes) and len(x.data)]
         if not drawn:
             raise ImageError("There is no rectangle. Add a Shapes layer, and draw one around what you want to see.")
-        region = shape_regions(active if active in drawn else drawn[-1], layer, viewer)[-1]
+        region = drawn_region(active if active in drawn else drawn[-1], layer, viewer)
     else:
         return WHOLE, WHOLE
     return region.rows, region.columns
