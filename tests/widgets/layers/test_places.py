@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from napari.layers import Image
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio
 
@@ -12,7 +13,7 @@ from napari_sr.widgets.compare.texts import shift_sentence
 from napari_sr.widgets.layers.pictures import shown_plane
 from napari_sr.widgets.layers.pixel_size import set_pixel_size
 from napari_sr.widgets.layers.places import check_shown, drawn_region, grid_image, shape_regions, view_region
-from napari_sr.widgets.layers.snapshot import METADATA_KEY, check_whole, resampled_arguments, snapshot
+from napari_sr.widgets.layers.snapshot import METADATA_KEY, NANOMETRES, check_whole, resampled_arguments, snapshot
 
 
 @pytest.fixture
@@ -100,3 +101,10 @@ def test_a_layer_that_holds_what_was_looked_at_is_no_image_to_work_on(viewer, im
     with pytest.raises(ImageError, match=r"seen holds only what was looked at.*Write whole image"):
         check_whole(layer)
     check_whole(viewer.add_image(image))
+
+
+def test_lengths_are_known_in_every_unit_that_napari_takes_for_one(image):
+    for unit, length in NANOMETRES.items():
+        layer = Image(image, units=(unit, unit))
+        assert snapshot(layer).unit == unit
+        assert (1 * layer.units[-1]).to("nanometer").magnitude == pytest.approx(length)

@@ -25,7 +25,10 @@ LABELS = {name: letter for letter, names in {
     "X": ("x", "column", "columns"),
 }.items() for name in names}  # fmt: skip
 #: nanometres in units that layers of microscopes use
-NANOMETRES = {"nanometer": 1.0, "micrometer": 1e3, "millimeter": 1e6, "meter": 1e9, "angstrom": 0.1, "centimeter": 1e7}
+NANOMETRES = {
+    "picometer": 1e-3, "angstrom": 0.1, "nanometer": 1.0, "micrometer": 1e3, "micron": 1e3, "millimeter": 1e6,
+    "centimeter": 1e7, "inch": 25.4e6, "meter": 1e9,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
