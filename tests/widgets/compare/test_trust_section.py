@@ -19,6 +19,7 @@ from napari_sr.models.blend import blend
 from napari_sr.models.store import load_model
 from napari_sr.widgets.base.colours import LIGHTS, colours
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
+from napari_sr.widgets.super_resolve.state import RECTANGLE
 
 MINUTE = 60_000
 
@@ -249,3 +250,22 @@ def test_cancel(viewer, dock, qtbot, picture):
     qtbot.waitUntil(lambda: dock.job is None, timeout=MINUTE)
     assert len(viewer.layers) == count
     assert "Cancelled" in dock.form.status.text()
+
+
+def test_the_consistency_of_a_part_is_that_of_the_part(viewer, widget, qtbot, lr):
+    viewer.add_image(lr, name="cells", scale=(8, 8), units=("nm", "nm"))
+    box = np.array([[4, 6], [4, 29], [35, 29], [35, 6]]) * 8.0
+    viewer.add_shapes([box], shape_type="rectangle")
+    widget.form.part_box.setCurrentText(RECTANGLE)
+    picture = run(viewer, widget, qtbot, "cells", "em-wiener-x4")
+    rows, columns = (slice(*ends) for ends in picture.metadata[METADATA_KEY]["part"])
+    part = lr[rows, columns]
+    assert picture.data.shape == tuple(4 * n for n in part.shape)
+    dock = open_dock(viewer, qtbot, picture)
+    press(dock, qtbot, dock.trust.consistency_button)
+    layer = consistency_map(viewer)
+    assert layer.data.shape == part.shape
+    np.testing.assert_allclose(layer.translate, (8 * rows.start, 8 * columns.start))
+    own = own_degradation(estimate(part).blur.sigma, 4)
+    expected = plane_consistency(picture.data, part, scale=4, degradation=own)
+    np.testing.assert_allclose(layer.data, expected.residual, atol=1e-4)

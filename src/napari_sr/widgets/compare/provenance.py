@@ -10,7 +10,7 @@ from napari.layers import Image
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.layers.parentage import parent
-from napari_sr.widgets.layers.snapshot import METADATA_KEY, Snapshot, snapshot
+from napari_sr.widgets.layers.snapshot import METADATA_KEY, Snapshot, first_pixel, snapshot
 
 NOT_OURS = "Choose a layer that Super-resolve has made: it knows its model, and the image that it was made of."
 
@@ -28,6 +28,19 @@ class Made:
     density: bool
     loaded_from: tuple[str, tuple[str, float] | None]
     conditions: Mapping[str, float]
+    #: rows and columns of the source that it shows
+    rows: slice
+    columns: slice
+
+    def measured(self) -> Any:
+        """Return the part of the source that it shows."""
+        window = {"Y": self.rows, "X": self.columns}
+        return self.source.data[tuple(window.get(a, slice(None)) for a in self.axes)]
+
+    @property
+    def start(self) -> list[float]:
+        """The part's first pixel, on every dimension that napari counts."""
+        return first_pixel(self.axes, self.rows, self.columns)
 
     def load(self) -> Any:
         """Return the model again, mixed as it was."""
@@ -61,7 +74,8 @@ def made_from(viewer: Any, layer: Image | None) -> Made:
     axes = said.get("axes", taken.axes)
     # channels have blur and noise of their own, and the report knows those of one
     told = {} if "C" in axes else said.get("report", {}).get("conditions", {})
+    rows, columns = (slice(*ends) for ends in said.get("part", ((None,), (None,))))
     return Made(
         layer, source, taken, axes, int(card["scale"]), card, card["intensity"].get("kind") == "log",
-        said.get("loaded_from", (card["name"], None)), told,
+        said.get("loaded_from", (card["name"], None)), told, rows, columns,
     )  # fmt: skip

@@ -117,13 +117,13 @@ class TrustSection(QWidget):
             misfit = misfit_line(made.card, made.source, made.axes)
             misfits.extend([] if misfit is None else [misfit])
             yield from iter_evidence(
-                data, made.source.data, axes=made.axes, scale=made.scale, card=made.card["degradation"], blur=blur,
+                data, made.measured(), axes=made.axes, scale=made.scale, card=made.card["degradation"], blur=blur,
                 density=made.density, sharp=sharp_spectrum_of(made.card["training"]),
             )  # fmt: skip
 
         def show(found: Evidence) -> None:
             self.verdict.show_lines([*misfits, *found.lines(made.unit)])
-            transform = resampled_transform(made.lr, spatial_factors(made.axes, 1))
+            transform = resampled_transform(made.lr, spatial_factors(made.axes, 1), made.start)
             told = " ".join(x.text for x in misfits)
             self._add(CONSISTENCY, found.own.residual, transform, made, told, suffix=MISFIT if misfits else "")
             self._say(found.own.sentence(made.unit))

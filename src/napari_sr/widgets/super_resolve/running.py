@@ -152,7 +152,10 @@ class Runs:
             rows=request.rows, columns=request.columns,
         )  # fmt: skip
         # what asks later whether it can be trusted runs the same model again
-        added.metadata[METADATA_KEY] |= {"axes": request.axes, "loaded_from": (request.model, request.mix)}
+        made = {"axes": request.axes, "loaded_from": (request.model, request.mix)}
+        if request.rows != WHOLE or request.columns != WHOLE:
+            made["part"] = [(part.start, part.stop) for part in (request.rows, request.columns)]
+        added.metadata[METADATA_KEY] |= made
         self.take(request.layer, added, replaced)
         dock.rates.saw(card.name, request.settings, report.megapixels, report.seconds)
         self.outcome = f"{request.source.name} is done: {report.summary()}."
