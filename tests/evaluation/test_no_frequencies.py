@@ -5,10 +5,13 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_sr.errors import ImageError
-from napari_sr.evaluation.map_kinds import CONSISTENCY, MAP_KINDS
+from napari_sr.evaluation.compare import iter_comparison
+from napari_sr.evaluation.comparison import ComparisonRequest
+from napari_sr.evaluation.map_kinds import CONSISTENCY, HALLUCINATED, MAP_KINDS
 from napari_sr.evaluation.plots import joint_histogram, ring_correlations, spectra
 from napari_sr.evaluation.report import _curves
 from napari_sr.evaluation.trust import plane_consistency
+from napari_sr.images.grid import GridImage
 from napari_sr.metrics.frc import frc, frc_resolution
 
 
@@ -52,3 +55,16 @@ def test_a_picture_that_is_too_bright_is_below_zero_in_the_consistency_map_as_it
     found = plane_consistency(sr, lr, scale=2, degradation="area")
     assert np.mean(found.residual) == pytest.approx(-20, abs=0.5)
     assert MAP_KINDS[CONSISTENCY].legend.startswith("measured − made low-resolution again")
+
+
+def test_made_up_detail_is_not_looked_for_in_a_small_image_and_the_rest_is_measured(pair):
+    pred, target = (image[:12, :12] for image in pair)
+    asked = ComparisonRequest(
+        reference=GridImage("HR", target, "YX"),
+        candidates=(GridImage("x", pred, "YX"),),
+        maps=("absolute", HALLUCINATED),
+    )
+    *_, found = iter_comparison(asked)
+    assert set(found.maps["x"]) == {"absolute"}
+    assert "x is too small to look for made-up detail: that needs 16 pixels a side." in found.notes
+    assert found.table.rows[-1].means["psnr"] is not None

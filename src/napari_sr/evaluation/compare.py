@@ -26,6 +26,7 @@ from napari_sr.images.shift import reliable_shift
 from napari_sr.metrics.consistency import intensity_fit
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.finite import measured
+from napari_sr.metrics.frc import SMALLEST
 from napari_sr.metrics.learned import learned
 from napari_sr.metrics.maps import error_map
 from napari_sr.metrics.sfrc import iter_sfrc
@@ -65,6 +66,12 @@ def iter_comparison(asked: ComparisonRequest) -> Generator[ComparisonProgress | 
         for name, place in overlaps.items()
         if place.share(shape) < 1
     )
+    if HALLUCINATED in asked.maps:
+        notes += tuple(
+            f"{name} is too small to look for made-up detail: that needs {SMALLEST} pixels a side."
+            for name, place in overlaps.items()
+            if min(place.rows.stop - place.rows.start, place.columns.stop - place.columns.start) < SMALLEST
+        )
     planes = (reference.plane(number) for number in range(count))
     data_range = asked.data_range or data_range_of(planes, log_density if asked.density else None)
     scored = asked.coarsest() if asked.density else None
@@ -167,7 +174,8 @@ class _Pair:
             if kind == "ssim":
                 yield kind, ssim_map(pred, target, data_range=data_range)[1]
             elif kind == HALLUCINATED:
-                if not self.is_finite(self.inside):  # a Fourier transform would spread it over the whole map
+                # a Fourier transform would spread it over the whole map
+                if not self.is_finite(self.inside) or min(target.shape) < SMALLEST:
                     continue
                 for found in iter_sfrc(pred, target, beyond=asked.beyond()):
                     if isinstance(found, float):
