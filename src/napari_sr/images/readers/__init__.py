@@ -62,10 +62,10 @@ def _images(found: list[Stack]) -> list[Stack]:
     """Return what are images, with a note of what is not; raises :class:`ImageError` if nothing is."""
     problems = {number: problem for number, stack in enumerate(found) if (problem := _problem(stack))}
     images = [stack for number, stack in enumerate(found) if number not in problems]
-    if not problems or not images:
-        if problems:
-            raise ImageError(next(iter(problems.values())))
+    if not problems:
         return images
+    if not images:
+        raise ImageError(next(iter(problems.values())))
     left = "; ".join(f"{found[n].name or n}: {problem}" for n, problem in problems.items())
     return [replace(stack, notes=(*stack.notes, f"Left out ({left.rstrip('.')})")) for stack in images]
 
