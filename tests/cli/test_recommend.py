@@ -94,3 +94,14 @@ def test_a_model_that_is_told_nothing_says_so(run, blurred):
     code, _, errors = run("upscale", blurred, "-m", "em-wiener-x4", "--blur", "0.5")
     assert code == 1
     assert "told nothing" in errors
+
+
+def test_a_blank_image_is_said_to_be_blank(run, tmp_path):
+    tifffile.imwrite(tmp_path / "dark.tif", np.zeros((64, 64), np.uint8))
+    code, output, errors = run("recommend", tmp_path / "dark.tif")
+    assert code == 0, errors
+    assert "dark.tif: unknown kind, blank" in output
+    assert "dB" not in output.partition("Expected:")[0]
+    found = json.loads(run("recommend", tmp_path / "dark.tif", "--json")[1])
+    assert found["measured"]["blur"] is None
+    assert all(row["verdict"] == "green" or row["expected_gain_db"] is None for row in found["models"])

@@ -5,10 +5,11 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from small_models import make_model
 
+from napari_sr.estimation import is_blank
 from napari_sr.evaluation.trust import iter_consistency
 from napari_sr.images.axes import Layout
 from napari_sr.inference import Finished, iter_upscale
-from napari_sr.inference.conditions import estimate_conditions, is_blank, telling_square
+from napari_sr.inference.conditions import estimate_conditions, telling_square
 from napari_sr.intensity import Intensity
 
 

@@ -214,3 +214,14 @@ def test_images_are_judged_by_what_they_are(text, dtype):
     expected = "green" if "sigma" in text else "red"
     assert fit(card("em-dfcan-x4"), seen).verdict == expected
     assert fit(card("em-dfcan-x4"), lr.astype(dtype)).verdict == expected  # the image itself will do
+
+
+@pytest.mark.parametrize("blank", [np.full((64, 64), 7, np.uint8), np.full((64, 64), np.nan, np.float32)])
+def test_nothing_is_known_of_a_blank_image_and_nothing_recommended_for_it(blank):
+    seen = look(blank, kind="EM")
+    assert (seen.blank, seen.kind) == (True, "EM")
+    found = fit(card("em-dfcan-x4"), seen)
+    assert (found.verdict, found.gain) == ("yellow", None)
+    assert "blank" in found.reasons[0]
+    assert not any(recommendable(c, fit(c, seen), "EM") for c in list_models())
+    assert fit(card("bicubic-x4"), seen).verdict == "green"

@@ -39,8 +39,8 @@ def command(
             for c in best
         ]  # fmt: skip
         measured = {
-            "blur": seen.blur, "noise": seen.noise, "pixel_nm": seen.pixel_nm, "kind": seen.kind or None,
-            "kind_guessed": seen.guessed,
+            "blur": None if seen.blank else seen.blur, "noise": None if seen.blank else seen.noise,
+            "pixel_nm": seen.pixel_nm, "kind": seen.kind or None, "kind_guessed": seen.guessed,
         }  # fmt: skip
         typer.echo(
             json.dumps({"image": str(image), "measured": measured, "models": rows}, ensure_ascii=False, indent=1)
@@ -49,10 +49,9 @@ def command(
     console = Console()
     pixel = "unknown" if seen.pixel_nm is None else f"{seen.pixel_nm:.4g} nm"
     blur = f"{'at most ' if seen.bounded else ''}{seen.blur:.2f} pixels"
-    taken = f"{seen.kind or 'unknown kind'}{' (a guess; --kind says it)' if seen.guessed else ''}"
-    console.print(
-        f"{image.name}: {taken}, blur {blur}, noise {seen.noise:.1f} % of its range, pixels {pixel}", highlight=False
-    )
+    taken = f"{seen.kind or 'unknown kind'}{' (a guess; --kind says it)' if seen.guessed and seen.kind else ''}"
+    suffers = "blank" if seen.blank else f"blur {blur}, noise {seen.noise:.1f} % of its range"
+    console.print(f"{image.name}: {taken}, {suffers}, pixels {pixel}", highlight=False)
     table = Table(box=None, pad_edge=False)
     for title in ("for this image", "model", "expected"):
         table.add_column(title, no_wrap=True)

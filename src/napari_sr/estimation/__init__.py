@@ -15,10 +15,10 @@ from napari_sr.estimation.blur import LARGEST, Blur, estimate_blur, judge
 from napari_sr.estimation.learned import statistics, weights
 from napari_sr.estimation.noise import Noise, estimate_noise
 from napari_sr.estimation.quiet import noise_of_quiet_blocks
-from napari_sr.estimation.sampling import checked, rounding
+from napari_sr.estimation.sampling import checked, is_blank, rounding
 from napari_sr.estimation.spectrum import sharp_spectrum
 
-__all__ = ["Blur", "Estimate", "Noise", "estimate", "estimate_blur", "estimate_noise", "sharp_spectrum"]
+__all__ = ["Blur", "Estimate", "Noise", "estimate", "estimate_blur", "estimate_noise", "is_blank", "sharp_spectrum"]
 
 #: share of the image's variance below which noise is none
 NEGLIGIBLE = 1e-9

@@ -38,6 +38,12 @@ def checked(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return values
 
 
+def is_blank(plane: npt.NDArray[Any]) -> bool:
+    """Return True if a plane has the same value everywhere, or none that is finite."""
+    values = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane
+    return values.size == 0 or bool(values.min() == values.max())
+
+
 def tiles(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return tiles spread evenly over a 2-D image, as an array (tile, row, column).
 

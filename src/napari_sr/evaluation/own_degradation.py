@@ -6,11 +6,11 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from napari_sr.estimation import Blur, Estimate, estimate
+from napari_sr.estimation import Blur, Estimate, estimate, is_blank
 from napari_sr.estimation.sampling import SMALLEST
 from napari_sr.evaluation.tally import log_density
 from napari_sr.images.axes import Layout
-from napari_sr.inference.conditions import is_blank, telling_square
+from napari_sr.inference.conditions import telling_square
 
 
 def own_degradation(blur: float, scale: int) -> str:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from napari_sr.conditions import Condition, noise_conditions, within
 from napari_sr.errors import ConfigError
-from napari_sr.estimation import estimate
+from napari_sr.estimation import estimate, is_blank
 from napari_sr.images.axes import Layout
 from napari_sr.inference.parts import PlaneFits, read_plane
 from napari_sr.intensity import FittedIntensity
@@ -168,12 +168,6 @@ def telling_square(image: Any, layout: Layout, channel: int = 0) -> tuple[tuple[
 def _spread(count: int) -> list[int]:
     """Return the places that are tried along an axis."""
     return [*range(count)] if count <= TRIED else [round(i * (count - 1) / (TRIED - 1)) for i in range(TRIED)]
-
-
-def is_blank(plane: npt.NDArray[Any]) -> bool:
-    """Return True if a plane has the same value everywhere, or none that is finite."""
-    values = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane
-    return values.size == 0 or bool(values.min() == values.max())
 
 
 def middle_square(image: Any, layout: Layout) -> npt.NDArray[Any]:

@@ -17,10 +17,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.conditions import noise_conditions
+from napari_sr.conditions import BLUR, NOISE, noise_conditions
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import ConfigError
-from napari_sr.estimation import estimate
+from napari_sr.estimation import estimate, is_blank
+from napari_sr.estimation.sampling import checked
 from napari_sr.intensity import Intensity
 from napari_sr.models.kind import guess_kind
 from napari_sr.models.model import ModelCard
@@ -61,6 +62,8 @@ class Seen:
         ``EM``, ``fluorescence``, ``N-body``; empty if unknown. Whether it was guessed from the brightness.
     pixel_nm
         Side of a pixel; None if unknown.
+    blank
+        There was nothing to measure: blur and noise are what is taken where nothing is known.
     """
 
     blur: float
@@ -70,6 +73,7 @@ class Seen:
     kind: str = ""
     guessed: bool = False
     pixel_nm: float | None = None
+    blank: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,8 @@ def look(image: npt.NDArray[Any], *, kind: str = "", pixel_nm: float | None = No
     image = image.astype(np.float32) if image.dtype.kind == "b" else image
     guessed = not kind
     kind = kind or guess_kind(image)
+    if is_blank(checked(image)):
+        return Seen(BLUR.default, NOISE.default, kind=kind, guessed=guessed, pixel_nm=pixel_nm, blank=True)
     if kind == DENSITY:  # what models of densities see
         image = np.log10(np.maximum(np.asarray(image, np.float64), 0) + Intensity().offset)
     found, fitted = estimate(image), Intensity().fit(image)
@@ -186,6 +192,9 @@ def fit(card: ModelCard, seen: Seen | npt.NDArray[Any]) -> Fit:
 
 
 def _judge_degradation(card: ModelCard, seen: Seen, found: list[tuple[Verdict, str]]) -> float | None:
+    if seen.blank:
+        found.append(("yellow", "the image is blank, so that its blur and noise are not known"))
+        return None
     ranges = trained_ranges(card)
     if "blur" not in ranges or "noise" not in ranges:
         found.append(("yellow", "it is not known for which blur and noise it was trained"))

@@ -12,7 +12,14 @@ from napari_sr.evaluation.comparison import Shift
 from napari_sr.widgets.compare.texts import shift_sentence
 from napari_sr.widgets.layers.pictures import shown_plane
 from napari_sr.widgets.layers.pixel_size import set_pixel_size
-from napari_sr.widgets.layers.places import check_shown, drawn_region, grid_image, shape_regions, view_region
+from napari_sr.widgets.layers.places import (
+    check_shown,
+    drawn_region,
+    grid_image,
+    lies_elsewhere,
+    shape_regions,
+    view_region,
+)
 from napari_sr.widgets.layers.snapshot import METADATA_KEY, NANOMETRES, check_whole, resampled_arguments, snapshot
 
 
@@ -37,6 +44,18 @@ def test_channels_before_or_after_rows_and_columns_lie_in_the_same_place(viewer,
     seen = brought(lr, 0, hr)
     assert seen.shape == (128, 96)
     assert peak_signal_noise_ratio(fine[0, 8:-8, 8:-8], seen[8:-8, 8:-8], data_range=255) > 35
+
+
+def test_a_result_of_a_part_lies_in_a_part_of_its_reference(viewer, image):
+    truth = viewer.add_image(np.kron(image, np.ones((4, 4), np.uint8)), scale=(1, 1), units=("nm", "nm"))
+    # of rows 5 to 14 and columns 3 to 18 of an LR image, whose pixels are 4 nm wide, upscaled by 4
+    part = np.zeros((40, 64), np.uint8)
+    result = viewer.add_image(part, scale=(0.001, 0.001), translate=(0.020, 0.012), units=("um", "um"))
+    assert not lies_elsewhere(result, truth, viewer, (20, 12))
+    assert lies_elsewhere(result, truth, viewer, (20, 14))
+    assert lies_elsewhere(result, truth, viewer)
+    result.rotate = 30
+    assert lies_elsewhere(result, truth, viewer, (20, 12))
 
 
 def test_labels_say_which_axes_are_rows_and_columns(viewer, rng):

@@ -119,6 +119,27 @@ def test_a_reference_adds_ssim_and_error_maps(widget, viewer, qtbot, lr):
     assert "bicubic" in widget.form.status.text()
 
 
+@pytest.mark.parametrize(
+    ("unit", "scale", "away", "said"),
+    [("nm", 4.0, 0.0, False), ("um", 0.004, 0.0, False), ("nm", 4.0, 2.0, True), ("nm", 8.0, 0.0, True),
+     ("pixel", 1.0, 0.0, False)],
+)  # fmt: skip
+def test_a_reference_that_lies_elsewhere_is_compared_and_it_is_said(
+    widget, viewer, qtbot, lr, unit, scale, away, said
+):
+    """By the pixel sizes of both; where one has none, nobody can say."""
+    hr = np.kron(lr, np.ones((4, 4), np.uint8))
+    viewer.add_image(hr, name="truth", scale=(1, 1), translate=(-1.5, -1.5), units=("nm", "nm"))
+    viewer.add_image(
+        lr, name="cells", scale=(scale, scale), translate=(away * scale, 0), units=(unit, unit),
+        metadata={METADATA_KEY: {"reference": "truth"}},
+    )  # fmt: skip
+    assert widget.form.reference_box.currentText() == "truth"
+    run(qtbot, widget)
+    assert "PSNR" in widget.form.status.text()
+    assert ("truth lies elsewhere in the viewer than cells" in widget.form.status.text()) == said
+
+
 def test_the_image_itself_is_no_reference_of_it(widget, viewer, qtbot, lr):
     def offered():
         return [widget.form.reference_box.itemText(row) for row in range(widget.form.reference_box.count())]

@@ -84,6 +84,26 @@ def grid_of(layer: Any, viewer: Any) -> Grid:
     return Grid(rows, (float(offset[0]), float(offset[1])))
 
 
+def lies_elsewhere(result: Image, reference: Image, viewer: Any, start: tuple[int, int] = (0, 0)) -> bool:
+    """Return True if pixels of a reference that are taken for those of a result lie more than a pixel from them.
+
+    Parameters
+    ----------
+    start
+        Row and column of the reference that the first pixel of the result is taken for.
+
+    False where nobody can say: without a pixel size, or in units that do not convert.
+    """
+    first, second = (layer.units[plane_dims(layer)[1]] for layer in (result, reference))
+    if str(first) == "pixel" or not first.is_compatible_with(second):
+        return False
+    height, width = grid_image(result, viewer).layout.plane_shape
+    corners = np.array([(0, 0), (0, width - 1), (height - 1, 0)], dtype=float)
+    own = grid_of(result, viewer)
+    found = pixels(grid_of(reference, viewer), corners @ np.array(own.matrix).T + own.offset)
+    return bool(np.abs(found - corners - start).max() > 1)
+
+
 def pixels(grid: Grid, world: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return the (row, column) of points of the world."""
     points = np.asarray(world, dtype=float) - np.array(grid.offset)

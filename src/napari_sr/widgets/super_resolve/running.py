@@ -15,7 +15,7 @@ from napari_sr.errors import ImageError, SRError
 from napari_sr.widgets.base.duration import duration
 from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.layers.parentage import no_truth
-from napari_sr.widgets.layers.places import drawn_region, view_region
+from napari_sr.widgets.layers.places import drawn_region, lies_elsewhere, view_region
 from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.results import add_result, earlier_results, result_maps
 from napari_sr.widgets.layers.selection import selection_kept
@@ -176,8 +176,20 @@ class Runs:
             lines.append(compared.sentence() + ".")
             if request.reference_layer is not None:
                 lines += no_truth(request.reference_layer, [added], self.viewer.layers)
+                lines += self._elsewhere(request, added, done.card.scale)
         lines += [compared.note] if compared.note else []
         return lines + [f"{note}." for note in report.notes]
+
+    def _elsewhere(self, request: UpscaleRequest, added: Image, scale: int) -> list[str]:
+        """Return a sentence if the reference lies elsewhere in the viewer than the image it was taken for."""
+        reference = request.reference_layer
+        start = ((request.rows.start or 0) * scale, (request.columns.start or 0) * scale)
+        if reference is None or not lies_elsewhere(added, reference, self.viewer, start):
+            return []
+        return [
+            f"{reference.name} lies elsewhere in the viewer than {request.source.name}: pixel was compared with pixel, "
+            "as if it did not. Compare takes layers where they lie."
+        ]
 
     def _show_scale_bar(self, layer: Image) -> None:
         """Switch the scale bar on where distances are known; once, so that it can be switched off again."""
