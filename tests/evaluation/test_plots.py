@@ -44,11 +44,11 @@ def test_ring_correlations_name_the_resolution(image, rng):
 
 def test_a_profile_is_linear_on_a_ramp():
     rows, columns = np.mgrid[:20, :30].astype(float)
-    plot = line_profile({"ramp": 3 * rows + columns}, (2, 3), (14, 19), pixel_size=4.0, unit="nm")
+    plot = line_profile({"ramp": 3 * rows + columns}, (2, 3), (14, 19), length=80.0, unit="nm")
     np.testing.assert_allclose(plot.curves["ramp"], 9 + plot.x / plot.x[-1] * (3 * 12 + 16))
     assert plot.x[-1] == pytest.approx(4 * 20)
     with pytest.raises(ImageError, match="no length"):
-        line_profile({"ramp": rows}, (2, 3), (2, 3), pixel_size=1, unit="px")
+        line_profile({"ramp": rows}, (2, 3), (2, 3), length=0, unit="px")
 
 
 def test_a_joint_histogram_counts_pixels(image):
@@ -69,7 +69,7 @@ def test_each_can_be_drawn(kind, image):
         "spectra": lambda: spectra(images, image, pixel_size=1, unit="px"),
         "ratio": lambda: spectra(images, image, pixel_size=1, unit="px", ratio=True),
         "frc": lambda: ring_correlations(images, image, pixel_size=1, unit="px"),
-        "profile": lambda: line_profile(images, (0, 0), (9, 9), pixel_size=1, unit="px"),
+        "profile": lambda: line_profile(images, (0, 0), (9, 9), length=12.7, unit="px"),
         "histogram": lambda: joint_histogram("sr", images["sr"], image),
     }[kind]()
     figure = Figure()

@@ -166,11 +166,22 @@ def line_profile(
     start: Sequence[float],
     end: Sequence[float],
     *,
-    pixel_size: float,
+    length: float,
     unit: str,
     value: str = "grey level",
 ) -> Curves:
     """Return the values along a line from ``start`` to ``end`` (row, column), by linear interpolation.
+
+    Parameters
+    ----------
+    images
+        2-D, of one shape.
+    start, end
+        In pixels.
+    length, unit
+        Of the line: pixels need not be squares.
+    value
+        What the images show.
 
     Raises
     ------
@@ -178,16 +189,16 @@ def line_profile(
         If the line has no length.
     """
     first, last = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
-    length = float(np.hypot(*(last - first)))
-    if length == 0:
+    crossed = float(np.hypot(*(last - first)))
+    if crossed == 0:
         raise ImageError("The line has no length.")
-    shares = np.linspace(0, 1, max(2, round(2 * length) + 1))
+    shares = np.linspace(0, 1, max(2, round(2 * crossed) + 1))
     points = first[:, None] + shares * (last - first)[:, None]
     curves = {
         name: map_coordinates(np.asarray(image, dtype=np.float64), points, order=1, mode="nearest")
         for name, image in images.items()
     }
-    return Curves("Along the line", f"distance [{unit}]", value, shares * length * pixel_size, curves)
+    return Curves("Along the line", f"distance [{unit}]", value, shares * length, curves)
 
 
 def over_planes(per_plane: Mapping[str, Sequence[Mapping[str, float | None]]], metric: str, *, title: str) -> Curves:

@@ -38,6 +38,16 @@ class Grid:
         """Distance of neighbouring pixels: the root of a pixel's area."""
         return float(np.sqrt(abs(np.linalg.det(np.array(self.matrix)))))
 
+    @property
+    def is_square(self) -> bool:
+        """Whether pixels are squares, to one per cent: only then is there one frequency for every direction."""
+        step = np.array(self.matrix)
+        return bool(np.abs(step.T @ step / self.step**2 - np.eye(2)).max() < 0.02)
+
+    def length(self, rows: float, columns: float) -> float:
+        """Return the distance of two points that lie so many rows and columns apart."""
+        return float(np.linalg.norm(np.array(self.matrix) @ (rows, columns)))
+
     def to(self, other: Grid) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return A and b so that (row, column) here is A · (row, column) + b in ``other``."""
         inverse = np.linalg.inv(np.array(other.matrix))

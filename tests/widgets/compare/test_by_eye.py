@@ -7,7 +7,7 @@ from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_sr.images.grid import Grid
-from napari_sr.widgets.compare import by_eye
+from napari_sr.widgets.compare import swipe
 from napari_sr.widgets.compare.magnifier import ENLARGED, LOOKED_AT
 from napari_sr.widgets.compare.side_by_side import grid_mode
 from napari_sr.widgets.compare.swipe import SWIPE
@@ -94,6 +94,38 @@ def test_a_line_is_dragged_over_the_image(viewer, dock, qtbot):
     assert_same(before, state(viewer))
 
 
+@pytest.mark.parametrize("labels", ["zyx", "yxz", "xyz"])
+def test_a_line_over_stacks_whose_axes_stand_in_any_order(make_napari_viewer, rng, labels):
+    """Rows and columns are those of the labels; every plane that the viewer shows is split at the line."""
+    viewer = make_napari_viewer()
+    stacks = rng.integers(0, 255, (2, 6, 40, 50)).astype(np.uint8)
+    order = ["zyx".index(label) for label in labels]
+    scale = [(10, 4, 4)[dim] for dim in order]
+    left, right = (
+        viewer.add_image(stack.transpose(order), axis_labels=tuple(labels), scale=scale, contrast_limits=(0, 255),
+                         rgb=False)
+        for stack in stacks
+    )  # fmt: skip
+    z = labels.index("z")
+    viewer.dims.order = (z, labels.index("y"), labels.index("x"))
+    viewer.dims.set_current_step(z, 2)
+    tool = swipe.Swipe(viewer, left, right)
+    tool.move_to(20)
+    for plane in (2, 4):
+        viewer.dims.set_current_step(z, plane)
+        assert tool.layer.ndim == 3
+        np.testing.assert_allclose(tool.layer.scale, left.scale)
+        seen = np.moveaxis(tool.layer.data, [labels.index(a) for a in "zyx"], [0, 1, 2])[plane]
+        np.testing.assert_allclose(seen[:, 2:18, 0], stacks[0, plane, :, 2:18], atol=1)
+        np.testing.assert_allclose(seen[:, 22:, 0], stacks[1, plane, :, 22:], atol=1)
+    position = [0.0, 0.0, 0.0]
+    position[labels.index("x")] = 120.0
+    list(tool._drag(viewer, type("Event", (), {"position": position, "type": "mouse_release"})))
+    assert tool.column == 30
+    tool.stop()
+    assert len(viewer.layers) == 2
+
+
 def test_side_by_side_and_back(viewer, dock, qtbot):
     before = state(viewer)
     key(viewer, qtbot, "G")
@@ -163,7 +195,7 @@ def test_a_swipe_that_is_deleted_by_hand_is_off_and_gives_the_mouse_back(viewer,
 
 
 def test_what_is_too_large_for_a_swipe_says_so_and_is_off(viewer, dock, qtbot, monkeypatch):
-    monkeypatch.setattr(by_eye, "LARGEST_SWIPE", 10)
+    monkeypatch.setattr(swipe, "LARGEST_SWIPE", 10)
     qtbot.mouseClick(dock.form.swipe_button, Qt.MouseButton.LeftButton)
     assert not dock.form.swipe_button.isChecked()
     assert "too large for Swipe" in dock.form.status.text()

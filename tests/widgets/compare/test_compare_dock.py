@@ -429,6 +429,23 @@ def test_curves_of_the_comparison_and_their_files(viewer, dock, qtbot, tmp_path,
     assert list(drawn(dock.last.plots, qtbot, SPECTRA).curves) == ["reference", "x", "LR"]
 
 
+def test_curves_of_pixels_that_are_no_squares(viewer, dock, qtbot):
+    """Frequencies of all directions have one unit only where pixels are counted; distances have theirs."""
+    for layer in viewer.layers:
+        scale, translate = layer.scale.copy(), layer.translate.copy()
+        layer.scale, layer.translate = scale * (2.5, 1), translate * (2.5, 1)  # rows 10 nm apart, columns 4 nm
+    viewer.add_shapes([np.array([[100, 80], [500, 80]])], shape_type="line")
+    compare(dock, qtbot)
+    click(qtbot, dock.form.plots_button)
+    for kind in (SPECTRA, FRC):
+        curves = drawn(dock.last.plots, qtbot, kind)
+        assert curves.x_label.endswith("[cycles / px]")
+        assert curves.x[-1] == pytest.approx(0.5, abs=0.01)
+    along = drawn(dock.last.plots, qtbot, PROFILE)
+    assert along.x[-1] == pytest.approx(400)
+    assert "nm" in along.x_label
+
+
 def test_curves_follow_the_plane_that_is_shown(viewer, dock, qtbot, rng):
     viewer.layers.clear()
     stack = rng.normal(size=(3, 64, 64)).astype(np.float32)

@@ -124,9 +124,7 @@ def test_a_reference_adds_ssim_and_error_maps(widget, viewer, qtbot, lr):
     [("nm", 4.0, 0.0, False), ("um", 0.004, 0.0, False), ("nm", 4.0, 2.0, True), ("nm", 8.0, 0.0, True),
      ("pixel", 1.0, 0.0, False)],
 )  # fmt: skip
-def test_a_reference_that_lies_elsewhere_is_compared_and_it_is_said(
-    widget, viewer, qtbot, lr, unit, scale, away, said
-):
+def test_a_reference_that_lies_elsewhere_is_compared_and_it_is_said(widget, viewer, qtbot, lr, unit, scale, away, said):
     """By the pixel sizes of both; where one has none, nobody can say."""
     hr = np.kron(lr, np.ones((4, 4), np.uint8))
     viewer.add_image(hr, name="truth", scale=(1, 1), translate=(-1.5, -1.5), units=("nm", "nm"))

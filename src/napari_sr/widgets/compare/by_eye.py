@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from math import prod
 from typing import Any
 
 from napari.layers import Image
@@ -14,7 +13,7 @@ from napari_sr.errors import ImageError, SRError
 from napari_sr.widgets.base.messages import WARNING
 from napari_sr.widgets.compare.magnifier import Magnifier
 from napari_sr.widgets.compare.side_by_side import Flicker, SideBySide
-from napari_sr.widgets.compare.swipe import LARGEST_SWIPE, Swipe
+from napari_sr.widgets.compare.swipe import Swipe, too_large
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 
 #: keys over the canvas
@@ -87,7 +86,7 @@ class SeeButtons:
 
     def _make(self, name: str, left: Image, right: Image) -> Swipe | SideBySide | Magnifier:
         if name == "swipe":
-            if max(prod(x.level_shapes[0][-2:].tolist()) for x in (left, right)) > LARGEST_SWIPE:
+            if too_large(left) or too_large(right):
                 raise ImageError("These images are too large for Swipe. The magnifier shows parts of them.")
             swipe = Swipe(self.viewer, left, right)
             swipe.gone = lambda: self.buttons[name].setChecked(False)

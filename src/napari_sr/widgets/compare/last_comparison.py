@@ -81,11 +81,11 @@ class LastComparison(QObject):
         self._say(f"Done.{gone}{made_up(result)}")
 
     def _pixel(self, request: ComparisonRequest, reference: Image) -> tuple[float, str]:
-        """Return the length of a pixel of the reference and its unit; (1, "px") if that is not known."""
+        """Return the length of a pixel of the reference and its unit; (1, "px") if it is not known, or not one."""
         from napari_sr.widgets.layers.places import unit_factor
 
         unit = unit_text(reference)
-        if unit in ("", "px", "pixel"):
+        if unit in ("", "px", "pixel") or not request.reference.grid.is_square:
             return 1.0, "px"
         return request.reference.grid.step / unit_factor(reference, self.viewer), unit
 
@@ -105,16 +105,16 @@ class LastComparison(QObject):
 
     def move_layers(self) -> None:
         """Move the layers that were off into their place."""
-        from napari_sr.widgets.layers.places import unit_factor
+        from napari_sr.widgets.layers.places import plane_dims, unit_factor
 
         assert self.request is not None
         matrix = np.array(self.request.reference.grid.matrix)
         for layer, shift in self.misplaced:
             translate = np.array(layer.translate, dtype=float)
             affine = np.asarray(getattr(layer.affine, "affine_matrix", layer.affine), dtype=float)
-            translate[-2:] += (
-                np.linalg.inv(affine[-3:-1, -3:-1]) @ matrix @ np.array(shift) / unit_factor(layer, self.viewer)
-            )
+            dims = list(plane_dims(layer))
+            world = matrix @ np.array(shift) / unit_factor(layer, self.viewer)
+            translate[dims] += np.linalg.inv(affine[np.ix_(dims, dims)]) @ world
             layer.translate = translate
         self.forget_shifts()
 

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_sr.evaluation.table import short_names
 from napari_sr.widgets.layers.pictures import picture
-from napari_sr.widgets.layers.places import grid_of, pixels
+from napari_sr.widgets.layers.places import grid_of, pixels, plane_point
 
 #: side of what the magnifier looks at, pixels of the finer image, and how large one is drawn
 LOOKED_AT, ENLARGED = 32, 6
@@ -47,7 +47,7 @@ class Magnifier(QWidget):
         viewer.mouse_move_callbacks.append(self._follow)
 
     def _follow(self, viewer: Any, event: Any) -> None:
-        self.look_at(np.asarray(event.position, dtype=float)[-2:])
+        self.look_at(plane_point(self.layers[0], viewer, event.position))
 
     def look_at(self, world: Any) -> None:
         """Show the surroundings of a point of the world."""

@@ -135,7 +135,10 @@ class ComparisonPlots(QWidget):
             self._plane(request, reference),
             self.image_box.currentText(),
         )
-        size, unit = request.reference.grid.step / unit_factor(reference, self.viewer), unit_text(reference)
+        grid, unit = request.reference.grid, unit_text(reference)
+        factor = unit_factor(reference, self.viewer)
+        # rings of pixels that are no squares have one frequency only where pixels are counted
+        size, of_size = (grid.step / factor, unit) if grid.is_square else (1.0, "px")
         line = self._line(reference) if kind == PROFILE else None
         names = short_names([c.name for c in request.candidates])
         result, metric, title = self._result, str(self.metric_box.currentData()), self.metric_box.currentText()
@@ -154,14 +157,15 @@ class ComparisonPlots(QWidget):
             if kind == JOINT:
                 return plots.joint_histogram(names[chosen], images[chosen], target)
             if kind == FRC:
-                return plots.ring_correlations(shown, target, pixel_size=size, unit=unit)
+                return plots.ring_correlations(shown, target, pixel_size=size, unit=of_size)
             if line is not None:
                 value = "log₁₀ density" if request.density else "grey level"
                 start, end = (point - corner for point in line)
+                length = grid.length(*(end - start)) / factor
                 return plots.line_profile(
-                    {"reference": target, **shown}, start, end, value=value, pixel_size=size, unit=unit
+                    {"reference": target, **shown}, start, end, value=value, length=length, unit=unit
                 )
-            return plots.spectra(shown, raw, ratio=kind == RATIO, pixel_size=size, unit=unit)
+            return plots.spectra(shown, raw, ratio=kind == RATIO, pixel_size=size, unit=of_size)
 
         return compute
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from math import prod
 from typing import Any
 
 import numpy as np
 from napari.layers import Image
 
 from napari_sr.widgets.layers.pictures import Picture, finer, picture
-from napari_sr.widgets.layers.places import GEOMETRY, pixels
+from napari_sr.widgets.layers.places import GEOMETRY, pixels, plane_dims, plane_point
 from napari_sr.widgets.layers.removal import remove_layer
-from napari_sr.widgets.layers.snapshot import METADATA_KEY
+from napari_sr.widgets.layers.snapshot import METADATA_KEY, snapshot
 from napari_sr.widgets.super_resolve.preview_layer import camera
 
 #: pixels of the finer image for which it takes no second to begin
@@ -21,6 +22,11 @@ SWIPE = "swipe: drag the line"
 #: half the width of the divider, as a share of the image's width
 LINE = 0.002
 LINE_COLOUR = (240, 180, 41)
+
+
+def too_large(layer: Image) -> bool:
+    """Return True for a layer whose planes are too large for a swipe."""
+    return prod(int(layer.level_shapes[0][dim]) for dim in plane_dims(layer)) > LARGEST_SWIPE
 
 
 class Swipe:
@@ -36,11 +42,11 @@ class Swipe:
         self.viewer, self.left, self.right = viewer, left, right
         #: called when the picture, or one of the two layers, was taken out of the viewer: to stop it
         self.gone: Callable[[], None] = self.stop
-        self._grid, self._shape, like = finer(viewer, left, right)
+        self._grid, self._shape, self._like = finer(viewer, left, right)
         self._active, self._pan = viewer.layers.selection.active, camera(viewer).mouse_pan
         self.column = self._shape[1] // 2
         self._pictures = self._taken()
-        geometry = {key: _spatial(getattr(like, key), key) for key in GEOMETRY}
+        geometry = {key: getattr(self._like, key) for key in GEOMETRY}
         self.layer: Image = viewer.add_image(
             self._composite(), name=SWIPE, rgb=True, metadata={METADATA_KEY: {"made_by": "swipe"}}, **geometry
         )
@@ -61,7 +67,15 @@ class Swipe:
         image[:, : self.column] = left[:, : self.column]
         half = max(1, round(LINE * self._shape[1]))
         image[:, max(0, self.column - half) : self.column + half] = LINE_COLOUR
-        return image
+        return self._in_every_plane(image)
+
+    def _in_every_plane(self, image: Picture) -> Picture:
+        """Return an image as one of the shape of the finer layer, the same in every plane; it takes no memory."""
+        row, column = plane_dims(self._like)
+        shape = snapshot(self._like).data.shape[: self._like.ndim]
+        others = tuple(dim for dim in range(len(shape)) if dim not in (row, column))
+        turned = image if row < column else image.swapaxes(0, 1)
+        return np.broadcast_to(np.expand_dims(turned, others), (*shape, 3))
 
     def move_to(self, column: int) -> None:
         """Put the line at a column of the finer image."""
@@ -77,7 +91,7 @@ class Swipe:
             yield
 
     def _follow(self, event: Any) -> None:
-        _, column = pixels(self._grid, np.asarray(event.position, dtype=float)[-2:])
+        _, column = pixels(self._grid, plane_point(self._like, self.viewer, event.position))
         self.move_to(round(float(column)))
 
     def _keep_mouse(self, event: Any = None) -> None:
@@ -104,16 +118,3 @@ class Swipe:
         if self._active in self.viewer.layers:
             self.viewer.layers.selection.active = self._active
         camera(self.viewer).mouse_pan = self._pan  # selecting may have changed it
-
-
-def _spatial(value: Any, key: str) -> Any:
-    """Return the last two entries of a layer's geometry: a swipe is of one plane."""
-    if key == "rotate":
-        return np.asarray(value)[-2:, -2:]
-    if key == "affine":
-        matrix = np.asarray(getattr(value, "affine_matrix", value))
-        return matrix[np.ix_([-3, -2, -1], [-3, -2, -1])]
-    if key == "shear":
-        shear = np.asarray(value)
-        return shear[-2:, -2:] if shear.ndim == 2 else shear[-1:]
-    return value[-2:]

@@ -15,7 +15,9 @@ def shift_sentence(shift: Shift, reference: Image | None) -> str:
     """Say how far an image is off, in pixels of the reference and in its unit."""
     world = ""
     if reference is not None and (unit := unit_text(reference)) != "px":
-        rows, columns = (float(s) for s in reference.scale[-2:])
+        from napari_sr.widgets.layers.places import plane_dims
+
+        rows, columns = (float(reference.scale[dim]) for dim in plane_dims(reference))
         world = f" ({np.hypot(shift.rows * rows, shift.columns * columns):.3g} {unit})"
     return (
         f"{shift.name} does not lie over the reference: it would have to move by {shift.rows:+.1f} rows and "

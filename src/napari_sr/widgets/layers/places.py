@@ -33,6 +33,11 @@ def plane_dims(layer: Any) -> tuple[int, int]:
     return axes.index("Y"), axes.index("X")
 
 
+def plane_point(layer: Any, viewer: Any, position: Sequence[float]) -> npt.NDArray[np.float64]:
+    """Return the world's coordinates along a layer's rows and columns, of a point of all dimensions of the viewer."""
+    return np.asarray(position, dtype=float)[[dim - layer.ndim for dim in plane_dims(layer)]]
+
+
 def check_shown(layer: Any, viewer: Any) -> None:
     """Raise :class:`ImageError` if the viewer does not show the rows and columns of a layer."""
     shown = {dim - (viewer.dims.ndim - layer.ndim) for dim in viewer.dims.displayed}

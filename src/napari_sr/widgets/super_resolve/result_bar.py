@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
 from napari.layers import Image
@@ -11,7 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.widgets.compare.side_by_side import Flicker
-from napari_sr.widgets.compare.swipe import LARGEST_SWIPE, Swipe
+from napari_sr.widgets.compare.swipe import Swipe, too_large
 from napari_sr.widgets.layers.results import result_maps
 
 #: pixels up to which both sides of a swipe are drawn into one picture
@@ -121,7 +120,7 @@ class ResultTools:
             why = "The image is not in the viewer any more." if self.viewer.dims.ndisplay == 2 else "This works in 2-D."
             self._say(why, "warning")
             return
-        if name == "swipe" and prod(self.result.level_shapes[0][-2:].tolist()) > LARGEST_SWIPE:
+        if name == "swipe" and too_large(self.result):
             self.bar.release()
             self._say("The result is too large for Swipe. Before shows the image in its place.", "warning")
         elif name == "swipe":
