@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import ref
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
 
 class CloseGuard(QObject):
-    """Watches a window; while ``busy()``, it closes only if ``agreed()``. Calls ``closing()`` once it does.
+    """Watches a window: it closes only if it ``may_close()``. Calls ``closing()`` once it does.
 
     Parameters
     ----------
     window
         The window.
-    busy, agreed, closing
-        Is there something to lose; does the user want to close all the same; what to do then.
+    may_close, closing
+        Is nothing lost, or does the user want to close all the same; what to do then.
     """
 
-    def __init__(
-        self, window: QWidget, *, busy: Callable[[], bool], agreed: Callable[[], bool], closing: Callable[[], None]
-    ) -> None:
+    def __init__(self, window: QWidget, *, may_close: Callable[[], bool], closing: Callable[[], None]) -> None:
         super().__init__()  # no child of the window, which it would keep alive
-        self.busy, self.agreed, self.closing = busy, agreed, closing
+        self._window = ref(window)  # whose end it is no reason to put off
+        self.may_close, self.closing = may_close, closing
         window.installEventFilter(self)
+
+    def end(self) -> None:
+        """Watch no longer; the window may be gone."""
+        window = self._window()
+        if window is not None and isalive(window):
+            window.removeEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         if event.type() == QEvent.Type.Close:
-            if self.busy() and not self.agreed():
+            if not self.may_close():
                 event.ignore()
                 return True
             if isinstance(watched, QWidget) and not watched.isVisible():  # nothing will be hidden

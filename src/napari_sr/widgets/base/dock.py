@@ -76,9 +76,9 @@ class Dock(QWidget):
         self._placed = False
         window = getattr(getattr(self.viewer, "window", None), "_qt_window", None)
         # a window that closes takes its docks with it without telling them
-        self._closing = None if window is None else CloseGuard(
-            window, busy=lambda: False, agreed=lambda: True, closing=self.cancel_all
-        )  # fmt: skip
+        self.guard: CloseGuard | None = None
+        if window is not None:
+            self.guard = CloseGuard(window, may_close=self.may_close, closing=self.on_closing)
         self._frame()
 
     def _frame(self) -> None:
@@ -179,13 +179,17 @@ class Dock(QWidget):
         if self.job is not None:
             self.job.cancel()
 
-    def cancel_all(self) -> None:
-        """Ask the job, and what runs beside it, to stop."""
+    # -- the window -------------------------------------------------------------------------------
+
+    def may_close(self) -> bool:
+        """Return True if the window may close; asks where something would be lost."""
+        return True
+
+    def on_closing(self) -> None:
+        """The window closes: ask the job, and what runs beside it, to stop."""
         self.cancel()
         for job in self.side_jobs:
             job.cancel()
-
-    # -- the window -------------------------------------------------------------------------------
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return a size at which no text is cut; the smallest is narrower."""
@@ -265,6 +269,9 @@ class Dock(QWidget):
     def shut_down(self) -> None:
         """Cancel what is running and stop listening to the viewer and to what ran: the controls will be gone."""
         self.cancel()
+        if self.guard is not None:
+            self.guard.end()
+            self.guard = None
         for job in (self.job, *self.side_jobs):
             if job is not None:
                 job.abandon()

@@ -322,6 +322,11 @@ class SuperResolve(Dock):
         if not self.models.loading:  # devices are not listed yet
             remember(NAME, keep=self.form.keep_box.isChecked(), settings=self.form.settings.remembered())
 
+    def on_closing(self) -> None:
+        """The window closes: what is computed as one looks around stops, too."""
+        super().on_closing()
+        self.looking.pause()
+
     def shut_down(self) -> None:
         """Stop listening to the other widgets too."""
         super().shut_down()

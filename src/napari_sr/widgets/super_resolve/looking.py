@@ -13,7 +13,6 @@ from qtpy.QtWidgets import QFileDialog
 from napari_sr.errors import SRError
 from napari_sr.images.geometry import Geometry
 from napari_sr.images.writers import OutputInfo
-from napari_sr.widgets.base.close_guard import CloseGuard
 from napari_sr.widgets.base.messages import ERROR, QUIET
 from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.selection import selection_kept
@@ -49,10 +48,6 @@ class LookingAround:
         events = self.viewer.layers.events
         events.removed.connect(self._on_removed)
         events.inserted.connect(self._on_inserted)
-        window = getattr(getattr(self.viewer, "window", None), "_qt_window", None)
-        self._guard: CloseGuard | None = None
-        if window is not None:
-            self._guard = CloseGuard(window, busy=lambda: False, agreed=lambda: True, closing=self.pause)
 
     def shown(self) -> LazyLayer | None:
         """Return the layer that the dock's buttons are about; None if that is another kind of result."""

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.base.catalogue import catalogue
-from napari_sr.widgets.base.close_guard import CloseGuard
 from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.messages import ERROR
@@ -57,10 +56,6 @@ class Train(Dock):
         )
         self.answers = Answers(form, start_job=self.start_side_job, relist=self.relist)
         self._connect()
-        window = getattr(getattr(self.viewer, "window", None), "_qt_window", None)
-        self.guard: CloseGuard | None = None
-        if window is not None:
-            self.guard = CloseGuard(window, busy=self._is_training, agreed=self._agreed, closing=self.shut_down)
         catalogue().changed.connect(self._on_new_model)
         self.refresh()
         self._load()
@@ -277,25 +272,24 @@ class Train(Dock):
 
     # -- the end ----------------------------------------------------------------------------------
 
-    def _is_training(self) -> bool:
-        return self.ready and self.running and not self.stopping()
-
-    def _agreed(self) -> bool:
+    def may_close(self) -> bool:
         """Ask whether a run may be stopped because the window closes."""
+        if not (self.ready and self.running) or self.stopping():
+            return True
         answer = QMessageBox.question(
             self, "A training is running",
             "Stop the training and close? What was learnt is kept: you can resume it later.",
         )  # fmt: skip
         return bool(answer == QMessageBox.StandardButton.Yes)
 
+    def on_closing(self) -> None:
+        """The window closes: what was learnt until now is kept."""
+        self.shut_down()
+
     def shut_down(self) -> None:
         """Stop everything; a run can be resumed."""
         self.run_length.abandon()
         self.form.before_after.shut_down()
-        if self.guard is not None:
-            with suppress(RuntimeError):  # the window may be gone already
-                self.viewer.window._qt_window.removeEventFilter(self.guard)
-            self.guard = None
         super().shut_down()
         self.run.shut_down()
         with suppress(RuntimeError, TypeError):  # it was done before
