@@ -73,7 +73,9 @@ def iter_comparison(asked: ComparisonRequest) -> Generator[ComparisonProgress | 
             if min(place.rows.stop - place.rows.start, place.columns.stop - place.columns.start) < SMALLEST
         )
     planes = (reference.plane(number) for number in range(count))
-    data_range = asked.data_range or data_range_of(planes, log_density if asked.density else None)
+    data_range = asked.data_range
+    if data_range is None:
+        data_range = data_range_of(planes, log_density if asked.density else None)
     scored = asked.coarsest() if asked.density else None
     extra = (*(SPECTRAL if scored else ()), *((NIQE,) if asked.naturalness else ()), *asked.learned)
     metrics = (*asked.metrics, *extra)

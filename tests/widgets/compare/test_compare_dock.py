@@ -16,7 +16,7 @@ from napari_sr.evaluation.natural import natural_model
 from napari_sr.metrics.naturalness import niqe, shipped_model
 from napari_sr.metrics.sfrc import sfrc_map
 from napari_sr.metrics.spectral import power_spectrum
-from napari_sr.widgets.compare.form import SHAPES, VIEW
+from napari_sr.widgets.compare.form import SHAPES, VIEW, WHOLE
 from napari_sr.widgets.compare.plots import FRC, JOINT, PLANES, PROFILE, SPECTRA
 from napari_sr.widgets.compare.state import NO_IMAGE, NO_TRUTH
 from napari_sr.widgets.controls.reference_box import NONE, OTHERS
@@ -230,6 +230,20 @@ def test_copy_and_csv(dock, qtbot, tmp_path):
     assert [row[0] for row in rows[1:3]] == ["cells LR [x]", "cells LR"]
     dock.last.save(tmp_path / "nowhere" / "figures.csv")
     assert "could not be written" in dock.form.status.text()
+
+
+def test_a_table_that_is_not_of_the_comparison_that_failed_says_so(viewer, dock, qtbot):
+    dock.form.where_box.setCurrentText(SHAPES)
+    click(qtbot, dock.form.compare_button)
+    assert "table" not in dock.form.status.text()  # there is none yet
+    dock.form.where_box.setCurrentText(WHOLE)
+    compare(dock, qtbot)
+    odd = viewer.add_image(np.zeros((2, 50, 60), np.uint8), name="odd", units=("nm",) * 3, scale=(1, 16, 16))
+    dock.form.candidates.tick(odd)
+    compare(dock, qtbot)
+    assert "odd has 2 planes" in dock.form.status.text()
+    assert "still that of the comparison before" in dock.form.status.text()
+    assert dock.form.table.rowCount() == 2
 
 
 def test_each_shape_is_a_row_of_its_own(viewer, dock, qtbot, hr, sr):

@@ -75,6 +75,8 @@ def test_a_folder_is_super_resolved_and_looked_through(viewer, widget, qtbot, fo
     click_item(qtbot, section.results, 0)
     assert "broken.tif" in widget.form.status.text()
     assert len(viewer.layers) == 2
+    click_item(qtbot, section.results, 1)
+    assert widget.form.status.text() == "cell0.tif and what was made of it are shown."
     # once more: what is there stays
     (folders / "LR" / "broken.tif").unlink()
     click(qtbot, section.run_button)

@@ -173,7 +173,7 @@ class Compare(Dock):
         try:
             request = self.chosen.comparison(reference)
         except SRError as error:
-            self.say(str(error), ERROR)
+            self.say(f"{error}{self._earlier()}", ERROR)
             return
         layers = {layer.name: layer for layer in self.form.candidates.layers()}
         self.last.forget_shifts()
@@ -194,7 +194,10 @@ class Compare(Dock):
                 self.form.bar.setValue(round(1000 * event.fraction))
                 self.say(event.text)
 
-        self.start_job(work, show, self._end, keep=lambda event: isinstance(event, Comparison))
+        def end(how: Failed | Stopped | Ended) -> None:
+            self._end(how, self._earlier())
+
+        self.start_job(work, show, end, keep=lambda event: isinstance(event, Comparison))
 
     def _on_niqe(self) -> None:
         """Ask for the images that naturalness is fitted on."""
@@ -221,12 +224,16 @@ class Compare(Dock):
         self.last.clear()
         self.refresh()
 
-    def _end(self, how: Failed | Stopped | Ended) -> None:
+    def _end(self, how: Failed | Stopped | Ended, further: str = "") -> None:
         self.form.bar.setValue(0)
         if isinstance(how, Failed):
-            self.say(how.message, ERROR)
+            self.say(f"{how.message}{further}", ERROR)
         elif isinstance(how, Stopped):
-            self.say("Cancelled. Nothing was added.")
+            self.say(f"Cancelled. Nothing was added.{further}")
+
+    def _earlier(self) -> str:
+        """Say that figures are in view that are of no comparison that failed."""
+        return "" if self.last.result is None else " The table is still that of the comparison before."
 
     def _start_with_bar(self, work: Any, on_event: Any, keep: Any) -> None:
         """Run a job of a section, with the same bar and the same Cancel."""

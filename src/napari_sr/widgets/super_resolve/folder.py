@@ -141,6 +141,8 @@ class FolderSection(QWidget):
             show_pair(self.viewer, done.source, done.target)
         except SRError as error:
             self._say(str(error), ERROR)
+        else:
+            self._say(f"{done.source.name} and what was made of it are shown.")
 
 
 def is_done(event: Any) -> bool:
