@@ -120,3 +120,13 @@ def test_numpy_s_numbers_are_allowed_and_nothing_else_of_it(tmp_path):
     torch.save({"a": np.testing.assert_equal}, tmp_path / "x.pth")
     with pytest.raises(Exception, match="refused: it contains program code"):
         read_checkpoint(tmp_path / "x.pth")
+
+
+def test_a_file_of_torch_without_check_sums_opens(nets, tmp_path):
+    """``torch.serialization.set_crc32_options(False)`` writes sums that are wrong, all of them."""
+    torch.serialization.set_crc32_options(False)
+    try:
+        model = loaded(nets[0], tmp_path)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    torch.testing.assert_close(first(model), nets[0]["body.0.weight"], rtol=0, atol=0)

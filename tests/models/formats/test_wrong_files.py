@@ -43,6 +43,14 @@ def truncated(path):
     path.write_bytes(path.read_bytes()[:-500])
 
 
+def changed(path):
+    """One bit of one weight is another."""
+    torch.save(compact(), path)
+    content = bytearray(path.read_bytes())
+    content[content.index(torch.ones(4).numpy().tobytes()) + 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
 def resnet(path):
     torch.save({"layer1.0.conv1.weight": torch.ones(4, 4, 3, 3), "fc.weight": torch.ones(10, 4)}, path)
 
@@ -64,6 +72,7 @@ FILES = {
     "empty.pth": (lambda p: p.write_bytes(b""), "is empty"),
     "text.pth": (lambda p: p.write_text("model"), "refused|not a model file"),
     "picture.ckpt": (lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)), "refused|not a model file"),
+    "changed.pth": (changed, "is damaged: a part of it has changed"),
     "truncated.pth": (truncated, "not a model file, or damaged"),
     "truncated.safetensors": (lambda p: p.write_bytes(bytes([200, 0, 0, 0, 0, 0, 0, 0]) + b"{"), "damaged"),
     "code.pth": (lambda p: torch.save({"a": Evil()}, p), r"refused: it contains program code .*mkdir"),
