@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from napari_sr.errors import ModelError
 from napari_sr.models.formats import OpenQuestion, load_foreign
 from napari_sr.models.formats.checkpoint import read_checkpoint, weights_in
 
@@ -130,3 +131,16 @@ def test_a_file_of_torch_without_check_sums_opens(nets, tmp_path):
     finally:
         torch.serialization.set_crc32_options(True)
     torch.testing.assert_close(first(model), nets[0]["body.0.weight"], rtol=0, atol=0)
+
+
+def test_what_nobody_asked_for_is_no_answer(nets, tmp_path):
+    with pytest.raises(ModelError, match=r"no question that goes by 'scal'.*says everything itself"):
+        loaded(nets[0], tmp_path, scal=2)
+    with pytest.raises(ModelError, match=r"goes by 'scale', and upscales by 2"):
+        loaded(nets[0], tmp_path, scale=4)
+    assert loaded(nets[0], tmp_path, scale=2).card.scale == 2
+    two = {"G_AB": nets[0], "G_BA": nets[1]}
+    with pytest.raises(ModelError, match="holds the weights of several"):
+        loaded(two, tmp_path, wieghts="G_BA")
+    with pytest.raises(ModelError, match=r"by 'head'. It can be told: weights"):
+        loaded(two, tmp_path, weights="G_BA", head="none")

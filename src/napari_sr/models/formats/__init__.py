@@ -55,11 +55,19 @@ def load_foreign(
     if not path.exists():
         raise ModelError(f"There is no model file {path}.")
     given = {**(answers or {}), **({} if scale is None else {"scale": scale})}
+    said = Answers(given)
     try:
-        found = find(path, Answers(given), allow_code=allow_code)
+        found = find(path, said, allow_code=allow_code)
     except OpenQuestion as error:
         raise OpenQuestion(error.question, path.name) from None
-    return assembled(found, path)
+    model = assembled(found, path)
+    # a scale that is its own is no fault: whoever opens many files says it of all
+    known = {"scale": str(model.card.scale)}
+    if wrong := [key for key in said.unasked() if known.get(key) != str(given[key])]:
+        asked = f"It can be told: {', '.join(said.asked())}." if said.asked() else "It says everything itself."
+        upscales = f", and upscales by {model.card.scale}" if wrong[0] == "scale" else ""
+        raise ModelError(f"{path.name} has no question that goes by {wrong[0]!r}{upscales}. {asked}")
+    return model
 
 
 def find(path: Path, answers: Answers, *, allow_code: bool) -> Found:

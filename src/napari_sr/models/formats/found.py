@@ -63,6 +63,15 @@ class Answers:
     def __init__(self, given: Mapping[str, object] | None = None) -> None:
         self._given = {key: str(value) for key, value in (given or {}).items()}
         self.assumed: list[str] = []
+        self._asked: list[str] = []
+
+    def unasked(self) -> list[str]:
+        """Return the keys of what was said and nobody has asked for."""
+        return [key for key in self._given if key not in self._asked]
+
+    def asked(self) -> list[str]:
+        """Return the keys of the questions that came up."""
+        return list(self._asked)
 
     def to(self, question: Question) -> str:
         """Return the answer to a question, or its default.
@@ -74,6 +83,7 @@ class Answers:
         ModelError
             If the answer is none of the choices.
         """
+        self._asked += [] if question.key in self._asked else [question.key]
         answer = self._given.get(question.key, question.default)
         if answer is None:
             raise OpenQuestion(question)
@@ -88,6 +98,7 @@ class Answers:
 
     def given(self, key: str) -> str | None:
         """Return what was said of ``key`` without being asked."""
+        self._asked += [] if key in self._asked else [key]
         return self._given.get(key)
 
 
