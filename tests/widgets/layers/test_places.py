@@ -10,6 +10,7 @@ from napari_sr.errors import ImageError
 from napari_sr.evaluation.compare import brought
 from napari_sr.evaluation.comparison import Shift
 from napari_sr.widgets.compare.texts import shift_sentence
+from napari_sr.widgets.layers.maps import add_maps, geometry_of, map_layers
 from napari_sr.widgets.layers.pictures import shown_plane
 from napari_sr.widgets.layers.pixel_size import set_pixel_size
 from napari_sr.widgets.layers.places import (
@@ -80,9 +81,12 @@ def test_a_layer_and_what_was_made_from_it_get_a_pixel_size_together(viewer, ima
     about = {METADATA_KEY: {"made_by": "super-resolution", "source_layer": "LR", "source_id": str(lr.unique_id)}}
     sr = viewer.add_image(image.repeat(2, 0).repeat(2, 1), metadata=about, **resampled_arguments(lr, "YX", 2))
     other = viewer.add_image(image, name="other")
-    before = [layer.extent.world.copy() for layer in (lr, sr)]
+    values = {"absolute": image.astype(np.float32).repeat(2, 0).repeat(2, 1), "flagged": sr.data > 100}
+    maps = add_maps(viewer, map_layers({sr.name: values}, geometry_of(sr)), group="some", unit="grey levels")
+    assert len(maps) == 2
+    before = [layer.extent.world.copy() for layer in (lr, sr, *maps)]
     set_pixel_size(lr, "YX", 20.0, "nm", list(viewer.layers))
-    for layer, extent in zip((lr, sr), before, strict=True):
+    for layer, extent in zip((lr, sr, *maps), before, strict=True):
         np.testing.assert_allclose(layer.extent.world, extent * 20)
         assert str(layer.units[-1]) == "nanometer"
     np.testing.assert_allclose(lr.translate, (30, 60))

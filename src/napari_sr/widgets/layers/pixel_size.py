@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_sr.widgets.layers.maps import is_map
 from napari_sr.widgets.layers.parentage import made_from
 from napari_sr.widgets.layers.snapshot import METADATA_KEY, axes_of
 
@@ -20,14 +21,20 @@ def set_pixel_size(layer: Any, axes: str, size: float, unit: str, layers: Any = 
     size, unit
         Of a pixel, and of what it is counted in.
     layers
-        Layers of which those that were made from this one follow, so that they still lie over it.
+        Layers of which those that were made from this one follow, and maps of these, so that they still lie over it.
     """
     spatial = [a for a in axes if a != "S"]
     scale = np.asarray(layer.scale, dtype=float)
     factors = {a: size / float(scale[spatial.index(a)]) for a in "YX"}
     made = [x for x in layers if x is not layer and made_from(x, layer, layers) and x.units[-1] == layer.units[-1]]
+    unit_before = layer.units[-1]
     for one in (layer, *made):
-        _stretch(one, axes if one is layer else _axes_of(one), factors, unit)
+        own = axes if one is layer else _axes_of(one)
+        maps = [x for x in layers if is_map(x) and x.metadata[METADATA_KEY]["of"] == one.name]
+        _stretch(one, own, factors, unit)
+        for each in maps:  # of the same axes, without colours
+            if each.ndim == len(own.replace("S", "")) and each.units[-1] == unit_before:
+                _stretch(each, own, factors, unit)
 
 
 def _axes_of(layer: Any) -> str:
