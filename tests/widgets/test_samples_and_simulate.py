@@ -7,6 +7,7 @@ from napari_sr.degradations import degrade
 from napari_sr.images import downloads
 from napari_sr.images.samples import SAMPLES
 from napari_sr.widgets import samples as sample_widgets
+from napari_sr.widgets.base.messages import WARNING
 from napari_sr.widgets.layers.parentage import truth_of
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 from napari_sr.widgets.simulate import SimulateLowResolution
@@ -183,6 +184,20 @@ def test_simulated_low_resolution_lies_under_its_original(shape, viewer, qtbot, 
     layer.name = "renamed"
     viewer.add_image(hr, name="mine", rgb=rgb)
     assert truth_of(lr, viewer.layers) is layer
+
+
+def test_pixels_that_are_lost_in_simulating_are_counted(viewer, qtbot):
+    hr = np.arange(64 * 60, dtype=np.float32).reshape(64, 60)
+    hr[3:5, 7] = np.nan
+    viewer.add_image(hr, name="mine", contrast_limits=(0, 4000))
+    widget = SimulateLowResolution(viewer)
+    qtbot.addWidget(widget)
+    widget.preset_box.setCurrentIndex(widget.preset_box.findData("area"))
+    widget.run_button.click()
+    qtbot.waitUntil(lambda: widget.job is None, timeout=20_000)
+    assert "2 of its pixels have no value" in widget.status.text()
+    assert widget.status.tone == WARNING
+    assert np.isnan(viewer.layers[-1].data).sum() == 2
 
 
 def test_simulating_can_be_cancelled(viewer, qtbot, monkeypatch):

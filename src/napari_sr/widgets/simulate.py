@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayo
 
 from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
+from napari_sr.widgets.base.messages import ERROR, WARNING, MessageLabel
 from napari_sr.widgets.base.sections import form_of
 from napari_sr.widgets.controls.before_after import BeforeAfter
 from napari_sr.widgets.controls.degradation_box import DegradationBox
@@ -43,8 +44,7 @@ class SimulateLowResolution(Dock):
         }
         for widget, tip in tips.items():
             widget.setToolTip(tip)
-        self.status = QLabel()
-        self.status.setWordWrap(True)
+        self.status = MessageLabel()
         explanation = QLabel(
             "Makes a low-resolution image of one that you have in high resolution, so that you can super-resolve it "
             "and compare with the truth."
@@ -102,19 +102,20 @@ class SimulateLowResolution(Dock):
         try:
             check_whole(layer)
         except ImageError as error:
-            self.status.setText(str(error))
+            self.status.say(str(error), ERROR)
             return
         source = snapshot(layer)
         preset, scale = self.preset_box.text(), self.scale_box.value()
+        lost: list[int] = []
 
         def work() -> Generator[Any, None, None]:
             from napari_sr.images import simulate
 
-            yield from simulate.iter_degraded(source.data, preset, scale, axes=source.axes)
+            yield from simulate.iter_degraded(source.data, preset, scale, axes=source.axes, on_lost=lost.append)
 
         def show(event: Any) -> None:
             if isinstance(event, float):
-                self.status.setText(f"{event:.0%}")
+                self.status.say(f"{event:.0%}", "")
                 return
             arguments = resampled_arguments(layer, source.axes, 1 / scale)
             added = self.viewer.add_image(
@@ -128,13 +129,16 @@ class SimulateLowResolution(Dock):
             layer.visible = False
             self.viewer.layers.selection.active = added
             self.layer_box.select(layer)  # its own result is not what the next click degrades
-            self.status.setText(f"Added {added.name}. The original is hidden, and serves as reference.")
+            said = f"Added {added.name}. The original is hidden, and serves as reference."
+            if lost:
+                said += f" {sum(lost)} of its pixels have no value: pixels that they are made of have none."
+            self.status.say(said, WARNING if lost else "")
 
         def end(how: Failed | Stopped | Ended) -> None:
             if isinstance(how, Failed):
-                self.status.setText(how.message)
+                self.status.say(how.message, ERROR)
             elif isinstance(how, Stopped):
-                self.status.setText("Cancelled. Nothing was added.")
+                self.status.say("Cancelled. Nothing was added.", "")
 
-        self.status.setText("Simulating …")
+        self.status.say("Simulating …", "")
         self.start_job(work, show, end, keep=lambda event: not isinstance(event, float))
