@@ -11,9 +11,11 @@ import torch
 from scipy.ndimage import gaussian_filter
 from small_models import SMALL
 
+from napari_sr.inference import device
 from napari_sr.models.model import load, read_card
 from napari_sr.models.store import user_folder
 from napari_sr.training import Source, fit, recipe_config
+from napari_sr.training.lightning import machine
 
 TINY = ("--steps", "2", "--lr-patch", "10", "--batch-size", "1", "--device", "cpu")
 
@@ -205,3 +207,48 @@ def test_any_field_can_be_set_and_a_grid_compares(run, images, tmp_path):
     assert (code, "nix: there is no such field" in errors) == (1, True)
     code, _, errors = run("train", images, "-o", tmp_path / "x", *few, "--few", "1,2", "--install")
     assert (code, "models add" in errors.replace("\n", " ")) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--device", "foo"), "'foo' is not available here; use one of: auto, cpu"),
+        (("--seed", "99999999999999999999"), "seed must be at most 4294967295"),
+        (("--name", "x" * 300), "it has 300 letters, more than 100"),
+        (("--start-from", "em-wiener-x4"), "em-wiener-x4 is a linear filter"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before_it_begins(more, message, run, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(device, "available_devices", lambda: ("cpu",))
+    monkeypatch.setattr(machine, "available_devices", lambda: ("cpu",))
+    arguments = [*TINY[:-2], *more] if "--device" in more else [*TINY, *more]
+    code, out, errors = run("train", images, "-o", tmp_path / "run", *arguments)
+    assert code == 1
+    assert message in (out + errors).replace("\n", " ")
+
+
+def test_trainings_of_a_grid_that_all_fail_say_why(run, images, tmp_path):
+    code, out, _ = run(
+        "train", images, "-o", tmp_path / "few", "--recipe", "wgan-pixel", "--few", "100", "--steps", "2",
+        "--device", "cpu",
+    )  # fmt: skip
+    assert code == 1
+    assert "100" in out
+    assert "few.png" not in out
+    text = (tmp_path / "few" / "grid.csv").read_text()
+    assert "why not" in text
+    assert "images" in text.splitlines()[1]
+
+
+def test_a_path_that_is_too_long_is_no_path(run, tmp_path):
+    for command in (["train", "x" * 400, "-o", tmp_path / "run"], ["upscale", f"/{'z' * 300}.tif", "-m", "bicubic-x2"]):
+        code, _, errors = run(*command)
+        assert code == 1
+        assert "no file or folder" in errors.replace("\n", " ")
+
+
+def test_an_image_of_a_configuration_has_a_path(run, tmp_path):
+    (tmp_path / "c.yaml").write_text("name: a\ntrain: [{hr: x.tif}]\n")
+    code, _, errors = run("train", tmp_path / "c.yaml", "-o", tmp_path / "run")
+    assert code == 1
+    assert "path, weight and lr are said, not hr" in errors.replace("\n", " ")

@@ -118,3 +118,13 @@ def test_what_a_file_of_another_program_leaves_open_is_said_and_answered(run, tm
     assert code == 0
     assert "plain.pth: " in out
     assert read_card(user_path("plain")).hyper_parameters["head"] == "tanh"
+
+
+def test_brackets_in_a_title_are_letters(run, file):
+    run("models", "add", file, "--name", "mine")
+    assert run("models", "edit", "mine", "--title", "Mito [/x] and [red]")[0] == 0
+    for asked in (["models"], ["models", "mine"]):
+        code, out, errors = run(*asked)
+        assert code == 0, errors
+        assert "[/x]" in out
+        assert "[red]" in out

@@ -195,3 +195,33 @@ def test_what_cannot_be_deleted_is_said(own, monkeypatch):
     with pytest.raises(ModelError, match="could not be renamed: Permission denied"):
         manage.rename("mine", "new")
     assert content(own) == before
+
+
+@pytest.mark.parametrize("name", ["a b", "ä", pytest.param("x" * 100, id="long"), "+plus"])
+def test_whatever_is_in_the_list_can_be_renamed_edited_and_removed(name):
+    save(make_model(), store.user_path(name))
+    assert names() == [name]
+    assert manage.edit(name, title="Mine").card.title == "Mine"
+    with pytest.raises(ModelError, match="cannot be a name"):
+        manage.rename(name, "a/b")
+    manage.rename(name, "plain")
+    assert names() == ["plain"]
+    save(make_model(), store.user_path(name))
+    manage.remove(name)
+    assert names() == ["plain"]
+
+
+def test_a_link_that_leads_nowhere_is_listed_as_damaged(own):
+    (own / "away.safetensors").symlink_to("/nowhere")
+    (away,) = [e for e in manage.entries() if e.name == "away"]
+    assert (away.size, away.card) == (0, None)
+    assert "no file" in away.problem
+    with pytest.raises(ModelError, match="You have no model called 'none'"):
+        manage.remove("none")
+
+
+def test_a_name_that_is_too_long_is_said_to_be(own):
+    with pytest.raises(ModelError, match="it has 100 letters, more than 80"):
+        manage.free_name("l" * 100)
+    with pytest.raises(ModelError, match="You have no model called"):
+        manage.remove("l" * 1000)

@@ -1,5 +1,7 @@
 """What a person asks for, as a configuration: one rule for the viewer and the shell."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,16 @@ def test_layers_and_the_model_to_start_from_are_copied_and_files_are_not(tmp_pat
     colour = Stack(np.zeros((8, 6, 3), np.uint8), "YXS", name="colour")
     with pytest.raises(ImageError, match="colour image"):
         copied(TrainRequest(name="mine", hr=colour), tmp_path, should_stop=lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("my cells", "my-cells"), ("[:/]", "layer"), pytest.param("ä" * 200, "ä" * 60, id="long")]
+)
+def test_the_copy_of_a_layer_is_called_after_it(name, file, tmp_path, rng):
+    stack = Stack(rng.integers(0, 255, (3, 64, 64)).astype(np.uint8), "ZYX", name=name)
+    config = copied(TrainRequest(name="mine", hr=stack), tmp_path, should_stop=lambda: False)
+    assert Path(config.train[0].path).name == f"{file} (HR).npy"
+    np.testing.assert_array_equal(np.load(config.train[0].path), stack.data)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
@@ -53,7 +54,7 @@ def listing(ctx: typer.Context, as_json: JSON = False) -> None:
     for title in ("name", "scale", "images", "title", "licence"):
         table.add_column(title)
     for card in cards:
-        table.add_row(card.name, f"×{card.scale}", card.kind, card.title, card.licence)
+        table.add_row(*(escape(text) for text in (card.name, f"×{card.scale}", card.kind, card.title, card.licence)))
     console = _console()
     console.print(table)
     console.print(f"Your own models go to {user_folder()}", highlight=False, style="dim")
@@ -74,7 +75,7 @@ def show(
         typer.echo(json.dumps(asdict(card), indent=2, ensure_ascii=False))
         return
     console = _console()
-    console.print(f"[bold]{card.title or card.name}[/bold]", highlight=False)
+    console.print(f"[bold]{escape(card.title or card.name)}[/bold]", highlight=False)
     for title, rows in card_sections(card):
         console.print(f"\n[bold]{title}[/bold]" if title else "")
         for key, text in rows:

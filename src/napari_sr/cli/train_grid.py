@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from napari_sr.cli.stopping import interruptible
@@ -42,9 +44,10 @@ def train_many(config: TrainConfig, output: Path, axes: Sequence[Axis], *, curve
     header, cells = table_of(rows)
     table = Table(*header)
     for row in cells:
-        table.add_row(*row)
+        table.add_row(*(escape(cell) for cell in row))
     console.print(table)
     console.print(f"The same table: {output / 'grid.csv'}. Each model lies in its own folder there.", highlight=False)
-    if curve:
-        plot_few(rows, output / "few.png")
+    if curve and plot_few(rows, output / "few.png"):
         console.print(f"The curve over the number of images: {output / 'few.png'}.", highlight=False)
+    if all(row.failed for row in rows if row.settings):
+        raise typer.Exit(1)

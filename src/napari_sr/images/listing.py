@@ -13,6 +13,7 @@ from napari_sr.images.readers import chosen, read_image
 from napari_sr.images.readers.formats import suffixes
 from napari_sr.images.readers.ome_xml import members
 from napari_sr.images.readers.zarr_folder import is_zarr
+from napari_sr.paths import exists, is_file, is_folder, is_link
 
 #: bytes of a TIFF in which the description of an image in several files is looked for
 SEARCHED = 64 * 1024
@@ -30,11 +31,11 @@ def image_files(path: Path) -> list[Path]:
         If there is nothing, or no image.
     """
     file, _ = chosen(path)
-    if file.is_file() or is_zarr(file):
+    if is_file(file) or is_zarr(file):
         return [path]
-    if path.is_symlink() and not path.exists():
+    if not exists(path) and is_link(path):
         raise ImageError(f"{path} leads to a file that is not there.")
-    if not path.is_dir():
+    if not is_folder(path):
         raise ImageError(f"There is no file or folder {path}.")
     found = sorted(f for f in path.iterdir() if _is_image(f))
     if not found:

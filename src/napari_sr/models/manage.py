@@ -18,9 +18,11 @@ from napari_sr.models.kind import KINDS
 from napari_sr.models.model import ModelCard
 from napari_sr.models.rewrite import rewrite
 from napari_sr.models.store import INTERPOLATION_NAMES, SUFFIX, shipped_folder, user_folder
+from napari_sr.paths import is_file
 
 #: what names may be: file names everywhere, and words in a shell
-NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
+NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+LONGEST_NAME = 80
 #: fields of a card that its owner may change; the others say what was measured, or how to build the network
 EDITABLE = ("title", "description", "kind", "pixel_size", "pixel_unit", "licence", "attribution", "citation")
 #: kinds of image that a card can name
@@ -83,7 +85,8 @@ def _entry(path: Path, *, shipped: bool) -> Entry:
         card, problem = replace(model_file.read_card(path), name=path.stem), ""
     except ModelError as error:
         card, problem = None, str(error)
-    return Entry(path.stem, path, path.stat().st_size, shipped, card, problem)
+    size = path.stat().st_size if path.exists() else 0  # a link may lead nowhere
+    return Entry(path.stem, path, size, shipped, card, problem)
 
 
 def disk_use(listed: list[Entry], *, shipped: bool = False) -> int:
@@ -229,9 +232,10 @@ def iter_check(names: list[str] | None = None) -> Generator[Checked, None, None]
 def own_entry(name: str) -> Entry:
     """Return a model of the user's; raises :class:`ModelError` with the reason if there is none of that name."""
     path = store.user_path(name)
-    if NAMES.fullmatch(name) and path.is_file():
+    # whatever its name: trainings, and people in the folder, give others than are taken here
+    if path.name == f"{name}{SUFFIX}" and is_file(path):
         return _entry(path, shipped=False)
-    if (shipped_folder() / f"{name}{SUFFIX}").is_file():
+    if is_file(shipped_folder() / f"{name}{SUFFIX}"):
         raise ModelError(f"{name} came with napari-sr, and stays as it is. Export or copy it if you want to change it.")
     if INTERPOLATION_NAMES.fullmatch(name):
         raise ModelError(f"{name} is an interpolation, and no model file.")
@@ -241,11 +245,13 @@ def own_entry(name: str) -> Entry:
 
 def free_name(name: str, *, overwrite: bool = False) -> None:
     """Say why a model cannot be called that; raises :class:`ModelError`."""
+    if len(name) > LONGEST_NAME:
+        raise ModelError(f"{name[:20]}… cannot be a name: it has {len(name)} letters, more than {LONGEST_NAME}.")
     if not NAMES.fullmatch(name):
         raise ModelError(f"{name!r} cannot be a name: use letters, digits, and . _ + - between them.")
     if INTERPOLATION_NAMES.fullmatch(name):
         raise ModelError(f"{name} is the name of an interpolation. Give the model another one.")
-    if (shipped_folder() / f"{name}{SUFFIX}").is_file():
+    if is_file(shipped_folder() / f"{name}{SUFFIX}"):
         raise ModelError(f"{name} is the name of a model that came with napari-sr. Give yours another one.")
     if store.user_path(name).exists() and not overwrite:
         raise ModelError(f"You have a model called {name} already. Give this one another name, or replace that one.")

@@ -19,6 +19,7 @@ from napari_sr.models.consent import allow, is_allowed
 from napari_sr.models.formats import is_package, load_foreign
 from napari_sr.models.model import Model, ModelCard
 from napari_sr.networks import NETWORKS, create_network
+from napari_sr.paths import exists, is_file
 
 __all__ = ["install", "install_foreign", "list_models", "load_model", "shipped_folder", "user_folder"]
 
@@ -203,9 +204,9 @@ def load_model(name_or_path: str | os.PathLike[str], *, allow_code: bool = False
         network = create_network(card.network, scale=card.scale)
         return Model(network=network.eval(), card=card)
     path = Path(text)
-    if path.is_file() and path.suffix.lower() == SUFFIX and model_file.has_card(path):
+    if is_file(path) and path.suffix.lower() == SUFFIX and model_file.has_card(path):
         return _load_own(path, allow_code=allow_code)
-    if path.is_file() or is_package(path):
+    if is_file(path) or (exists(path) and is_package(path)):
         return load_foreign(path, allow_code=allow_code, **settings)
     if path.suffix or os.sep in text:
         raise ModelError(f"There is no model file {text}.")

@@ -102,6 +102,12 @@ class Adversarial:
         return self.n_critic + self.n_generator
 
 
+#: that NumPy takes
+LARGEST_SEED = 2**32 - 1
+#: letters of a name: files are called after it, with more behind it
+LONGEST_NAME = 100
+
+
 def check_rate(name: str, rate: float) -> None:
     """Raise :class:`ConfigError` unless a learning rate lies in (0, 1]."""
     if not (math.isfinite(rate) and 0 < rate <= 1):
@@ -110,6 +116,8 @@ def check_rate(name: str, rate: float) -> None:
 
 def check_name(name: str) -> None:
     """Raise :class:`ConfigError` unless a model can have this name, and its file too, on every system."""
+    if len(name) > LONGEST_NAME:
+        raise ConfigError(f"name: it has {len(name)} letters, more than {LONGEST_NAME}")
     if not re.fullmatch(r"\w[\w .+-]*", name) or name[-1] in " .":
         raise ConfigError(f"name: {name!r} cannot be a file's name; take letters, digits, hyphens and points.")
     if INTERPOLATION_NAMES.fullmatch(name):
@@ -225,6 +233,8 @@ class TrainConfig:
         for name in ("images", "patience", "seed"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must not be negative")
+        if self.seed > LARGEST_SEED:
+            raise ConfigError(f"seed must be at most {LARGEST_SEED}")
         check_rate("learning_rate", self.learning_rate)
         if not 0 <= self.ema < 1:
             raise ConfigError("ema must lie between 0 and 1")
@@ -272,6 +282,9 @@ class TrainConfig:
                 if not isinstance(read.get(name) or (), list | tuple):
                     raise ConfigError(f"{name} must be a list of images, not {read[name]!r}")
                 given = values.get(name) or ()
+                for one in given:
+                    if isinstance(one, Mapping) and (strange := sorted(set(one) - {f.name for f in fields(Source)})):
+                        raise ConfigError(f"{name}: of an image, path, weight and lr are said, not {strange[0]}")
                 read[name] = tuple(
                     Source(s) if isinstance(s, str) else Source(**with_numbers(s, Source)) for s in given
                 )

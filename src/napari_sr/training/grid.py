@@ -86,6 +86,7 @@ def train_grid(
             card = read_card(_trained(config, folder / config.name, **how))
         except TrainingError as error:
             rows.append(GridRow(config.name, settings, {}, failed=str(error)))
+            write_grid(folder / "grid.csv", in_order(rows))
             continue
         for row in compared_with(card):
             if row.name not in {r.name for r in rows}:
@@ -129,15 +130,17 @@ def table_of(rows: Sequence[GridRow]) -> tuple[list[str], list[list[str]]]:
     """Return the header and the cells of a grid as text."""
     paths = list(dict.fromkeys(path for row in rows for path in row.settings))
     shown = [name for name in FIGURES if any(name in row.figures for row in rows)]
-    header = ["model", *paths, *(FIGURES[name] for name in shown), "minutes"]
+    failed = any(row.failed for row in rows)
+    header = ["model", *paths, *(FIGURES[name] for name in shown), "minutes", *(["why not"] if failed else [])]
     cells = []
     for row in rows:
         figures = [
             f"{row.figures[n]:.2f}" if n == "psnr" else f"{row.figures[n]:.4f}" for n in shown if n in row.figures
         ]
-        figures = figures or [row.failed, *[""] * (len(shown) - 1)][: len(shown)]
+        figures = figures or [""] * len(shown)
         minutes = "" if row.minutes is None else f"{row.minutes:.1f}"
-        cells.append([row.name, *(str(row.settings.get(path, "")) for path in paths), *figures, minutes])
+        named = [row.name, *(str(row.settings.get(path, "")) for path in paths)]
+        cells.append([*named, *figures, minutes, *([row.failed] if failed else [])])
     return header, cells
 
 
@@ -145,17 +148,24 @@ def write_grid(path: Path, rows: Sequence[GridRow]) -> None:
     """Write the table as CSV; raises :class:`TrainingError` if that is not possible."""
     header, cells = table_of(rows)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([header, *cells])
     except OSError as error:
         raise TrainingError(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def plot_few(rows: Sequence[GridRow], path: Path) -> None:
-    """Draw fidelity over the number of images that were trained on, with what it is compared with as lines."""
+def plot_few(rows: Sequence[GridRow], path: Path) -> bool:
+    """Draw fidelity over the number of images that were trained on, with what it is compared with as lines.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to draw.
+    """
     trained = sorted((int(r.settings["images"]), r.figures["psnr"]) for r in rows if r.settings and "psnr" in r.figures)
     if not trained:
-        return
+        return False
     figure = Figure(figsize=(5, 3.4), layout="constrained")
     axes = figure.subplots()
     axes.plot(*zip(*trained, strict=True), "o-", label="trained")
@@ -169,3 +179,4 @@ def plot_few(rows: Sequence[GridRow], path: Path) -> None:
         figure.savefig(path, dpi=150)
     except OSError as error:
         raise TrainingError(f"{path} cannot be written: {error.strerror}.") from None
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from napari_sr.models.companions import load_critic, save_critic
 from napari_sr.models.kind import KINDS, guess_kind
 from napari_sr.models.model import save
 from napari_sr.models.store import load_model, model_paths
+from napari_sr.paths import exists
 from napari_sr.training.config import Source, TrainConfig
 from napari_sr.training.recipes import DEFAULT_RECIPE, recipe_config, recipe_for
 
@@ -119,7 +121,7 @@ def with_kind(request: TrainRequest) -> TrainRequest:
 def first_image(images: Stack | str) -> npt.NDArray[Any]:
     """Return a sample of the first of the images; nothing if there is no such file: what reads it says so."""
     if isinstance(images, str):
-        if not Path(images).exists():
+        if not exists(Path(images)):
             return np.empty((0, 0))
         files = image_files(Path(images))
         return regular_sample(np.asarray(open_planes(files[0])[0]), SAMPLE)
@@ -140,7 +142,7 @@ def copied(request: TrainRequest, folder: Path, *, should_stop: Callable[[], boo
     Cancelled
         If ``should_stop`` returns True.
     """
-    hr, lr = (_path_of(images, folder, name, should_stop) for images, name in ((request.hr, "hr"), (request.lr, "lr")))
+    hr, lr = (_path_of(images, folder, name, should_stop) for images, name in ((request.hr, "HR"), (request.lr, "LR")))
     if request.start_from:
         model = load_model(request.start_from)
         path = folder / "start" / f"{model.card.name}.safetensors"
@@ -154,14 +156,16 @@ def copied(request: TrainRequest, folder: Path, *, should_stop: Callable[[], boo
 
 
 def _path_of(images: Stack | str | None, folder: Path, name: str, should_stop: Callable[[], bool]) -> str:
-    """Return where the images lie; those of a layer are copied plane by plane."""
+    """Return where the images lie; those of a layer are copied plane by plane, into a file that is called after it."""
     if images is None:
         return ""
     if isinstance(images, str):
         return images
     if "S" in images.axes:
         raise ImageError(f"{images.name} is a colour image; training needs single-channel images.")
-    target = folder / "images" / f"{name}.npy"
+    # messages name the file: it has to tell which layer is meant
+    called = re.sub(r"[^\w.+-]+", "-", images.name)[:60].strip("-.")
+    target = folder / "images" / f"{called or 'layer'} ({name}).npy"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         dtype = np.dtype(images.data.dtype).newbyteorder("=")

@@ -65,6 +65,8 @@ def starting_network(config: TrainConfig) -> Start:
     model = load_model(config.start_from)
     if model.network.foreign:
         raise ConfigError(f"start_from: {model.card.name} is a model of another program, which is not trained further.")
+    if model.network.linear or not model.network.trainable:
+        raise ConfigError(f"start_from: {model.card.name} is a linear filter, which training does not change.")
     if Intensity.from_dict(config.intensity) != model.intensity:
         raise TrainingError(
             f"intensity: {model.card.name} was trained with {model.card.intensity}; fine-tuning needs the same."

@@ -2,6 +2,8 @@
 
 import io
 import json
+import threading
+import time
 import warnings
 import zipfile
 
@@ -258,6 +260,80 @@ def test_every_format_can_be_chosen_and_says_who_reads_it(dock):
     for index, one in enumerate(FORMATS.values()):
         part.format_box.setCurrentIndex(index)
         assert part.for_whom.text() == one.explanation
+
+
+@pytest.mark.parametrize("what", ["rename", "remove", "add"])
+def test_what_was_done_before_it_could_be_cancelled_is_shown(dock, qtbot, file, monkeypatch, what):
+    """On a slow disk, or of a large model: then Cancel comes too late, and must not say that nothing was done."""
+    act, started = getattr(manage, what), threading.Event()
+
+    def slow(*args, **kwargs):
+        started.set()
+        time.sleep(0.3)
+        return act(*args, **kwargs)
+
+    monkeypatch.setattr(manage, what, slow)
+    if what == "rename":
+        click(qtbot, dock.form.rename_button)
+        dock.dialog.named.emit("other")
+        said, listed = "mine is called other now", {"other"}
+    elif what == "remove":
+        click(qtbot, dock.form.remove_button)
+        answer(dock, qtbot, "Delete")
+        said, listed = "mine is deleted", set()
+    else:
+        dock.changes.add(file)
+        said, listed = "given is in your list of models now", {"mine", "given"}
+    assert started.wait(30)
+    click(qtbot, dock.form.cancel_button)
+    settle(dock, qtbot)
+    assert said in dock.form.status.text()
+    assert set(names(dock)) - {p.stem for p in shipped_folder().glob("*.safetensors")} == listed
+    assert {p.stem for p in user_folder().glob("*.safetensors")} == listed
+
+
+def test_a_file_is_replaced_by_a_cancelled_export_only_if_that_is_said(dock, qtbot, tmp_path):
+    path = tmp_path / "keep.pt"
+    for wait in (0, 50, 100, 200, 400, 800):
+        path.write_bytes(b"old")
+        dock.form.select("mine")
+        dock.form.export_part.format_box.setCurrentIndex(dock.form.export_part.format_box.findData("torchscript"))
+        dock.export(path)
+        qtbot.wait(wait)
+        if dock.running:
+            dock.cancel()
+        settle(dock, qtbot)
+        kept = path.read_bytes() == b"old"
+        assert ("Nothing was left behind" in dock.form.status.text()) == kept
+        assert ("is written, and was tested" in dock.form.status.text()) == (not kept)
+
+
+def test_a_link_that_leads_nowhere_and_names_of_any_kind(dock, qtbot):
+    (user_folder() / "away.safetensors").symlink_to("/nowhere")
+    save(make_model(), user_path("my cells ä"))
+    dock.load("my cells ä")
+    settle(dock, qtbot)
+    assert {"away", "my cells ä"} <= set(names(dock))
+    assert dock.form.entry().name == "my cells ä"
+    user_path("mine").unlink()  # by another program
+    assert dock.form.select("mine")
+    click(qtbot, dock.form.remove_button)
+    answer(dock, qtbot, "Delete")
+    settle(dock, qtbot)
+    assert "You have no model called 'mine'" in dock.form.status.text()
+    assert "mine" not in names(dock)
+    assert dock.form.select("my cells ä")
+    click(qtbot, dock.form.rename_button)
+    dock.dialog.named.emit("cells")
+    settle(dock, qtbot)
+    assert "cells" in names(dock)
+
+
+def test_a_list_that_cannot_be_read_says_why(dock, qtbot, monkeypatch):
+    monkeypatch.setattr(manage, "entries", lambda: 1 / 0)
+    dock.load()
+    settle(dock, qtbot)
+    assert "could not be listed" in dock.form.status.text()
 
 
 def test_an_export_can_be_cancelled(dock, qtbot, tmp_path):

@@ -16,6 +16,7 @@ import numpy as np
 from napari_sr.errors import ImageError, SRError
 from napari_sr.images.readers.formats import format_of
 from napari_sr.images.stack import Stack
+from napari_sr.paths import exists, is_file, is_folder
 
 
 def read(path: Path, *, lazy: bool = False) -> list[Stack]:
@@ -97,9 +98,9 @@ def chosen(path: Path) -> tuple[Path, str]:
     """
     text = str(path)
     at = text.find(":", 2)  # not the colon of a drive
-    while at != -1 and not path.exists():
+    while at != -1 and not exists(path):
         file = Path(text[:at])
-        if file.is_file() or (file.is_dir() and file.suffix.lower() == ".zarr"):
+        if is_file(file) or (is_folder(file) and file.suffix.lower() == ".zarr"):
             return file, text[at + 1 :]
         at = text.find(":", at + 1)
     return path, ""

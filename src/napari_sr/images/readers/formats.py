@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from napari_sr.errors import ImageError
+from napari_sr.paths import exists, is_link
 
 logger = logging.getLogger(__name__)
 GROUP = "napari_sr.images.readers"
@@ -108,8 +109,8 @@ def format_of(path: Path) -> Format:
     ImageError
         If there is no such file, it cannot be opened, or it is of no known format.
     """
-    if not path.exists():
-        broken = f"{path} leads to a file that is not there." if path.is_symlink() else f"There is no file {path}."
+    if not exists(path):
+        broken = f"{path} leads to a file that is not there." if is_link(path) else f"There is no file {path}."
         raise ImageError(broken)
     if path.is_dir():
         from napari_sr.images.readers.zarr_folder import is_zarr

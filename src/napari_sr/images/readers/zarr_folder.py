@@ -12,6 +12,7 @@ from napari_sr.images.geometry import Geometry
 from napari_sr.images.readers.arrays import array_stack
 from napari_sr.images.stack import Channel, Stack
 from napari_sr.images.units import number, unit_of
+from napari_sr.paths import is_folder
 
 #: paths that are listed
 MOST = 12
@@ -19,7 +20,7 @@ MOST = 12
 
 def is_zarr(path: Path) -> bool:
     """Return True if ``path`` is a zarr array or group, whatever its name."""
-    return path.is_dir() and any((path / name).exists() for name in ("zarr.json", ".zarray", ".zgroup"))
+    return is_folder(path) and any((path / name).exists() for name in ("zarr.json", ".zarray", ".zgroup"))
 
 
 def pair_in(path: Path) -> tuple[Path, Path] | None:

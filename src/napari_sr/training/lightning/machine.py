@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from napari_sr.errors import TrainingError
+from napari_sr.inference.device import available_devices
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,11 @@ class Machine:
         return self.devices * self.num_nodes
 
     def check(self, batch_size: int) -> None:
-        """Raise :class:`TrainingError` if the devices cannot share a batch."""
+        """Raise :class:`TrainingError` if there are no such devices, or they cannot share a batch."""
+        there = {name.partition(":")[0] for name in available_devices()}
+        known = ["auto", *sorted(there), *(["gpu"] if there - {"cpu"} else [])]
+        if self.accelerator not in known:
+            raise TrainingError(f"device: {self.accelerator!r} is not available here; use one of: {', '.join(known)}.")
         if batch_size % self.world_size:
             raise TrainingError(f"batch_size: {batch_size} patches cannot be shared by {self.world_size} devices.")
 

@@ -112,19 +112,28 @@ class Models(Dock):
             self.loading = False
             self.form.set_entries(self.entries, name)
 
-        self.start_side_job(look, found)
+        def end(how: Failed | Stopped | Ended) -> None:
+            if isinstance(how, Failed):
+                self.say(f"The models could not be listed. {how.message}", ERROR)
+
+        self.start_side_job(look, found, end)
 
     # -- jobs -------------------------------------------------------------------------------------
 
     def start(
-        self, meanwhile: str, work: Callable[[], Generator[Any, None, None]], show: Callable[[Any], None]
-    ) -> None:
-        """Run one job, and say how it ended if that was not well."""
+        self, meanwhile: str, work: Callable[[], Generator[Any, None, None]], show: Callable[[Any], None],
+        *, patient: bool = False,
+    ) -> None:  # fmt: skip
+        """Run one job, and say how it ended if that was not well; a ``patient`` one says itself when it was cancelled.
+
+        What was changed is shown, also where Cancel was pressed meanwhile: else it would be said that nothing was.
+        """
 
         def end(how: Failed | Stopped | Ended) -> None:
             self.form.show_progress(0, 1)
             if isinstance(how, Failed):
                 self.say(how.message, ERROR)
+                self.load(getattr(self.form.entry(), "name", ""))  # what is not there any more is listed no more
             elif isinstance(how, Stopped):
                 self.say("Cancelled. Nothing was left behind.")
 
@@ -132,7 +141,7 @@ class Models(Dock):
             return
         self.say(meanwhile)
         self.form.show_progress(0, 0)
-        self.start_job(work, show, end)
+        self.start_job(work, show, end, patient=patient)
 
     def cancel(self) -> None:
         """Stop at the next step."""
@@ -213,12 +222,16 @@ class Models(Dock):
         source, kind, told, authors = entry.path, part.format(), part.told(), part.authors()
 
         def work() -> Generator[Step | Exported, None, None]:
+            from napari_sr.errors import Cancelled
+            from napari_sr.models.export import Exported as Done
             from napari_sr.models.export import ExportRequest, iter_export
             from napari_sr.models.model import load
 
-            yield from iter_export(
-                ExportRequest(load(source), path, kind, conditions=told, authors=authors, overwrite=True)
-            )
+            request = ExportRequest(load(source), path, kind, conditions=told, authors=authors, overwrite=True)
+            for event in iter_export(request):
+                if self.stopping() and not isinstance(event, Done):
+                    raise Cancelled("Stopped before the file was written.")
+                yield event
 
         def show(event: Step | Exported) -> None:
             from napari_sr.models.export import Step
@@ -231,7 +244,7 @@ class Models(Dock):
             self.say(self.done, GOOD)
             self.form.status.setToolTip("\n".join([str(event.path), *event.how_to]))
 
-        self.start(f"Exporting {entry.name} …", work, show)
+        self.start(f"Exporting {entry.name} …", work, show, patient=True)
 
     def shut_down(self) -> None:
         """Stop listening to the other widgets too."""

@@ -108,7 +108,11 @@ class Train(Dock):
         def look() -> Generator[Found, None, None]:
             yield find()
 
-        self.start_side_job(look, self._show)
+        def end(how: Failed | Stopped | Ended) -> None:
+            if isinstance(how, Failed):
+                self.say(f"Models and earlier runs could not be listed. {how.message}", ERROR)
+
+        self.start_side_job(look, self._show, end)
 
     def _show(self, found: Found) -> None:
         self.recipe.take(found)

@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_sr.errors import SRError
 from napari_sr.images.stack import Stack
+from napari_sr.paths import exists, is_folder
 from napari_sr.widgets.base.latest import Latest
 from napari_sr.widgets.layers.snapshot import METADATA_KEY, NANOMETRES, snapshot
 from napari_sr.widgets.train.form import TrainForm
@@ -56,7 +57,7 @@ class ImageChoice(QObject):
         if not self.on_layers:
             hr_path, lr_path = self.form.hr_path.path(), self.form.lr_path.path()
             for path in (hr_path, lr_path):
-                if path is not None and not path.exists():
+                if path is not None and not exists(path):
                     raise SRError(f"There is no file or folder {path}.")
             return str(hr_path), None if lr_path is None else str(lr_path)
         hr, lr = (_stack(box.layer()) for box in (self.form.hr_box, self.form.lr_box))
@@ -100,7 +101,7 @@ class ImageChoice(QObject):
             self.count = math.prod(shape[: -3 if hr.rgb else -2])
             if self.sender() is self.form.hr_box and hr.metadata.get(METADATA_KEY, {}).get("kind") == "N-body":
                 self.form.preset_box.choose("any-density" if self._is_told() else "nbody")
-            if lr is not None:
+            if lr is not None and not (hr.rgb or lr.rgb):
                 self.form.scale_box.setValue(max(2, min(8, round(hr.data.shape[-1] / lr.data.shape[-1]))))
         elif not self.on_layers:
             self._count_files()
@@ -131,7 +132,7 @@ class ImageChoice(QObject):
 
         path = self.form.hr_path.path()
         self.count = 1
-        if path is not None and path.is_dir():
+        if path is not None and is_folder(path):
             self._counting.ask(lambda: len(image_files(path)))
 
     def _counted(self, count: int) -> None:

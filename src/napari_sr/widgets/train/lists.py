@@ -36,10 +36,12 @@ class Found:
 
     def free_name(self, wanted: str) -> str:
         """Return ``wanted``, with a number if a model or a run has that name."""
+        from napari_sr.paths import exists
         from napari_sr.training.runs.folders import runs_folder
 
         number, name = 1, wanted
-        while name in self.names or (runs_folder() / name).exists():
+        taken = {n.casefold() for n in self.names}  # some systems make no difference between large and small letters
+        while name.casefold() in taken or exists(runs_folder() / name):
             number += 1
             name = f"{wanted}-{number}"
         return name
