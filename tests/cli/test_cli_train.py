@@ -252,3 +252,10 @@ def test_an_image_of_a_configuration_has_a_path(run, tmp_path):
     code, _, errors = run("train", tmp_path / "c.yaml", "-o", tmp_path / "run")
     assert code == 1
     assert "path, weight and lr are said, not hr" in errors.replace("\n", " ")
+
+
+def test_images_that_are_too_small_are_refused_before_a_filter_is_fitted(run, images, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_sr.training.task.start_filters", lambda *a: pytest.fail("a filter was fitted"))
+    code, out, errors = run("train", images, "-o", tmp_path / "run", "--lr-patch", "1000", "--steps", "2")
+    assert code == 1
+    assert "No image is as large as one patch of 4000 HR pixels" in (out + errors).replace("\n", " ")

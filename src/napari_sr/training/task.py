@@ -126,6 +126,16 @@ def build(
 ) -> Task:
     """Return the task, its network with the weights it starts from unless a checkpoint will bring them."""
     start, degradation, intensity = settings.start, settings.degradation, settings.intensity
+    # images that are too small are said before anything is fitted to them
+    patches = PatchDataset(
+        planes=images.train, degradation=degradation, scale=config.scale, intensity=intensity,
+        lr_patch=config.lr_patch, length=config.steps * config.batch_size, seed=config.seed, rotate=config.rotate,
+        flip=config.flip, rounded=config.rounded, conditions=start.network.conditions,
+    )  # fmt: skip
+    whole = WholeImages(
+        planes=images.validation, degradation=degradation, scale=config.scale, intensity=intensity, limit=128,
+        conditions=start.network.conditions,
+    )  # fmt: skip
     if start.note and not resume:
         telling.say(0, start.note)
     critic = CriticStart() if resume else starting_critic(config)
@@ -138,15 +148,6 @@ def build(
         telling.say(0, stage="Fetching the weights of VGG19 (548 MB), once …")
     else:
         telling.say(0, stage="Starting …")
-    patches = PatchDataset(
-        planes=images.train, degradation=degradation, scale=config.scale, intensity=intensity,
-        lr_patch=config.lr_patch, length=config.steps * config.batch_size, seed=config.seed, rotate=config.rotate,
-        flip=config.flip, rounded=config.rounded, conditions=start.network.conditions,
-    )  # fmt: skip
-    whole = WholeImages(
-        planes=images.validation, degradation=degradation, scale=config.scale, intensity=intensity, limit=128,
-        conditions=start.network.conditions,
-    )  # fmt: skip
     return Task(start.network, start.card, patches, whole, critic.state)
 
 

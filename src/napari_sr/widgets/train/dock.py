@@ -137,7 +137,7 @@ class Train(Dock):
             on_layers=self.images.on_layers,
             has_images=self.images.chosen(),
             has_lr=self.images.has_lr(),
-            name=self.form.name_edit.text(),
+            name=self.form.name_edit.text().strip(),
             running=self.running and self.ready,
             stopping=self.stopping(),
             paused=self.run.paused,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 NO_IMAGE = "Open high-resolution images, or File ▸ Open Sample ▸ Super-resolution ▸ N-body training stack."
 NO_FOLDER = "Choose a folder of high-resolution images."
+NO_NAME = "Give the model a name."
 LOADING = "Loading the list of models …"
 
 
@@ -64,7 +65,7 @@ class State:
 def resolve(choices: Choices) -> State:
     """Return what follows from the choices."""
     idle = choices.ready and not choices.running
-    missing = NO_IMAGE if choices.on_layers else NO_FOLDER
+    missing = "" if choices.has_images else NO_IMAGE if choices.on_layers else NO_FOLDER
     return State(
         can_choose=not choices.running,
         can_degrade=not choices.has_lr,
@@ -77,5 +78,5 @@ def resolve(choices: Choices) -> State:
         shows_runs=choices.earlier,
         pause_text="Go on" if choices.paused and choices.running else "Pause",
         resume_text="Decide" if choices.undecided else "Resume",
-        hint=LOADING if not choices.ready else missing if idle and not choices.has_images else "",
+        hint=LOADING if not choices.ready else "" if not idle else missing or ("" if choices.name else NO_NAME),
     )
