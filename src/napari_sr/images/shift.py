@@ -57,3 +57,10 @@ def _correlation(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
     if not np.ptp(first) or not np.ptp(second):
         return 0.0
     return float(np.corrcoef(np.ravel(first), np.ravel(second))[0, 1])
+
+
+def rank_correlation(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
+    """Return Spearman's correlation, which contrast and single bright pixels do not change; 0 if one is constant."""
+    from scipy.stats import rankdata
+
+    return _correlation(rankdata(first), rankdata(second))

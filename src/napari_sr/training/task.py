@@ -19,7 +19,7 @@ from napari_sr.training.check_names import check_names
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.critics import CriticStart, starting_critic
 from napari_sr.training.data.patches import PatchDataset, Plane2D
-from napari_sr.training.data.sources import load_sources, measured_shifts, without_constant
+from napari_sr.training.data.sources import load_sources, pair_problems, without_constant
 from napari_sr.training.data.split import split_planes, without
 from napari_sr.training.data.validation import WholeImages
 from napari_sr.training.lightning.precision import possible_precision
@@ -157,7 +157,7 @@ def warn(task: Task, config: TrainConfig, accelerator: str, telling: Telling, st
     if left_out:
         side = config.lr_patch * config.scale
         telling.say(0, f"{left_out} of the images are smaller than a patch of {side} HR pixels, and are left out.")
-    for name, rows, columns in measured_shifts(task.patches.planes, config.scale, check_stop=stopping.check):
-        telling.say(0, f"{name}: LR and HR are shifted by {rows:+.1f}, {columns:+.1f} HR pixels (rows, columns).")
+    for problem in pair_problems(task.patches.planes, config.scale, check_stop=stopping.check):
+        telling.say(0, problem)
     if (taken := possible_precision(config.precision, accelerator)) != config.precision:
         telling.say(0, f"This processor does not compute in {config.precision}; {taken} is taken.")

@@ -1,5 +1,6 @@
 """Measured LR/HR pairs, registration, and the split of images into training and validation."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from napari_sr.intensity import Intensity
 from napari_sr.models.model import load
 from napari_sr.training import Source, fit, recipe_config
 from napari_sr.training.data.patches import PatchDataset, Plane2D
-from napari_sr.training.data.sources import load_sources, measured_shifts, without_constant
+from napari_sr.training.data.sources import load_sources, pair_problems, without_constant
 from napari_sr.training.data.split import fitting_patch, identity, split_planes, without
 
 
@@ -192,19 +193,36 @@ def test_shifted_pairs_are_told_with_their_shift(moved, rng):
     hr = texture(rng, (160, 160))
     # shift the HR image: the LR image then seems to lie by -moved
     planes = [Plane2D(shift(hr, moved, order=3, mode="reflect"), lr=means(hr), name="pair")]
-    found = measured_shifts(planes, 2)
+    found = pair_problems(planes, 2)
     if moved == (0, 0):
         assert found == []
     else:
-        ((name, rows, columns),) = found
-        assert name == "pair"
-        assert (rows, columns) == pytest.approx(moved, abs=0.3)
+        (said,) = found
+        rows, columns = re.fullmatch(r"pair: LR and HR are shifted by (\S+), (\S+) HR pixels.*", said).groups()
+        assert (float(rows), float(columns)) == pytest.approx(moved, abs=0.3)
+
+
+@pytest.mark.parametrize("made", ["means", "inverted", "squared", "noisy", "another place", "noise"])
+def test_pairs_that_have_nothing_in_common_are_named(made, rng):
+    hr = texture(rng, (200, 240))
+    lr = means(hr)
+    lr = {
+        "means": lr, "inverted": -lr, "squared": (lr - lr.min()) ** 2,
+        "noisy": lr + rng.normal(0, 2 * lr.std(), lr.shape), "another place": means(texture(rng, (200, 240))),
+        "noise": rng.normal(size=lr.shape),
+    }[made]  # fmt: skip
+    planes = [Plane2D(hr, lr=lr.astype(np.float32), name="pair"), Plane2D(hr, lr=means(hr), name="good")]
+    found = pair_problems(planes, 2)
+    if made in ("another place", "noise"):
+        assert "hardly anything in common in 1 of the 2 pairs that were looked at (pair)" in found[-1]
+    else:
+        assert found == []
 
 
 def test_pairs_with_holes_are_not_measured(rng):
     hr = texture(rng, (64, 64))
     hr[3, 3] = np.nan
-    assert measured_shifts([Plane2D(hr, lr=means(hr), name="holes")], 2) == []
+    assert pair_problems([Plane2D(hr, lr=means(hr), name="holes")], 2) == []
 
 
 def test_a_shift_reaches_the_user_before_the_training(folders, tmp_path):

@@ -13,7 +13,7 @@ from napari_sr.errors import TrainingError
 from napari_sr.images.lazy_plane import open_planes
 from napari_sr.images.listing import image_files
 from napari_sr.images.pairs import matched_files
-from napari_sr.images.shift import reliable_shift
+from napari_sr.images.shift import rank_correlation, reliable_shift
 from napari_sr.networks.interpolation import Bicubic
 from napari_sr.training.config import Source
 from napari_sr.training.data.patches import Plane, Plane2D
@@ -22,6 +22,8 @@ from napari_sr.training.data.patches import Plane, Plane2D
 LOOKED_AT = 64
 #: shift between LR and HR, in HR pixels, from which it is told
 SHIFTED = 0.5
+#: correlation of ranks below which LR and HR are unlike: of pairs of two simulations it is 0.6 and more
+UNLIKE = 0.1
 
 
 def load_sources(sources: Sequence[Source], scale: int, check_stop: Callable[[], None] = lambda: None) -> list[Plane2D]:
@@ -105,10 +107,10 @@ def pair_planes(lr: Sequence[Plane], hr: Sequence[Plane], scale: int, name: str)
     return [Plane2D(high, lr=low, name=name) for low, high in zip(lr, hr, strict=True)]
 
 
-def measured_shifts(
+def pair_problems(
     planes: Sequence[Plane2D], scale: int, *, limit: int = 16, check_stop: Callable[[], None] = lambda: None
-) -> list[tuple[str, float, float]]:
-    """Return (name, rows, columns) of measured pairs that are shifted, in HR pixels, by phase correlation.
+) -> list[str]:
+    """Return sentences on measured pairs that do not belong together: shifted, by phase correlation, or unlike.
 
     Parameters
     ----------
@@ -123,7 +125,7 @@ def measured_shifts(
     """
     pairs = [p for p in planes if p.lr is not None]
     bicubic = Bicubic(scale=scale)
-    found = []
+    found, unlike, looked_at = [], [], 0
     for plane in pairs[:: -(-len(pairs) // limit) if pairs else 1]:
         assert plane.lr is not None
         check_stop()
@@ -133,7 +135,18 @@ def measured_shifts(
         hr = np.asarray(plane.hr[: upscaled.shape[0], : upscaled.shape[1]], dtype=np.float32)
         if not (np.isfinite(hr).all() and np.isfinite(upscaled).all()):
             continue
+        looked_at += 1
         shift = reliable_shift(upscaled, hr)
         if shift is not None and max(abs(n) for n in shift) > SHIFTED:
-            found.append((plane.name, *shift))
+            rows, columns = shift
+            found.append(
+                f"{plane.name}: LR and HR are shifted by {rows:+.1f}, {columns:+.1f} HR pixels (rows, columns)."
+            )
+        elif abs(rank_correlation(upscaled[::scale, ::scale], hr[::scale, ::scale])) < UNLIKE:
+            unlike.append(plane.name)
+    if unlike:
+        found.append(
+            f"LR and HR have hardly anything in common in {len(unlike)} of the {looked_at} pairs that were looked at "
+            f"({unlike[0]}): what is learnt from them is good for nothing. Are they of the same places?"
+        )
     return found
