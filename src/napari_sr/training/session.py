@@ -90,13 +90,13 @@ class Watching:
     should_stop
         Asked after every batch; it pauses the run as long as it does not return.
     place
-        Where pictures of the progress shall be taken.
+        Where pictures of the progress shall be taken; None while nobody looks.
     side
         Of them in LR pixels.
     """
 
     should_stop: Callable[[], bool]
-    place: Callable[[], Place]
+    place: Callable[[], Place | None]
     side: int
 
 
@@ -144,7 +144,9 @@ def iter_run(
 
     def run(on_event: Callable[[Event], None]) -> Path:
         def on_network(network: SRNetwork) -> None:
-            on_event(preview(network, watching.place()))
+            place = watching.place()
+            if place is not None:
+                on_event(preview(network, place))
 
         return fit(
             config, folder, resume=resume, on_event=on_event, should_stop=watching.should_stop, on_network=on_network

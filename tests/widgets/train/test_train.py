@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -24,8 +25,9 @@ from napari_sr.training.runs.history import read_history
 from napari_sr.training.runs.verdict import Verdict
 from napari_sr.widgets.base import dock as base
 from napari_sr.widgets.base.colours import ON_DARK
+from napari_sr.widgets.train import watch
 from napari_sr.widgets.train.curve_view import ROW_HEIGHT
-from napari_sr.widgets.train.stage import BOX, CAPTIONS, NAMES, SIDE
+from napari_sr.widgets.train.stage import BOX, CAPTIONS, NAMES, SIDE, TrainStage
 from napari_sr.widgets.train.verdict_box import VerdictBox
 
 MINUTE = 60_000
@@ -722,3 +724,30 @@ def test_the_end_of_what_nobody_asked_for_is_no_news(viewer, qtbot, monkeypatch)
     finish(widget, qtbot)
     (told,) = said
     assert told.startswith("Train: ")
+
+
+def test_no_picture_is_of_another_place_than_the_box(viewer, dock, qtbot, monkeypatch):
+    """The first steps may be done before the window has drawn the box."""
+    shorten(dock, steps=5000, validate_every=5000)
+    dock.form.name_edit.setText("mine")
+    seen, asked = [], threading.Event()
+    place, show = type(dock.run)._place, TrainStage.show
+
+    def placed(self):
+        asked.set()
+        return place(self)
+
+    def built(*args, **kwargs):
+        asked.wait(30)  # a picture is wanted, and there is no box yet
+        return watch_of(*args, **kwargs)
+
+    monkeypatch.setattr(type(dock.run), "_place", placed)
+    watch_of = watch.open_watch
+    monkeypatch.setattr(watch, "open_watch", built)
+    monkeypatch.setattr(TrainStage, "show", lambda self, p: (seen.append((p.place, self.place())), show(self, p)))
+    click(qtbot, dock.form.train_button)
+    qtbot.waitUntil(lambda: bool(seen) or not dock.running, timeout=MINUTE)
+    dock.stop()
+    qtbot.waitUntil(lambda: not dock.running, timeout=MINUTE)
+    assert seen
+    assert all(shown == looked_at for shown, looked_at in seen)

@@ -117,11 +117,10 @@ class TrainingRun(QObject):
             time.sleep(0.05)
         return self._stopping()
 
-    def _place(self) -> Place:
-        from napari_sr.training.preview import Place
-
+    def _place(self) -> Place | None:
+        """Return what is looked at; None until the box is there, which may take the window longer than a first step."""
         watch = self.watch  # it may be gone in the next line
-        return watch.stage.place() if watch is not None else Place(0, 0, 0)
+        return None if watch is None else watch.stage.place()
 
     # -- what it tells ----------------------------------------------------------------------------
 
