@@ -39,7 +39,8 @@ results: env
 	$(BIN)/python scripts/measure_cells.py
 	$(BIN)/python scripts/make_results.py
 
-# what is imported is compiled when it is: of all that is installed, a small part
+# what is imported is compiled when it is, and kept: of all that is installed, a small part
+unexport PYTHONDONTWRITEBYTECODE
 env: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml constraints.txt scripts/system_libraries.sh
