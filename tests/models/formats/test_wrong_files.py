@@ -51,6 +51,14 @@ def changed(path):
     path.write_bytes(bytes(content))
 
 
+def without_list(path):
+    """The list of its parts is overwritten."""
+    torch.save(compact(), path)
+    content = path.read_bytes()
+    at = content.index(b"PK\x01\x02")
+    path.write_bytes(content[:at] + b"XX" + content[at + 2 :])
+
+
 def resnet(path):
     torch.save({"layer1.0.conv1.weight": torch.ones(4, 4, 3, 3), "fc.weight": torch.ones(10, 4)}, path)
 
@@ -72,6 +80,7 @@ FILES = {
     "empty.pth": (lambda p: p.write_bytes(b""), "is empty"),
     "text.pth": (lambda p: p.write_text("model"), "refused|not a model file"),
     "picture.ckpt": (lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)), "refused|not a model file"),
+    "parts.pth": (without_list, "is damaged"),
     "changed.pth": (changed, "is damaged: a part of it has changed"),
     "truncated.pth": (truncated, "not a model file, or damaged"),
     "truncated.safetensors": (lambda p: p.write_bytes(bytes([200, 0, 0, 0, 0, 0, 0, 0]) + b"{"), "damaged"),

@@ -97,7 +97,11 @@ def _is_damaged(path: Path) -> bool:
     if not is_zipfile(path):
         return False
     wrong = 0
-    with ZipFile(path) as archive:
+    try:
+        archive = ZipFile(path)
+    except BadZipFile:  # its list of parts, without which torch opens nothing either
+        return True
+    with archive:
         entries = archive.infolist()
         for entry in entries:
             try:
