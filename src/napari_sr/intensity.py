@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_sr.arguments import check_arguments
 from napari_sr.errors import ConfigError
 
 Kind = Literal["identity", "range", "percentile", "fixed", "log", "standard"]
@@ -103,11 +104,8 @@ class Intensity:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Intensity:
-        """Build from a model card's entry; unknown fields raise :class:`ConfigError`."""
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise ConfigError(f"intensity: {error}") from None
+        """Build from a model card's entry; raises :class:`ConfigError` for unknown fields and wrong values."""
+        return cls(**check_arguments("intensity", cls, values))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what :meth:`from_dict` takes."""

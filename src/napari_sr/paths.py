@@ -1,4 +1,4 @@
-"""Whether something is there, of paths that may be anything: a text that was pasted has no end."""
+"""Paths that may be anything: whether something is there, of a text that has no end, and why something is not."""
 
 from __future__ import annotations
 
@@ -29,3 +29,10 @@ def is_file(path: Path) -> bool:
 def is_folder(path: Path) -> bool:
     """Return True for a folder; see :func:`exists`."""
     return exists(path) and path.is_dir()
+
+
+def reason(error: BaseException) -> str:
+    """Return why a file or folder could not be read or written, in words without the path, which the caller names."""
+    if isinstance(error, FileExistsError | NotADirectoryError):  # the system: "File exists", "Not a directory"
+        return "a file stands where a folder is needed"
+    return getattr(error, "strerror", None) or str(error)

@@ -123,7 +123,7 @@ def test_a_critic_that_sees_the_lr_image_tells_one_from_another():
     assert (critic(image, lr) - critic(image, lr.flip(0))).abs().max() > 1e-6
     with pytest.raises(ConfigError, match="LR image"):
         critic(image)
-    with pytest.raises(ConfigError, match="nearest or bilinear"):
+    with pytest.raises(ConfigError, match="one of nearest, bilinear"):
         create_critic("conditional-critic", upsampling="nix")
 
 

@@ -147,7 +147,7 @@ def test_another_number_of_steps_cannot_be_resumed(images, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_said(images, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(TrainingError, match=r"file.run cannot be written"):
+    with pytest.raises(TrainingError, match=r"file.run cannot be written: a file stands where a folder is needed"):
         fit(small(images), tmp_path / "file" / "run", device="cpu")
 
 
@@ -249,12 +249,25 @@ def test_a_composition_is_on_the_card_with_every_parameter_by_name(images, tmp_p
         ({"adversarial": 3}, "adversarial"),
         ({"adversarial": {"n_critic": 1.5}}, "n_critic"),
         ({"train": 3}, "train"),
+        ({"train": [3]}, "an image of train"),
+        ({"train": [{"weight": 1}]}, "cannot do without path"),
+        ({"train": ["a"], 3: 4}, "no setting called 3"),
+        ({"betas": 3}, "betas"),
+        ({"intensity": {"kind": "percentile", "low": "a"}}, "intensity: low must be a number"),
+        ({"adversarial": {"foo": 1}}, "adversarial has no setting called foo"),
         ({"train": [{"path": "a", "weight": 0}]}, "weight"),
     ],
 )
 def test_values_of_the_wrong_kind_name_their_field(changes, field):
     with pytest.raises(ConfigError, match=field):
         TrainConfig.from_dict({"name": "x", "train": ["images"], **changes})
+
+
+@pytest.mark.parametrize("content", [b"\x00\x01", b"\x89PNG\r\n", "name: Köln".encode("latin-1")])
+def test_a_file_that_is_no_text_is_no_configuration(content, tmp_path):
+    (tmp_path / "c.yaml").write_bytes(content)
+    with pytest.raises(ConfigError, match="is no text"):
+        TrainConfig.read(tmp_path / "c.yaml")
 
 
 def test_numbers_that_yaml_reads_as_text_are_numbers(tmp_path):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from napari_sr.paths import reason
+
 if TYPE_CHECKING:
     from napari_sr.evaluation import Table
     from napari_sr.evaluation.report import Gallery
@@ -185,4 +187,4 @@ def _write(path: Path, table: Table, report: Callable[[], str]) -> None:
     try:
         path.write_text(as_text[path.suffix.lower()](), encoding="utf-8")
     except OSError as error:
-        raise SRError(f"{path} could not be written ({error.strerror}).") from None
+        raise SRError(f"{path} could not be written ({reason(error)}).") from None

@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from napari_sr.paths import reason
+
 
 def command(
     folder: Annotated[Path, typer.Argument(help="Folder of the ranking; with --truth, a new one.", show_default=False)],
@@ -58,7 +60,7 @@ def command(
         try:
             table.write_text(session.to_csv(), encoding="utf-8")
         except OSError as error:
-            raise SRError(f"{table} could not be written ({error.strerror}).") from None
+            raise SRError(f"{table} could not be written ({reason(error)}).") from None
     if results or table is not None:
         return
     if importlib.util.find_spec("qtpy") is None:

@@ -20,6 +20,7 @@ from napari_sr.inference.parts import PlaneFits, Windows
 from napari_sr.inference.plane import Fit, Plane, upscale_plane
 from napari_sr.inference.runner import Runner, interruptible
 from napari_sr.inference.upscaler import Upscaler, checked_image
+from napari_sr.paths import reason
 
 #: rows of a smaller resolution that are made at a time
 STRIP = 512
@@ -88,7 +89,7 @@ class BlockEngine:
             )
         except OSError as error:
             raise ImageError(
-                f"The result could not be written ({error.strerror or error}). What is done is kept: once that is "
+                f"The result could not be written ({reason(error)}). What is done is kept: once that is "
                 "mended, run the same again."
             ) from error
         yield 1.0

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_sr.errors import ImageError
 from napari_sr.images.readers import chosen
+from napari_sr.paths import reason
 
 #: folders of a zarr image that are looked at, and files and folders in them: of an image that has more, the first
 FOLDERS, ENTRIES = 10_000, 200_000
@@ -37,7 +38,7 @@ def identity_of_file(path: Path) -> str:
             return f"{file.resolve()}:{which}:{_of_folder(file)}"
         found = file.stat()
     except OSError as error:
-        raise ImageError(f"{file} cannot be found any more: {error.strerror}.") from None
+        raise ImageError(f"{file} cannot be found any more: {reason(error)}.") from None
     return f"{file.resolve()}:{which}:{found.st_size}:{found.st_mtime_ns}"
 
 

@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from napari_sr.errors import ImageError
 from napari_sr.images.writers import LONGEST_NAME
 from napari_sr.inference.block_engine import Counts
+from napari_sr.paths import reason
 
 #: where the library that computes stands among what a result depends on
 LIBRARY = "library"
@@ -178,13 +179,13 @@ def unfinished(target: Path, about: Mapping[str, Any], blocks: int, *, overwrite
     except Timeout:
         raise ImageError(f"{target} is being written by another run of napari-sr; wait for that, or stop it.") from None
     except OSError as error:
-        raise ImageError(f"{target.parent} cannot be written: {error.strerror}.") from None
+        raise ImageError(f"{target.parent} cannot be written: {reason(error)}.") from None
     try:
         found.open()
         yield found
     except OSError as error:
         raise ImageError(
-            f"{target} could not be written: {error.strerror or error}. What is done is kept: once that is mended, run "
+            f"{target} could not be written: {reason(error)}. What is done is kept: once that is mended, run "
             "the same again."
         ) from error
     finally:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from napari_sr.errors import ConfigError
+from napari_sr.arguments import check_arguments
 from napari_sr.registry import Registry
 
 __all__ = ["LOSSES", "create_loss"]
@@ -21,12 +21,9 @@ def create_loss(name: str, *, lower: float = 0.0, upper: float = 1.0, **options:
     Raises
     ------
     ConfigError
-        If the name or an option is unknown.
+        If the name or an option is unknown, or an option is of another kind.
     """
     loss_class = LOSSES[name]
     known = inspect.signature(loss_class).parameters
     limits = {k: v for k, v in {"lower": lower, "upper": upper}.items() if k in known}
-    try:
-        return loss_class(**limits, **options)
-    except TypeError as error:
-        raise ConfigError(f"loss {name!r}: {error}") from None
+    return loss_class(**check_arguments(f"loss {name!r}", loss_class, {**limits, **options}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -138,8 +138,6 @@ class Perceptual(nn.Module):
         upper: float = 1.0,
     ) -> None:
         super().__init__()
-        if distance not in get_args(Distance):
-            raise ConfigError(f"perceptual: distance must be one of {', '.join(get_args(Distance))}, not {distance!r}.")
         self.distance = distance
         self.features = Features(
             layer=layer, weights=weights, lower=lower, upper=upper, after_activation=after_activation

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from napari_sr.errors import ModelError
 from napari_sr.models.whole_file import beside
+from napari_sr.paths import reason
 
 #: the critic of ``name.safetensors`` is ``name.critic``: no suffix of a model, so that no list shows it
 SUFFIX = ".critic"
@@ -55,8 +56,7 @@ def save_critic(critic: KeptCritic, model: Path) -> None:
         with beside(path) as part:
             save_file(state, part, metadata={HEADER_KEY: json.dumps(about)})
     except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ModelError(f"The critic could not be written to {path}: {reason}.") from error
+        raise ModelError(f"The critic could not be written to {path}: {reason(error)}.") from error
 
 
 def load_critic(model: Path) -> KeptCritic | None:

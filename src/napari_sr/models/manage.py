@@ -18,7 +18,7 @@ from napari_sr.models.kind import KINDS
 from napari_sr.models.model import ModelCard
 from napari_sr.models.rewrite import rewrite
 from napari_sr.models.store import INTERPOLATION_NAMES, SUFFIX, shipped_folder, user_folder
-from napari_sr.paths import is_file
+from napari_sr.paths import is_file, reason
 
 #: what names may be: file names everywhere, and words in a shell
 NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -154,7 +154,7 @@ def remove(name: str) -> Path:
         entry.path.unlink()
         critic_path(entry.path).unlink(missing_ok=True)
     except OSError as error:
-        raise ModelError(f"{entry.path} could not be deleted: {error.strerror}.") from None
+        raise ModelError(f"{entry.path} could not be deleted: {reason(error)}.") from None
     return entry.path
 
 
@@ -178,7 +178,7 @@ def rename(name: str, new: str) -> Entry:
         critic_path(entry.path).unlink(missing_ok=True)
     except OSError as error:
         target.unlink()
-        raise ModelError(f"{entry.path} could not be renamed: {error.strerror}.") from None
+        raise ModelError(f"{entry.path} could not be renamed: {reason(error)}.") from None
     return _entry(target, shipped=False)
 
 

@@ -22,6 +22,7 @@ from napari_sr.errors import CodeRefused, ConfigError, ModelError
 from napari_sr.intensity import Intensity
 from napari_sr.models.whole_file import beside
 from napari_sr.networks import SRNetwork, create_network
+from napari_sr.paths import reason
 
 __all__ = ["Model", "ModelCard", "load", "save"]
 
@@ -202,8 +203,7 @@ def save(model: Model, path: str | os.PathLike[str], *, half: bool = False) -> M
         with beside(path) as part:
             save_file(state, part, metadata={HEADER_KEY: card.to_json()})
     except (OSError, SafetensorError) as error:  # of a full disk, safetensors raises its own
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ModelError(f"The model could not be written to {path}: {reason}.") from error
+        raise ModelError(f"The model could not be written to {path}: {reason(error)}.") from error
     return card
 
 

@@ -12,6 +12,7 @@ from napari_sr.models.companions import critic_path
 from napari_sr.models.manage import files
 from napari_sr.models.store import user_folder
 from napari_sr.models.whole_file import beside
+from napari_sr.paths import reason
 
 
 def move_folder(target: str | os.PathLike[str]) -> Path:
@@ -44,7 +45,7 @@ def move_folder(target: str | os.PathLike[str]) -> Path:
             with suppress(OSError):  # the first reason is the one to tell
                 path.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise ModelError(f"The models were not moved to {target}: {error.strerror}. Nothing was changed.") from None
+            raise ModelError(f"The models were not moved to {target}: {reason(error)}. Nothing was changed.") from None
         raise
     for path in paths:
         with suppress(OSError):  # it is in both places then, and the one that counts is the new one

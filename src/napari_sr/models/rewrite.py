@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from napari_sr.errors import ModelError
 from napari_sr.models.model import HEADER_KEY, ModelCard
 from napari_sr.models.whole_file import beside
+from napari_sr.paths import reason
 
 
 def rewrite(source: Path, card: ModelCard, target: Path) -> None:
@@ -20,5 +21,4 @@ def rewrite(source: Path, card: ModelCard, target: Path) -> None:
         with beside(target) as part:
             save_file(state, part, metadata={HEADER_KEY: card.to_json()})
     except (OSError, SafetensorError) as error:  # of a full disk, safetensors raises its own
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ModelError(f"The model could not be written to {target}: {reason}.") from None
+        raise ModelError(f"The model could not be written to {target}: {reason(error)}.") from None

@@ -19,7 +19,7 @@ from napari_sr.models.consent import allow, is_allowed
 from napari_sr.models.formats import is_package, load_foreign
 from napari_sr.models.model import Model, ModelCard
 from napari_sr.networks import NETWORKS, create_network
-from napari_sr.paths import exists, is_file
+from napari_sr.paths import exists, is_file, reason
 
 __all__ = ["install", "install_foreign", "list_models", "load_model", "shipped_folder", "user_folder"]
 
@@ -90,7 +90,7 @@ def install(path: Path, *, overwrite: bool = False) -> Path:
     except OSError as error:
         part.unlink(missing_ok=True)  # half a model is none
         raise ModelError(
-            f"The model could not be copied to {target.parent} ({error.strerror}). It is in {path}; open it from there."
+            f"The model could not be copied to {target.parent} ({reason(error)}). It is in {path}; open it from there."
         ) from None
     return target
 

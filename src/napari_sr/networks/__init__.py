@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from napari_sr.arguments import check_arguments
 from napari_sr.errors import ConfigError
 from napari_sr.networks.base import Critic, SRNetwork
 from napari_sr.registry import Registry
@@ -32,26 +32,23 @@ def create_network(name: str, **hyper_parameters: Any) -> SRNetwork:
     Raises
     ------
     ConfigError
-        If the name is unknown or a hyper-parameter is unknown or out of range.
+        If the name is unknown, or a hyper-parameter is unknown, of another kind or out of range.
     """
     network_class = NETWORKS[name]
-    try:
-        bound = inspect.signature(network_class).bind(**hyper_parameters)
-    except TypeError as error:
-        raise ConfigError(f"network {name!r}: {error}") from None
-    bound.apply_defaults()
-    if bound.arguments["scale"] not in network_class.scales:
+    arguments = check_arguments(f"network {name!r}", network_class, hyper_parameters)
+    if arguments["scale"] not in network_class.scales:
         possible = ", ".join(f"x{s}" for s in network_class.scales)
-        raise ConfigError(f"network {name!r} cannot upscale by {bound.arguments['scale']}; possible: {possible}.")
-    network = _build(network_class, f"network {name!r}", bound.arguments)
+        raise ConfigError(f"network {name!r} cannot upscale by {arguments['scale']}; possible: {possible}.")
+    network = _build(network_class, f"network {name!r}", arguments)
     network.name = name
-    network.hyper_parameters = dict(bound.arguments)
+    network.hyper_parameters = arguments
     return network
 
 
 def create_critic(name: str, **hyper_parameters: Any) -> Critic:
     """Build the critic or discriminator called ``name``; raises :class:`ConfigError` if that cannot be."""
-    return _build(CRITICS[name], f"critic {name!r}", hyper_parameters)
+    what = f"critic {name!r}"
+    return _build(CRITICS[name], what, check_arguments(what, CRITICS[name], hyper_parameters))
 
 
 def _build(kind: Callable[..., T], what: str, arguments: Mapping[str, Any]) -> T:
@@ -63,4 +60,6 @@ def _build(kind: Callable[..., T], what: str, arguments: Mapping[str, Any]) -> T
         return kind(**arguments)
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
         given = ", ".join(f"{field} = {value!r}" for field, value in arguments.items())
+        if "allocate memory" in str(error):
+            raise ConfigError(f"{what} with {given} needs more memory than this computer has.") from None
         raise ConfigError(f"{what} cannot be built with {given}: {error}.") from None

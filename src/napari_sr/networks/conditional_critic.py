@@ -44,8 +44,6 @@ class ConditionalCritic(Critic):
         upsampling: Literal["nearest", "bilinear"] = "nearest",
     ) -> None:
         super().__init__()
-        if upsampling not in ("nearest", "bilinear"):
-            raise ValueError("upsampling is nearest or bilinear")
         self.upsampling = upsampling
         self.critic = WGANCritic(in_channels=in_channels + (lr_channels or in_channels), num_features=num_features)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, get_type_hints
 
+from napari_sr.arguments import check_kind, is_kind
 from napari_sr.errors import ConfigError
-
-KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 def check_kinds(owner: Any) -> None:
@@ -18,9 +16,8 @@ def check_kinds(owner: Any) -> None:
     hints = get_type_hints(type(owner))
     for field in fields(owner):
         name, kind, value = field.name, hints[field.name], getattr(owner, field.name)
-        if kind in KINDS and not _is(value, kind):
-            raise ConfigError(f"{name} must be {KINDS[kind]}, not {value!r}")
-        if kind == tuple[float, float] and not (len(value) == 2 and all(_is(v, float) for v in value)):
+        check_kind(name, value, kind)
+        if kind == tuple[float, float] and not _are_two_numbers(value):
             raise ConfigError(f"{name} must be two numbers, not {value!r}")
         if kind == Mapping[str, float] or kind == Mapping[str, Any]:
             if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
@@ -29,16 +26,14 @@ def check_kinds(owner: Any) -> None:
                 _check_weights(name, value)
 
 
+def _are_two_numbers(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(is_kind(v, float) for v in value)
+
+
 def _check_weights(name: str, weights: Mapping[str, Any]) -> None:
     for key, weight in weights.items():
-        if not _is(weight, float) or weight < 0:
+        if not is_kind(weight, float) or weight < 0:
             raise ConfigError(f"{name}: the weight of {key} must be a number that is not negative, not {weight!r}")
-
-
-def _is(value: Any, kind: type) -> bool:
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 #: what YAML reads as text, for want of a point, and everybody means as a number

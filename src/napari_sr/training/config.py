@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -11,107 +10,23 @@ from typing import Any
 
 import yaml
 
+from napari_sr.arguments import check_arguments
 from napari_sr.errors import ConfigError
 from napari_sr.intensity import Intensity
 from napari_sr.models.model import ModelCard
 from napari_sr.models.store import INTERPOLATION_NAMES
+from napari_sr.paths import reason
 from napari_sr.training.checks import check_kinds, with_numbers
+from napari_sr.training.parts import Adversarial, Source, check_rate
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 MONITORS = ("psnr", "loss")
-
-
-@dataclass(frozen=True)
-class Source:
-    """Images to train on.
-
-    Attributes
-    ----------
-    path
-        HR images: a file or a folder.
-    weight
-        How often they are drawn beside the other sources.
-    lr
-        Measured LR images: a file, or a folder with the same names; empty if a degradation makes them.
-    """
-
-    path: str
-    weight: float = 1.0
-    lr: str = ""
-
-    def __post_init__(self) -> None:
-        check_kinds(self)
-        if self.weight <= 0:
-            raise ConfigError(f"weight of {self.path} must be more than 0")
-
-
-@dataclass(frozen=True)
-class Adversarial:
-    """The other side of an adversarial training.
-
-    Attributes
-    ----------
-    loss
-        ``wasserstein`` (with gradient penalty), ``standard`` or ``relativistic``.
-    critic, critic_hyper_parameters
-        The critic or discriminator.
-    critic_learning_rate
-        Maximum of its schedule.
-    n_critic, n_generator
-        Steps of the critic, and of the generator after them, in turn; every step sees a new batch.
-    gradient_penalty
-        λ of the gradient penalty; 0 for none.
-    clip
-        The critic's weights are cut to [-clip, clip] after each of its steps, as the first WGAN has it; 0 for not.
-    weight
-        Of the adversarial loss in the generator's.
-    pixel_weight
-        Of the pixel loss beside it: γ of the WGAN-GP thesis.
-    pixel_steps
-        Steps with the pixel loss alone before the critic enters. Each of the two phases has a schedule of its own, and
-        the model of the first is kept, too.
-    pixel_schedule
-        Of the first phase; that of the run if empty.
-    """
-
-    loss: str = "wasserstein"
-    critic: str = "wgan-critic"
-    critic_hyper_parameters: Mapping[str, Any] = field(default_factory=dict)
-    critic_learning_rate: float = 5e-4
-    n_critic: int = 5
-    n_generator: int = 1
-    gradient_penalty: float = 10.0
-    clip: float = 0.0
-    weight: float = 1.0
-    pixel_weight: float = 100.0
-    pixel_steps: int = 0
-    pixel_schedule: str = ""
-
-    def __post_init__(self) -> None:
-        check_kinds(self)
-        if self.n_critic < 1 or self.n_generator < 1 or self.pixel_steps < 0:
-            raise ConfigError("n_critic and n_generator must be at least 1, pixel_steps at least 0")
-        for name in ("gradient_penalty", "clip", "weight", "pixel_weight"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise ConfigError(f"{name} must not be negative")
-        check_rate("critic_learning_rate", self.critic_learning_rate)
-
-    @property
-    def cycle(self) -> int:
-        """Steps after which it is the same network's turn again."""
-        return self.n_critic + self.n_generator
 
 
 #: that NumPy takes
 LARGEST_SEED = 2**32 - 1
 #: letters of a name: files are called after it, with more behind it
 LONGEST_NAME = 100
-
-
-def check_rate(name: str, rate: float) -> None:
-    """Raise :class:`ConfigError` unless a learning rate lies in (0, 1]."""
-    if not (math.isfinite(rate) and 0 < rate <= 1):
-        raise ConfigError(f"{name} must lie between 0 and 1, not {rate}")
 
 
 def check_name(name: str) -> None:
@@ -269,34 +184,21 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """Build from plain values; an unknown field raises :class:`ConfigError` that names it."""
+        """Build from plain values; raises :class:`ConfigError` that names a field which is unknown, or wrong."""
         if "augment" in values:  # what rotate and flip were together, once
             values = {**dict.fromkeys(("rotate", "flip"), values["augment"]), **values}
             values = {name: value for name, value in values.items() if name != "augment"}
-        unknown = sorted(set(values) - {f.name for f in fields(cls)})
-        if unknown:
-            raise ConfigError(f"unknown field in the training configuration: {', '.join(unknown)}")
         read = with_numbers(values, cls)
-        try:
-            for name in ("train", "validation"):
-                if not isinstance(read.get(name) or (), list | tuple):
-                    raise ConfigError(f"{name} must be a list of images, not {read[name]!r}")
-                given = values.get(name) or ()
-                for one in given:
-                    if isinstance(one, Mapping) and (strange := sorted(set(one) - {f.name for f in fields(Source)})):
-                        raise ConfigError(f"{name}: of an image, path, weight and lr are said, not {strange[0]}")
-                read[name] = tuple(
-                    Source(s) if isinstance(s, str) else Source(**with_numbers(s, Source)) for s in given
-                )
-            if "betas" in read:
-                read["betas"] = tuple(read["betas"])
-            if read.get("adversarial") is not None:
-                if not isinstance(read["adversarial"], Mapping):
-                    raise ConfigError(f"adversarial must be names with values, not {read['adversarial']!r}")
-                read["adversarial"] = Adversarial(**with_numbers(read["adversarial"], Adversarial))
-            return cls(**read)
-        except TypeError as error:
-            raise ConfigError(f"training configuration: {error}") from None
+        for name in ("train", "validation"):
+            given = values.get(name) or ()
+            if not isinstance(given, list | tuple):
+                raise ConfigError(f"{name} must be a list of images, not {given!r}")
+            read[name] = tuple(Source.of(one, what=f"an image of {name}") for one in given)
+        if isinstance(read.get("betas"), list):
+            read["betas"] = tuple(read["betas"])
+        if read.get("adversarial") is not None:
+            read["adversarial"] = Adversarial.of(read["adversarial"])
+        return cls(**check_arguments("a training", cls, read))
 
     @classmethod
     def read(cls, path: Path) -> TrainConfig:
@@ -304,8 +206,10 @@ class TrainConfig:
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} cannot be read: {reason(error)}") from None
+        except (UnicodeDecodeError, yaml.reader.ReaderError):  # the latter: letters that no text has
+            raise ConfigError(f"{path} is no text (UTF-8), and so no training configuration.") from None
+        except yaml.YAMLError as error:
             raise ConfigError(f"{path} is not valid YAML: {error}") from None
         if not isinstance(values, dict):
             raise ConfigError(f"{path} is not a training configuration")

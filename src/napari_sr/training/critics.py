@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from napari_sr.models.companions import load_critic
 from napari_sr.models.store import model_paths
-from napari_sr.training.config import Adversarial, TrainConfig
+from napari_sr.training.config import TrainConfig
+from napari_sr.training.parts import Adversarial
 
 
 @dataclass(frozen=True)

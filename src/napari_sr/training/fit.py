@@ -11,6 +11,7 @@ import lightning as L
 from napari_sr.errors import Cancelled, TrainingError
 from napari_sr.models.companions import critic_path
 from napari_sr.networks import SRNetwork
+from napari_sr.paths import reason
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.lightning.checkpoints import checkpoint_step
 from napari_sr.training.lightning.clock import Clock
@@ -141,5 +142,5 @@ def _prepare_folder(config: TrainConfig, folder: Path, callbacks: Callbacks, *, 
             telling.done = checkpoint_step(checkpoint) if resume else 0
             telling.begin(History(folder, from_step=telling.done))
     except OSError as error:
-        raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
+        raise TrainingError(f"{folder} cannot be written: {reason(error)}.") from None
     callbacks.stopping.checkpoint = checkpoint

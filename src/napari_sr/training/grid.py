@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from napari_sr.errors import TrainingError
 from napari_sr.models.model import ModelCard, read_card
+from napari_sr.paths import reason
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.fit import fit
 
@@ -152,7 +153,7 @@ def write_grid(path: Path, rows: Sequence[GridRow]) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([header, *cells])
     except OSError as error:
-        raise TrainingError(f"{path} cannot be written: {error.strerror}.") from None
+        raise TrainingError(f"{path} cannot be written: {reason(error)}.") from None
 
 
 def plot_few(rows: Sequence[GridRow], path: Path) -> bool:
@@ -178,5 +179,5 @@ def plot_few(rows: Sequence[GridRow], path: Path) -> bool:
     try:
         figure.savefig(path, dpi=150)
     except OSError as error:
-        raise TrainingError(f"{path} cannot be written: {error.strerror}.") from None
+        raise TrainingError(f"{path} cannot be written: {reason(error)}.") from None
     return True

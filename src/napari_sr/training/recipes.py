@@ -10,7 +10,8 @@ from typing import Any
 from napari_sr.degradations import DENSITIES
 from napari_sr.networks import NETWORKS
 from napari_sr.registry import Registry
-from napari_sr.training.config import Source, TrainConfig
+from napari_sr.training.config import TrainConfig
+from napari_sr.training.parts import Source
 
 RECIPES: Registry[Mapping[str, Any]] = Registry(kind="recipe", package="napari_sr.training.recipe_book")
 

@@ -20,8 +20,9 @@ from napari_sr.models.companions import load_critic, save_critic
 from napari_sr.models.kind import KINDS, guess_kind
 from napari_sr.models.model import save
 from napari_sr.models.store import load_model, model_paths
-from napari_sr.paths import exists
-from napari_sr.training.config import Source, TrainConfig
+from napari_sr.paths import exists, reason
+from napari_sr.training.config import TrainConfig
+from napari_sr.training.parts import Source
 from napari_sr.training.recipes import DEFAULT_RECIPE, recipe_config, recipe_for
 
 #: pixels from which the kind of an image is guessed
@@ -178,5 +179,5 @@ def _path_of(images: Stack | str | None, folder: Path, name: str, should_stop: C
                     raise Cancelled("Stopped while the images were copied.")
                 file.write(np.ascontiguousarray(images.plane(number), dtype=dtype).tobytes())
     except OSError as error:
-        raise TrainingError(f"The images could not be copied to {target.parent} ({error.strerror}).") from None
+        raise TrainingError(f"The images could not be copied to {target.parent} ({reason(error)}).") from None
     return str(target)

@@ -22,6 +22,7 @@ from napari_sr.intensity import Intensity
 from napari_sr.models.model import ModelCard, read_card
 from napari_sr.models.store import install, user_path
 from napari_sr.networks import SRNetwork
+from napari_sr.paths import reason
 from napari_sr.training.callbacks import iter_callbacks
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.patches import Plane2D
@@ -119,7 +120,7 @@ def iter_training(request: TrainRequest, folder: Path, watching: Watching) -> Ge
             f"There is a run called {request.name} already. Choose another name, or resume it if it was stopped."
         ) from None
     except OSError as error:
-        raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
+        raise TrainingError(f"{folder} cannot be written: {reason(error)}.") from None
     try:
         yield TrainProgress(0, 0, 0.0, stage="Copying the images …")
         config = copied(request, folder, should_stop=watching.should_stop)

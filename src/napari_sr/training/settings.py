@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from napari_sr.errors import ConfigError
-from napari_sr.training.config import Adversarial, TrainConfig
+from napari_sr.training.config import TrainConfig
+from napari_sr.training.parts import Adversarial
 from napari_sr.training.recipes import of_length
 
 #: mappings whose names are not known beforehand

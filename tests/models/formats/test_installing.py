@@ -20,7 +20,8 @@ from napari_sr.models import store
 from napari_sr.models.card_text import card_sections
 from napari_sr.models.fit import fit, look
 from napari_sr.networks import NETWORKS, create_network
-from napari_sr.training.config import Source, TrainConfig
+from napari_sr.training.config import TrainConfig
+from napari_sr.training.parts import Source
 from napari_sr.training.start import starting_network
 
 

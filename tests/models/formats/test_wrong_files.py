@@ -101,6 +101,8 @@ FILES = {
     "list.pth": (lambda p: torch.save([1, 2], p), r"holds no weights \(list\)"),
     "lightning.ckpt": (lightning, r"argparse.Namespace.*Lightning.*torch.save\(c\['state_dict'\]"),
     "page.pth": (lambda p: p.write_text("\n<!DOCTYPE html><html>404</html>"), "web page .* Download the file itself"),
+    "text.pth": (lambda p: p.write_text("Größe: 3\n" * 200, encoding="utf-8"), "is a text file, and no model"),
+    "settings.ckpt": (lambda p: p.write_text('{"lr": 1e-4}'), "is a text file, and no model"),
     "page.safetensors": (lambda p: p.write_text("<html>404</html>"), "web page"),
     "pointer.pth": (
         lambda p: p.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9"), "git lfs pull",

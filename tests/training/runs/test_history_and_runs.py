@@ -232,6 +232,22 @@ def test_runs_that_were_stopped_are_found(images, tmp_path):
     assert "small.safetensors" in done.stdout
 
 
+@pytest.mark.parametrize("share", [0, 0.5, 0.999])
+def test_a_run_whose_checkpoint_is_cut_off_is_listed_and_says_so(share, images):
+    with pytest.raises(Cancelled):
+        fit(small(images), runs_folder() / "one", device="cpu", **StopAt(5).arguments)
+    checkpoint = runs_folder() / "one" / "last.ckpt"
+    whole = checkpoint.read_bytes()
+    checkpoint.write_bytes(whole[: int(share * len(whole))])
+    (run,) = unfinished_runs()
+    assert (run.folder.name, run.config) == ("one", small(images))
+    assert "last.ckpt in" in run.problem
+    assert "is damaged" in run.problem
+    assert "Delete that folder" in run.problem
+    checkpoint.write_bytes(whole)
+    assert [(run.step, run.problem) for run in unfinished_runs()] == [(5, "")]
+
+
 @pytest.mark.parametrize("recipe", ["dfcan", "wgan-gp", "wgan-pixel", "rcan", "regression"])
 def test_steps_are_measured_for_every_recipe(recipe, images):
     network = RECIPES[recipe]["network"]

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
+from napari_sr.paths import reason
 
 SESSION, PICTURES, ANSWERS = "session.json", "pictures.npz", "answers-*.json"
 REFERENCE = "reference"
@@ -120,7 +121,7 @@ class Session:
             np.savez_compressed(folder / PICTURES, **arrays)
             _write(folder / SESSION, json.dumps(said, indent=1))
         except OSError as error:
-            raise ImageError(f"{folder} cannot be written ({error.strerror}).") from None
+            raise ImageError(f"{folder} cannot be written ({reason(error)}).") from None
         return cls(folder)
 
     def picture(self, question: int, name: str) -> npt.NDArray[Any]:
@@ -172,7 +173,7 @@ class Session:
         try:
             _write(path, json.dumps(said, indent=1, ensure_ascii=False))
         except OSError as error:
-            raise ImageError(f"The answer could not be saved in {self.folder} ({error.strerror}).") from None
+            raise ImageError(f"The answer could not be saved in {self.folder} ({reason(error)}).") from None
 
     def to_csv(self) -> str:
         """Return every answer: rater, patch, and the rank of every method."""

@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from napari_sr.errors import ImageError
-from napari_sr.paths import exists, is_link
+from napari_sr.paths import exists, is_link, reason
 
 logger = logging.getLogger(__name__)
 GROUP = "napari_sr.images.readers"
@@ -122,7 +122,7 @@ def format_of(path: Path) -> Format:
         with path.open("rb") as file:
             head = file.read(HEAD)
     except OSError as error:
-        raise ImageError(f"{path.name} cannot be opened: {error.strerror}.") from None
+        raise ImageError(f"{path.name} cannot be opened: {reason(error)}.") from None
     if not head:
         raise ImageError(f"{path.name} is empty.")
     for one in formats():

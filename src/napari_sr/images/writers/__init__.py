@@ -17,6 +17,7 @@ from napari_sr.images.view import ORDER
 from napari_sr.images.writers.info import OutputInfo
 from napari_sr.images.writers.mapped import MappedFile, Turned
 from napari_sr.images.writers.ome_zarr import stored_axes
+from napari_sr.paths import reason
 
 OUTPUT_SUFFIXES = (".tif", ".tiff", ".npy", ".zarr")
 #: bytes that systems allow a file's name
@@ -47,7 +48,7 @@ def create_output(
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".napari-sr-"))
     except OSError as error:
-        raise ImageError(f"{path.parent} cannot be written: {error.strerror}.") from None
+        raise ImageError(f"{path.parent} cannot be written: {reason(error)}.") from None
     part = folder / f"result{suffix}"
     needed = int(np.prod(shape)) * dtype.itemsize
     try:
@@ -58,7 +59,7 @@ def create_output(
             shutil.rmtree(path)
         os.replace(part, path)
     except OSError as error:
-        raise ImageError(f"{path} could not be written: {error.strerror or error}.") from error
+        raise ImageError(f"{path} could not be written: {reason(error)}.") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

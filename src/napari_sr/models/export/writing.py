@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_sr.errors import ModelError
 from napari_sr.models.whole_file import beside
+from napari_sr.paths import reason
 
 
 @contextmanager
@@ -23,4 +24,4 @@ def whole(path: Path) -> Iterator[Path]:
         with beside(path, suffix=f".part{path.suffix}") as part:  # some writers go by it
             yield part
     except OSError as error:
-        raise ModelError(f"{path} could not be written: {error.strerror or error}.") from error
+        raise ModelError(f"{path} could not be written: {reason(error)}.") from error

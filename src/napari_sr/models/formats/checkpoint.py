@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import pickle
 import warnings
 import zlib
@@ -119,7 +120,18 @@ def _what_else(head: bytes) -> str:
         return "is only a pointer of Git LFS to the model. Fetch the file itself: git lfs pull, or from its web page."
     if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         return "is a web page that was saved in place of the model. Download the file itself."
+    if _is_text(head):
+        return "is a text file, and no model. Choose the file with the weights."
     return ""
+
+
+def _is_text(head: bytes) -> bool:
+    """Return True for the beginning of a text in UTF-8, whose last letter may be cut off; weights are none."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return all(letter.isprintable() or letter.isspace() for letter in text)
 
 
 def _is_safetensors(head: bytes, path: Path) -> bool:

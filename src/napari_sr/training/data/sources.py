@@ -15,8 +15,8 @@ from napari_sr.images.listing import image_files
 from napari_sr.images.pairs import matched_files
 from napari_sr.images.shift import rank_correlation, reliable_shift
 from napari_sr.networks.interpolation import Bicubic
-from napari_sr.training.config import Source
 from napari_sr.training.data.patches import Plane, Plane2D
+from napari_sr.training.parts import Source
 
 #: side of the middle of an image that is looked at first
 LOOKED_AT = 64

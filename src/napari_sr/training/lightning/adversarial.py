@@ -12,9 +12,10 @@ from torch.optim import lr_scheduler
 from napari_sr.errors import TrainingError
 from napari_sr.losses.adversarial import ADVERSARIAL_LOSSES, gradient_penalty
 from napari_sr.networks import CRITICS, Critic, SRNetwork, create_critic
-from napari_sr.training.config import Adversarial, TrainConfig
+from napari_sr.training.config import TrainConfig
 from napari_sr.training.lightning.module import SRModule, images_last
 from napari_sr.training.lightning.optimizers import make_optimizer, make_phases
+from napari_sr.training.parts import Adversarial
 
 
 class AdversarialTraining(SRModule):

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from napari_sr.errors import TrainingError
+from napari_sr.paths import reason
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.loading import FromItem, OneWindow, ResumableLoader
 from napari_sr.training.lightning.adversarial import AdversarialTraining
@@ -71,8 +72,7 @@ def train_safely(
         except OSError as error:
             what = error.filename or "a file"
             raise TrainingError(
-                f"Stopped because {what} could not be read or written ({error.strerror or error})."
-                f"{_what_stands(checkpoint)}"
+                f"Stopped because {what} could not be read or written ({reason(error)}).{_what_stands(checkpoint)}"
             ) from error
     raise AssertionError("unreachable: the last attempt returns or raises")
 

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from napari_sr.errors import SRError, TrainingError
 from napari_sr.models.store import user_path
+from napari_sr.paths import reason
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.lightning.checkpoints import checkpoint_step
 
@@ -27,7 +28,7 @@ LOCK = ".at-work"
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """A run that can be resumed.
+    """A run that was not finished.
 
     Attributes
     ----------
@@ -37,11 +38,14 @@ class EarlierRun:
         Its settings.
     step
         At which it is resumed: that of its checkpoint.
+    problem
+        Why it cannot be resumed; empty if it can.
     """
 
     folder: Path
     config: TrainConfig
     step: int
+    problem: str = ""
 
 
 def runs_folder() -> Path:
@@ -76,7 +80,7 @@ def working_in(folder: Path) -> Iterator[None]:
     except Timeout:
         raise TrainingError(f"Another training is at work in {folder}. Wait for it, or choose another one.") from None
     except OSError as error:
-        raise TrainingError(f"{folder} cannot be written: {error.strerror}.") from None
+        raise TrainingError(f"{folder} cannot be written: {reason(error)}.") from None
     try:
         yield
     finally:
@@ -120,19 +124,31 @@ def is_running(folder: Path) -> bool:
 
 
 def unfinished_runs() -> list[EarlierRun]:
-    """Return the runs that were stopped or killed, the latest first; folders that hold none are passed over."""
+    """Return the runs that were stopped or killed, the latest first; folders that hold none are passed over.
+
+    One whose checkpoint is damaged is among them, and says so: whoever looks for it should not have to guess.
+    """
     found = []
     for checkpoint in runs_folder().glob("*/last.ckpt"):
-        folder = checkpoint.parent
         try:
-            config = TrainConfig.read(folder / "config.yaml")
-            step = checkpoint_step(checkpoint)
-            running = is_running(folder)
+            run = _unfinished(checkpoint)
         except (SRError, OSError, ValueError):
             continue
-        if not running and not is_finished(folder, config.name):
-            found.append((checkpoint.stat().st_mtime, EarlierRun(folder, config, step)))
+        if run is not None:
+            found.append((checkpoint.stat().st_mtime, run))
     return [run for _, run in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+
+def _unfinished(checkpoint: Path) -> EarlierRun | None:
+    """Return the run that a checkpoint is of; None if it is at work, or finished."""
+    folder = checkpoint.parent
+    config = TrainConfig.read(folder / "config.yaml")
+    if is_running(folder) or is_finished(folder, config.name):
+        return None
+    try:
+        return EarlierRun(folder, config, checkpoint_step(checkpoint))
+    except TrainingError as error:
+        return EarlierRun(folder, config, 0, f"{error} Delete that folder to take the run off this list.")
 
 
 def command_line(folder: Path, output: str = "again") -> str:

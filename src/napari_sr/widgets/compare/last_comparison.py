@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.errors import SRError
 from napari_sr.evaluation.map_kinds import unit_of
+from napari_sr.paths import reason
 from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.compare.form import CompareForm
 from napari_sr.widgets.compare.texts import made_up, shift_sentence
@@ -155,7 +156,7 @@ class LastComparison(QObject):
         try:
             self.form.table.save(path)
         except OSError as error:
-            self._say(f"{path} could not be written ({error.strerror}).", ERROR)
+            self._say(f"{path} could not be written ({reason(error)}).", ERROR)
             return
         self._say(f"Saved {path}.")
 
@@ -176,7 +177,7 @@ class LastComparison(QObject):
             try:
                 path.write_text(comparison_report(request, result), encoding="utf-8")
             except OSError as error:
-                raise SRError(f"{path} could not be written ({error.strerror}).") from None
+                raise SRError(f"{path} could not be written ({reason(error)}).") from None
             yield f"Saved {path}."
 
         self._say("Writing the report …")

@@ -14,6 +14,7 @@ from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_sr.errors import SRError
+from napari_sr.paths import reason
 from napari_sr.widgets.base.colours import text_colour
 from napari_sr.widgets.base.latest import Latest
 from napari_sr.widgets.base.messages import ERROR, message_label
@@ -223,7 +224,7 @@ class ComparisonPlots(QWidget):
                 self.plot.draw(printed)
                 printed.savefig(path, dpi=200)
         except (OSError, ValueError) as error:
-            self._tell(f"{path} could not be written ({getattr(error, 'strerror', None) or error}).")
+            self._tell(f"{path} could not be written ({reason(error)}).")
             return
         self.status.say(f"Saved {path}.", "")
 

@@ -12,6 +12,7 @@ from qtpy.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.models.export.formats import FORMATS
+from napari_sr.paths import reason
 from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
@@ -198,7 +199,7 @@ class Models(Dock):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            self.say(f"{folder} cannot be made: {error.strerror}.", ERROR)
+            self.say(f"{folder} cannot be made: {reason(error)}.", ERROR)
             return
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_sr.errors import SRError
 from napari_sr.evaluation.ranking.ranks import summary
 from napari_sr.evaluation.ranking.session import REFERENCE, Answer, Session
+from napari_sr.paths import reason
 from napari_sr.widgets.base.colours import theme_name
 from napari_sr.widgets.base.messages import ERROR, MessageLabel, message_label
 from napari_sr.widgets.ranking.cards import RankingCards, at_one_contrast
@@ -205,7 +206,7 @@ class RankingWindow(QWidget):
         try:
             path.write_text(self.session.to_csv(), encoding="utf-8")
         except OSError as error:
-            self._say(f"{path} could not be written ({error.strerror}).", error=True)
+            self._say(f"{path} could not be written ({reason(error)}).", error=True)
             return
         except SRError as error:
             self._say(str(error), error=True)

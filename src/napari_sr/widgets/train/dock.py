@@ -13,6 +13,7 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_sr.errors import SRError
+from napari_sr.paths import reason
 from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
@@ -119,7 +120,8 @@ class Train(Dock):
         box = self.form.resume_box
         box.clear()
         for run in found.runs:
-            box.addItem(f"{run.config.name}, stopped at step {run.step} of {run.config.steps}", run)
+            stopped = f"stopped at step {run.step} of {run.config.steps}"
+            box.addItem(f"{run.config.name}, {'damaged: cannot go on' if run.problem else stopped}", run)
         for finished in found.undecided:
             box.addItem(f"{finished.path.stem}, finished: keep or discard?", finished)
         self.refresh()
@@ -211,6 +213,8 @@ class Train(Dock):
         if isinstance(chosen, Undecided):
             self.run.show_report(chosen.folder / "report.html")
             self.answers.ask_again(chosen)
+        elif chosen.problem:
+            self.say(chosen.problem, ERROR)
         else:
             events = iter_run(chosen.config, chosen.folder, self.run.watching(), resume=True, layers=False)
             self._begin(events, None)
@@ -266,7 +270,7 @@ class Train(Dock):
         try:
             self.run.started.config.write(path)
         except OSError as error:
-            self.say(f"{path} could not be written ({error.strerror}).", ERROR)
+            self.say(f"{path} could not be written ({reason(error)}).", ERROR)
             return
         self.say(f"Settings saved. Repeat the run with: napari-sr train {path} -o FOLDER")
 
