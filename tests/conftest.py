@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 # one thread is fastest for small networks, in processes and workers that tests start, too; torch reads it when imported
@@ -63,6 +65,32 @@ def image(rng: np.random.Generator) -> np.ndarray:
 
     noise = gaussian_filter(rng.normal(size=(96, 80)), 2)
     return np.clip(128 + 400 * noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the curves out of reports, which take half a second to draw; test_history_and_runs has them."""
+    from napari_sr.training.runs import report  # with all that trains: for those that ask for this alone
+
+    monkeypatch.setattr(report, "_curves", lambda history: "")
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run the command line as the console script does; returns (exit code, output, errors)."""
+    from napari_sr.cli.app import main
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["napari-sr", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from napari_sr.models.store import user_folder
 from napari_sr.training import Source, fit, recipe_config
 from napari_sr.training.lightning import machine
 
+pytestmark = pytest.mark.usefixtures("no_curves")
 TINY = ("--steps", "2", "--lr-patch", "10", "--batch-size", "1", "--device", "cpu")
 
 
@@ -47,20 +48,8 @@ def test_fine_tuning_takes_recipe_and_attribution_of_the_model(network, recipe, 
 
 
 def test_any_network_can_be_trained_with_a_pixel_loss(run, images, tmp_path):
-    changes = (
-        "--scale",
-        2,
-        "--degradation",
-        "area",
-        "--steps",
-        2,
-        "--lr-patch",
-        8,
-        "--batch-size",
-        1,
-        "--device",
-        "cpu",
-    )
+    small = ("--set", "hyper_parameters.num_features=8", "--set", "hyper_parameters.num_blocks=1")
+    changes = ("--scale", 2, "--degradation", "area", *small, *TINY)
     code, _, out = run("train", images, "-o", tmp_path / "run", "--network", "rrdb", *changes)
     assert code == 0, out
     model = load(tmp_path / "run" / "my-model.safetensors")
@@ -251,7 +240,7 @@ def test_an_image_of_a_configuration_has_a_path(run, tmp_path):
     (tmp_path / "c.yaml").write_text("name: a\ntrain: [{hr: x.tif}]\n")
     code, _, errors = run("train", tmp_path / "c.yaml", "-o", tmp_path / "run")
     assert code == 1
-    assert "path, weight and lr are said, not hr" in errors.replace("\n", " ")
+    assert "an image of train has no setting called hr. It has: path, weight, lr." in errors.replace("\n", " ")
 
 
 def test_images_that_are_too_small_are_refused_before_a_filter_is_fitted(run, images, tmp_path, monkeypatch):

@@ -6,7 +6,6 @@ import torch
 
 from napari_sr.losses import perceptual
 from napari_sr.training import fit_filters
-from napari_sr.training.runs import report
 
 
 @pytest.fixture
@@ -16,12 +15,6 @@ def images(tmp_path, rng):
     stack = gaussian_filter(rng.normal(size=(4, 72, 72)), (0, 2, 2))
     np.save(tmp_path / "hr.npy", (stack * 500 + 1000).astype(np.uint16))
     return tmp_path / "hr.npy"
-
-
-@pytest.fixture
-def no_curves(monkeypatch):
-    """Leave the curves out of reports, which take half a second to draw; those of every recipe are in test_learning."""
-    monkeypatch.setattr(report, "_curves", lambda history: "")
 
 
 @pytest.fixture

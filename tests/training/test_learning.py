@@ -15,6 +15,8 @@ from napari_sr.training.data.patches import told
 from napari_sr.training.lightning.optimizers import HALVINGS, SCHEDULES, make_optimizer, make_schedule
 from napari_sr.training.start import starting_network
 
+pytestmark = pytest.mark.usefixtures("no_curves")
+
 
 @pytest.mark.parametrize(("distance", "weight"), [(1.0, 10.0), (3.0, 10.0), (2.0, 1.0)])
 def test_a_linear_wasserstein_critic_finds_the_distance_of_two_gaussians(distance, weight):

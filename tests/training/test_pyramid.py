@@ -17,6 +17,7 @@ from napari_sr.training.lightning.kinds import make_module
 from napari_sr.training.start import starting_network
 from napari_sr.training.timing import seconds_per_step
 
+pytestmark = pytest.mark.usefixtures("no_curves")
 STEPS = 72
 
 

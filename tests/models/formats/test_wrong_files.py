@@ -78,7 +78,6 @@ def basicsr_state(path):
 
 FILES = {
     "empty.pth": (lambda p: p.write_bytes(b""), "is empty"),
-    "text.pth": (lambda p: p.write_text("model"), "refused|not a model file"),
     "picture.ckpt": (lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)), "refused|not a model file"),
     "parts.pth": (without_list, "is damaged"),
     "changed.pth": (changed, "is damaged: a part of it has changed"),

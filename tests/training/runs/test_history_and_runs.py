@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 import subprocess
 import sys
 from html import unescape
@@ -29,7 +30,7 @@ from napari_sr.training.progress import TrainProgress
 from napari_sr.training.recipes import LENGTHS, RECIPES, length_changes, length_title, published
 from napari_sr.training.runs import finish as finishing
 from napari_sr.training.runs.curves import curve, draw_curves, smoothed, thinned
-from napari_sr.training.runs.folders import command_line, runs_folder, unfinished_runs
+from napari_sr.training.runs.folders import at_work, command_line, runs_folder, unfinished_runs
 from napari_sr.training.runs.history import COLUMNS, History, read_history
 from napari_sr.training.timing import expected_seconds, seconds_per_step
 
@@ -125,8 +126,11 @@ def test_curves_leave_out_what_is_no_number_and_keep_the_last_point():
     assert figure.axes[0].get_yscale() == "log"
 
 
-def test_the_report_needs_nothing_beside_it(images, tmp_path):
-    fit(small(images), tmp_path / "run", device="cpu")
+@pytest.mark.parametrize("recipe", ["wgan-pixel", "wgan-gp"])
+def test_the_report_needs_nothing_beside_it(recipe, images, tmp_path):
+    critic = {"hyper_parameters": SMALL["wgan"], "adversarial": critic_settings()} if recipe == "wgan-gp" else {}
+    config = small(images, recipe, **critic)
+    fit(config, tmp_path / "run", device="cpu")
     text = (tmp_path / "run" / "report.html").read_text()
     links = re.findall(r"(?:src|href)='([^']*)'", text)
     assert links
@@ -148,7 +152,7 @@ def test_the_report_needs_nothing_beside_it(images, tmp_path):
     assert f"{card.metrics[0]['model']['psnr']:.2f}" in text
     assert "bicubic-x2" in text
     settings = re.search(r"<pre>(.*)</pre>", text, re.DOTALL)[1]
-    assert TrainConfig.from_dict(yaml.safe_load(unescape(settings))) == small(images)
+    assert TrainConfig.from_dict(yaml.safe_load(unescape(settings))) == config
 
 
 def test_the_report_shows_the_model_that_the_run_started_from(images, tmp_path):
@@ -211,7 +215,7 @@ def test_a_written_configuration_is_read_from_anywhere(images, tmp_path, monkeyp
     assert str(tmp_path) not in (tmp_path / "run" / "config.yaml").read_text()  # the folder can be moved
 
 
-def test_runs_that_were_stopped_are_found(images, tmp_path):
+def test_runs_that_were_stopped_are_found(shell, images, tmp_path):
     assert unfinished_runs() == []
     with pytest.raises(Cancelled):
         fit(small(images), runs_folder() / "a b", device="cpu", **StopAt(5).arguments)
@@ -224,12 +228,11 @@ def test_runs_that_were_stopped_are_found(images, tmp_path):
         (runs_folder() / name / "config.yaml").write_text(text)
     (run,) = unfinished_runs()
     assert (run.folder.name, run.step, run.config) == ("a b", 5, small(images))
-    command = command_line(run.folder, str(tmp_path / "c d"))
-    done = subprocess.run(
-        f"{sys.executable} -m {command.replace('napari-sr', 'napari_sr', 1)} --device cpu", shell=True, check=True,
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert "small.safetensors" in done.stdout
+    program, *words = shlex.split(command_line(run.folder, str(tmp_path / "c d")))
+    assert program == "napari-sr"
+    code, said, _ = shell(*words, "--device", "cpu")
+    assert code == 0
+    assert "small.safetensors" in said
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.999])
@@ -341,7 +344,7 @@ def test_a_run_that_is_at_work_is_not_offered_and_not_disturbed(images):
     with pytest.raises(Cancelled):
         fit(small(images), runs_folder() / "one", device="cpu", **StopAt(5).arguments)
     assert len(unfinished_runs()) == 1
-    command = [sys.executable, "-c", HOLD, str(runs_folder() / "one")]
+    command = [sys.executable, "-c", HOLD, at_work(runs_folder() / "one").lock_file]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         assert unfinished_runs() == []
@@ -353,9 +356,8 @@ def test_a_run_that_is_at_work_is_not_offered_and_not_disturbed(images):
 
 HOLD = """
 import sys
-from pathlib import Path
-from napari_sr.training.runs.folders import at_work
-with at_work(Path(sys.argv[1])):
+from filelock import FileLock
+with FileLock(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -14,6 +14,8 @@ from napari_sr.training.runs.history import read_history
 from napari_sr.training.runs.undecided import answer, undecided_runs, verdict_of
 from napari_sr.training.runs.verdict import Verdict
 
+pytestmark = pytest.mark.usefixtures("no_curves", "few_for_filters")
+
 
 def settings(images, recipe="wgan-pixel", **changes):
     """A short run on images whose validation sees their middle only."""

@@ -1,8 +1,6 @@
 """The dock widget *Train*, opened and clicked as a user does."""
 
 import shutil
-import subprocess
-import sys
 import threading
 import time
 
@@ -31,6 +29,7 @@ from napari_sr.widgets.train.stage import BOX, CAPTIONS, NAMES, SIDE, TrainStage
 from napari_sr.widgets.train.verdict_box import VerdictBox
 
 MINUTE = 60_000
+pytestmark = pytest.mark.usefixtures("no_curves")
 
 
 @pytest.fixture
@@ -147,23 +146,15 @@ def test_a_model_is_trained_and_is_in_the_list_of_super_resolve(viewer, dock, qt
     qtbot.waitUntil(lambda: dock.form.name_edit.text() == "mine-2", timeout=MINUTE)
 
 
-def test_the_command_line_repeats_the_run(viewer, dock, qtbot, tmp_path):
+def test_the_command_line_repeats_the_run(viewer, dock, qtbot, shell, tmp_path):
     shorten(dock, steps=4, validate_every=4)
     dock.form.name_edit.setText("mine")
     click(qtbot, dock.form.train_button)
     finish(dock, qtbot)
     dock.export(tmp_path / "exported.yaml")
     assert TrainConfig.read(tmp_path / "exported.yaml") == TrainConfig.read(runs_folder() / "mine" / "config.yaml")
-    command = [
-        sys.executable,
-        "-m",
-        "napari_sr",
-        "train",
-        str(tmp_path / "exported.yaml"),
-        "-o",
-        str(tmp_path / "again"),
-    ]
-    subprocess.run([*command, "--device", "cpu"], check=True, capture_output=True)
+    code, _, errors = shell("train", tmp_path / "exported.yaml", "-o", tmp_path / "again", "--device", "cpu")
+    assert code == 0, errors
     first = load_model(runs_folder() / "mine" / "mine.safetensors").network.state_dict()
     again = load_model(tmp_path / "again" / "mine.safetensors").network.state_dict()
     # threads differ between the processes, so sums do too
