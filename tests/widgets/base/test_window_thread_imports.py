@@ -4,8 +4,6 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 #: what takes 0.1 s and more to import; napari itself has imported some of them, which cost a dock nothing more
 HEAVY = (
     "torch", "lightning", "torchmetrics", "safetensors", "spandrel", "onnx", "onnxruntime", "openvino", "scipy",
@@ -81,17 +79,17 @@ def test_the_watch_sees_a_slow_import():
     assert any(name.startswith("skimage") for name in found["seen"])
 
 
-@pytest.mark.parametrize("title", ["Super-resolve", "Models"])
-def test_the_list_of_models_is_shown_without_a_slow_import(title):
+def test_the_lists_of_models_are_shown_without_a_slow_import():
     """torch comes with the cards, in the background."""
-    code = f"""
-widget = build(docks[{title!r}])
+    code = """
+widgets = [build(docks[title]) for title in ("Super-resolve", "Models")]
 end = time.monotonic() + 100
-while (widget.job is not None or widget.side_jobs) and time.monotonic() < end:
+while any(widget.job is not None or widget.side_jobs for widget in widgets) and time.monotonic() < end:
     app.processEvents()
     time.sleep(0.005)
 app.processEvents()
-print(json.dumps({{"seen": slow(), "torch": ["torch"] if "torch" in sys.modules else []}}))
-widget.shut_down()
+print(json.dumps({"seen": slow(), "torch": ["torch"] if "torch" in sys.modules else []}))
+for widget in widgets:
+    widget.shut_down()
 """
     assert in_a_new_process(code) == {"seen": [], "torch": ["torch"]}
