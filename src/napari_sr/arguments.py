@@ -54,7 +54,7 @@ def check_arguments(what: str, call: Callable[..., Any], arguments: Mapping[str,
         raise ConfigError(f"{what} has no setting called {', '.join(unknown)}. It has: {', '.join(named) or 'none'}.")
     if missing := [n for n in named if parameters[n].default is inspect.Parameter.empty and n not in arguments]:
         raise ConfigError(f"{what} cannot do without {', '.join(missing)}.")
-    hints = get_type_hints(call.__init__ if isinstance(call, type) else call)
+    hints = get_type_hints(inspect.getattr_static(call, "__init__") if isinstance(call, type) else call)
     for name, value in arguments.items():
         check_kind(f"{what}: {name}", value, hints.get(name))
     return {name: arguments.get(name, parameters[name].default) for name in named} | dict(arguments)

@@ -221,7 +221,7 @@ def test_a_link_that_leads_nowhere_is_listed_as_damaged(own):
 
 
 def test_a_name_that_is_too_long_is_said_to_be(own):
-    with pytest.raises(ModelError, match="it has 100 letters, more than 80"):
-        manage.free_name("l" * 100)
+    with pytest.raises(ModelError, match="it has 101 letters, more than 100"):
+        manage.free_name("l" * 101)
     with pytest.raises(ModelError, match="You have no model called"):
         manage.remove("l" * 1000)

@@ -17,12 +17,11 @@ from napari_sr.models.consent import allow
 from napari_sr.models.kind import KINDS
 from napari_sr.models.model import ModelCard
 from napari_sr.models.rewrite import rewrite
-from napari_sr.models.store import INTERPOLATION_NAMES, SUFFIX, shipped_folder, user_folder
+from napari_sr.models.store import INTERPOLATION_NAMES, LONGEST_NAME, SUFFIX, shipped_folder, user_folder
 from napari_sr.paths import is_file, reason
 
 #: what names may be: file names everywhere, and words in a shell
 NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-LONGEST_NAME = 80
 #: fields of a card that its owner may change; the others say what was measured, or how to build the network
 EDITABLE = ("title", "description", "kind", "pixel_size", "pixel_unit", "licence", "attribution", "citation")
 #: kinds of image that a card can name

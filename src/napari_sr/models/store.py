@@ -27,6 +27,8 @@ SUFFIX = ".safetensors"
 #: environment variable that moves the user's model folder
 ENVIRONMENT = "NAPARI_SR_MODELS"
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+#: letters of a model's name: files are called after it, with more behind it
+LONGEST_NAME = 100
 #: names that stand for interpolations: no model can have them
 INTERPOLATION_NAMES = re.compile(rf"({'|'.join(INTERPOLATIONS)})-x([2-8])")
 

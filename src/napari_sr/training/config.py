@@ -14,7 +14,7 @@ from napari_sr.arguments import check_arguments
 from napari_sr.errors import ConfigError
 from napari_sr.intensity import Intensity
 from napari_sr.models.model import ModelCard
-from napari_sr.models.store import INTERPOLATION_NAMES
+from napari_sr.models.store import INTERPOLATION_NAMES, LONGEST_NAME
 from napari_sr.paths import reason
 from napari_sr.training.checks import check_kinds, with_numbers
 from napari_sr.training.parts import Adversarial, Source, check_rate
@@ -25,8 +25,6 @@ MONITORS = ("psnr", "loss")
 
 #: that NumPy takes
 LARGEST_SEED = 2**32 - 1
-#: letters of a name: files are called after it, with more behind it
-LONGEST_NAME = 100
 
 
 def check_name(name: str) -> None:

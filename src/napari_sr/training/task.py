@@ -157,7 +157,7 @@ def warn(task: Task, config: TrainConfig, accelerator: str, telling: Telling, st
     if left_out:
         side = config.lr_patch * config.scale
         telling.say(0, f"{left_out} of the images are smaller than a patch of {side} HR pixels, and are left out.")
-    for problem in pair_problems(task.patches.planes, config.scale, check_stop=stopping.check):
+    for problem in pair_problems(task.patches.planes, config.scale, check_stop=stopping.check).sentences():
         telling.say(0, problem)
     if (taken := possible_precision(config.precision, accelerator)) != config.precision:
         telling.say(0, f"This processor does not compute in {config.precision}; {taken} is taken.")

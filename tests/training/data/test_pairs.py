@@ -21,8 +21,9 @@ from napari_sr.intensity import Intensity
 from napari_sr.models.model import load
 from napari_sr.training import Source, fit, recipe_config
 from napari_sr.training.data.patches import PatchDataset, Plane2D
-from napari_sr.training.data.sources import load_sources, pair_problems, without_constant
+from napari_sr.training.data.sources import PairProblems, load_sources, pair_problems, without_constant
 from napari_sr.training.data.split import fitting_patch, identity, split_planes, without
+from napari_sr.training.runs.verdict import Verdict
 
 
 def texture(rng, shape):
@@ -193,7 +194,7 @@ def test_shifted_pairs_are_told_with_their_shift(moved, rng):
     hr = texture(rng, (160, 160))
     # shift the HR image: the LR image then seems to lie by -moved
     planes = [Plane2D(shift(hr, moved, order=3, mode="reflect"), lr=means(hr), name="pair")]
-    found = pair_problems(planes, 2)
+    found = pair_problems(planes, 2).sentences()
     if moved == (0, 0):
         assert found == []
     else:
@@ -212,7 +213,7 @@ def test_pairs_that_have_nothing_in_common_are_named(made, rng):
         "noise": rng.normal(size=lr.shape),
     }[made]  # fmt: skip
     planes = [Plane2D(hr, lr=lr.astype(np.float32), name="pair"), Plane2D(hr, lr=means(hr), name="good")]
-    found = pair_problems(planes, 2)
+    found = pair_problems(planes, 2).sentences()
     if made in ("another place", "noise"):
         assert "hardly anything in common in 1 of the 2 pairs that were looked at (pair)" in found[-1]
     else:
@@ -222,7 +223,23 @@ def test_pairs_that_have_nothing_in_common_are_named(made, rng):
 def test_pairs_with_holes_are_not_measured(rng):
     hr = texture(rng, (64, 64))
     hr[3, 3] = np.nan
-    assert pair_problems([Plane2D(hr, lr=means(hr), name="holes")], 2) == []
+    assert pair_problems([Plane2D(hr, lr=means(hr), name="holes")], 2) == PairProblems()
+
+
+def test_what_was_learnt_of_pairs_of_other_places_is_no_good_model(tmp_path, rng):
+    """Its smooth grey is nearer to any image than another image's bicubic is."""
+    hr = np.stack([texture(rng, (144, 160)) for _ in range(4)])
+    lr = np.stack([means(texture(rng, (144, 160))) for _ in range(4)])
+    np.save(tmp_path / "hr.npy", hr)
+    np.save(tmp_path / "lr.npy", lr)
+    source = Source(str(tmp_path / "hr.npy"), lr=str(tmp_path / "lr.npy"))
+    card = load(fit(small(source, steps=40, validate_every=20), tmp_path / "run", device="cpu")).card
+    verdict = Verdict.of(card.training)
+    assert card.metrics[0]["model"]["psnr"] > card.metrics[0]["bicubic"]["psnr"]
+    assert verdict.bad
+    assert verdict.headline.startswith("Its low- and high-resolution images hardly belong together. It is")
+    assert "hardly anything in common in 1 of the 1 pairs" in verdict.reasons[0]
+    assert "which LR image belongs to which" in verdict.advice[0]
 
 
 def test_a_shift_reaches_the_user_before_the_training(folders, tmp_path):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from napari_sr.training import Source, recipe_config
+from napari_sr.training.data.sources import PairProblems
 from napari_sr.training.progress import TrainProgress
 from napari_sr.training.runs.verdict import Outcome, Verdict, judge
 
@@ -50,6 +51,15 @@ def test_better_than_everything_needs_no_reasons():
 @pytest.mark.parametrize("recipe", ["wgan-pixel", "wgan-gp"])
 def test_two_hundredths_of_a_decibel_beside_bicubic_are_none(recipe, model, level):
     assert verdict(config(recipe), entry(model, 29.0)).level == level
+
+
+@pytest.mark.parametrize(("unlike", "level"), [((), "good"), (("a", "b"), "doubtful"), (("a", "b", "c"), "bad")])
+def test_pairs_that_do_not_belong_together_are_held_against_it(unlike, level):
+    found = verdict(config(), entry(31.5, 29.0), pairs=PairProblems(unlike=unlike, looked_at=4))
+    assert found.level == level
+    assert ("2 of the 4 pairs" in found.text(), "3 of the 4 pairs" in found.text()) == (
+        level == "doubtful", level == "bad",
+    )  # fmt: skip
 
 
 def test_what_is_bad_is_said_first():

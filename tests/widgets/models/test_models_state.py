@@ -86,6 +86,7 @@ def test_while_something_runs_nothing_else_begins(listed):
     assert state.can_show_card
     assert not any((state.can_add, state.can_change, state.can_remove, state.can_export, state.can_move))
     assert not resolve(Choices(listed, None, running=True, stopping=True)).can_cancel
+    assert not resolve(Choices(listed, None, running=True, to_its_end=True)).can_cancel
     loading = resolve(Choices(loading=True))
     assert not loading.can_add
     assert loading.about == "Loading the list of models …"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -107,10 +107,42 @@ def pair_planes(lr: Sequence[Plane], hr: Sequence[Plane], scale: int, name: str)
     return [Plane2D(high, lr=low, name=name) for low, high in zip(lr, hr, strict=True)]
 
 
+@dataclass(frozen=True)
+class PairProblems:
+    """What is wrong with measured pairs.
+
+    Attributes
+    ----------
+    shifted
+        Sentences on pairs that lie beside each other, with their shifts.
+    unlike
+        Names of pairs that have hardly anything in common.
+    looked_at
+        Number of pairs that were looked at.
+    """
+
+    shifted: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
+    looked_at: int = 0
+
+    def said_of_unlike(self) -> str:
+        """Return the sentence on pairs that have hardly anything in common; empty if there are none."""
+        if not self.unlike:
+            return ""
+        return (
+            f"LR and HR have hardly anything in common in {len(self.unlike)} of the {self.looked_at} pairs that were "
+            f"looked at ({self.unlike[0]}): what is learnt from them is good for nothing. Are they of the same places?"
+        )
+
+    def sentences(self) -> list[str]:
+        """Return all that is to be said."""
+        return [*self.shifted, *filter(None, [self.said_of_unlike()])]
+
+
 def pair_problems(
     planes: Sequence[Plane2D], scale: int, *, limit: int = 16, check_stop: Callable[[], None] = lambda: None
-) -> list[str]:
-    """Return sentences on measured pairs that do not belong together: shifted, by phase correlation, or unlike.
+) -> PairProblems:
+    """Return which measured pairs do not belong together: shifted, by phase correlation, or unlike.
 
     Parameters
     ----------
@@ -125,7 +157,7 @@ def pair_problems(
     """
     pairs = [p for p in planes if p.lr is not None]
     bicubic = Bicubic(scale=scale)
-    found, unlike, looked_at = [], [], 0
+    shifted, unlike, looked_at = [], [], 0
     for plane in pairs[:: -(-len(pairs) // limit) if pairs else 1]:
         assert plane.lr is not None
         check_stop()
@@ -139,14 +171,9 @@ def pair_problems(
         shift = reliable_shift(upscaled, hr)
         if shift is not None and max(abs(n) for n in shift) > SHIFTED:
             rows, columns = shift
-            found.append(
+            shifted.append(
                 f"{plane.name}: LR and HR are shifted by {rows:+.1f}, {columns:+.1f} HR pixels (rows, columns)."
             )
         elif abs(rank_correlation(upscaled[::scale, ::scale], hr[::scale, ::scale])) < UNLIKE:
             unlike.append(plane.name)
-    if unlike:
-        found.append(
-            f"LR and HR have hardly anything in common in {len(unlike)} of the {looked_at} pairs that were looked at "
-            f"({unlike[0]}): what is learnt from them is good for nothing. Are they of the same places?"
-        )
-    return found
+    return PairProblems(tuple(shifted), tuple(unlike), looked_at)

@@ -17,6 +17,7 @@ from napari_sr.models.companions import KeptCritic, save_critic
 from napari_sr.models.model import Model, load, save
 from napari_sr.models.store import load_model
 from napari_sr.training.config import TrainConfig
+from napari_sr.training.data.sources import pair_problems
 from napari_sr.training.data.validation import WholeImages
 from napari_sr.training.lightning.adversarial import AdversarialTraining
 from napari_sr.training.lightning.checkpoints import saved
@@ -87,7 +88,7 @@ def finish(path: Path, config: TrainConfig, whole: WholeImages, callbacks: Callb
     entry, training = measured(table, model.card.name), dict(model.card.training)
     outcome = Outcome(
         steps=int(training["steps"]), images=int(training["images"]), contrast=contrast(centres, model.card.name),
-        rate_factor=rate_factor(path.with_name("last.ckpt")),
+        rate_factor=rate_factor(path.with_name("last.ckpt")), pairs=pair_problems(whole.planes, config.scale),
     )  # fmt: skip
     verdict = judge(config, entry, history, outcome)
     training["verdict"] = verdict.to_dict()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from napari_sr.training.config import TrainConfig
+from napari_sr.training.data.sources import PairProblems
 from napari_sr.training.progress import TrainProgress
 from napari_sr.training.runs.curve_reading import MARGIN, trend
 
@@ -85,12 +86,15 @@ class Outcome:
         Standard deviation of the output as a share of the truth's.
     rate_factor
         By how much the learning rate was lowered on the way, because the loss had stopped being a number.
+    pairs
+        What is wrong with the measured pairs that were validated on.
     """
 
     steps: int
     images: int
     contrast: float = 1.0
     rate_factor: float = 1.0
+    pairs: PairProblems = field(default_factory=PairProblems)
 
 
 def judge(config: TrainConfig, entry: Mapping[str, Any], history: Sequence[TrainProgress], outcome: Outcome) -> Verdict:
@@ -111,6 +115,9 @@ def judge(config: TrainConfig, entry: Mapping[str, Any], history: Sequence[Train
         found = [("bad", "It paints every image in nearly one colour.")]
     if config.adversarial is not None and few:  # its figures say nothing of what the critic was to bring
         found.append(("doubtful", ""))
+    if outcome.pairs.unlike:  # of such pairs, its figures say as little as bicubic's
+        most = 2 * len(outcome.pairs.unlike) > outcome.pairs.looked_at
+        found.append(("bad" if most else "doubtful", "Its low- and high-resolution images hardly belong together."))
     level = max((one[0] for one in found), key=LEVELS.index)
     worst_first = sorted(found, key=lambda one: -LEVELS.index(one[0]))
     headline = " ".join(text for _, text in worst_first if text)
@@ -184,6 +191,8 @@ def _why(config: TrainConfig, history: Sequence[TrainProgress], outcome: Outcome
     longer = "Train longer: 5000 steps are a good length."
     more = "Give it more images: ten are a start, a hundred are good."
     found = []
+    if outcome.pairs.unlike:
+        found.append((outcome.pairs.said_of_unlike(), "Check which LR image belongs to which HR image."))
     if outcome.contrast < CONSTANT:
         found.append(("The network has collapsed.", slower))
     if outcome.rate_factor < 1:

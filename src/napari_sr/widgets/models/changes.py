@@ -49,7 +49,7 @@ class Changes:
             self.dock.say(self.dock.done, GOOD)
             catalogue().changed.emit(name)
 
-        self.dock.start(meanwhile, work, show, patient=True)
+        self.dock.start(meanwhile, work, show, patient=True, to_its_end=True)
 
     def ask_for_file(self) -> None:
         """Let a person choose a file to add."""
@@ -94,7 +94,7 @@ class Changes:
             self.dock.say(self.dock.done, GOOD)
             catalogue().changed.emit(found.name)
 
-        self.dock.start(f"Adding {path.name} …", work, show, patient=True)
+        self.dock.start(f"Adding {path.name} …", work, show, patient=True, to_its_end=True)
 
     def _ask_about(self, path: Path, open_point: SRError, how: Mapping[str, Any]) -> None:
         """Ask what a file of another program leaves open."""

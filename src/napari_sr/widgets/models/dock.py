@@ -43,7 +43,7 @@ class Models(Dock):
         super().__init__(napari_viewer, title=NAME, help_page="docs/models.md")
         self.form = ModelsForm()
         self.entries: tuple[Entry, ...] = ()
-        self.folder, self.loading = "", True
+        self.folder, self.loading, self.to_its_end = "", True, False
         self.done = "done."
         self.changes = Changes(self)
         self.lay_out(self.form, self.form.footer)
@@ -84,6 +84,7 @@ class Models(Dock):
         choices = Choices(
             entries=self.entries, selected=self.form.entry(), folder=self.folder, format=part.format(),
             fixed=part.fixed(), running=self.running, stopping=self.stopping(), loading=self.loading,
+            to_its_end=self.to_its_end,
         )  # fmt: skip
         self.form.show_state(resolve(choices))
 
@@ -123,11 +124,12 @@ class Models(Dock):
 
     def start(
         self, meanwhile: str, work: Callable[[], Generator[Any, None, None]], show: Callable[[Any], None],
-        *, patient: bool = False,
+        *, patient: bool = False, to_its_end: bool = False,
     ) -> None:  # fmt: skip
         """Run one job, and say how it ended if that was not well; a ``patient`` one says itself when it was cancelled.
 
-        What was changed is shown, also where Cancel was pressed meanwhile: else it would be said that nothing was.
+        What was changed is shown, also where the window was closed meanwhile: else it would be said that nothing was.
+        One that goes ``to_its_end`` cannot be cancelled.
         """
 
         def end(how: Failed | Stopped | Ended) -> None:
@@ -140,6 +142,7 @@ class Models(Dock):
 
         if self.running:
             return
+        self.to_its_end = to_its_end
         self.say(meanwhile)
         self.form.show_progress(0, 0)
         self.start_job(work, show, end, patient=patient)

@@ -40,6 +40,8 @@ class Choices:
         A job is under way, and was asked to stop.
     loading
         The list is not there yet.
+    to_its_end
+        What runs cannot be cancelled.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -50,6 +52,7 @@ class Choices:
     running: bool = False
     stopping: bool = False
     loading: bool = False
+    to_its_end: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def resolve(choices: Choices) -> State:
         can_remove=idle and own,
         can_export=idle and readable,
         can_move=idle,
-        can_cancel=choices.running and not choices.stopping,
+        can_cancel=choices.running and not choices.stopping and not choices.to_its_end,
         shows_told=told,
         shows_sliders=told and choices.fixed,
         shows_author=choices.format == "bioimageio",
