@@ -53,6 +53,8 @@ RESULTS, ROWS, RATES = HERE.parent / "docs/results.md", HERE / "systems.jsonl", 
 BEGIN, END = "<!-- systems: written by scripts/compare_systems.py -->", "<!-- end of systems -->"
 #: dB by which bicubic may differ between rows of one set: they have two digits
 SAME_IMAGES = 0.01
+#: a rate is timed on so many LR pixels a side as make a run of so many operations; so often, unless it takes seconds
+SMALLEST, LARGEST, A_RUN, RUNS, LONG = 48, 512, 3e11, 3, 20.0
 
 
 def run_job(job: str, data: Path, out: Path, *, workers: int) -> dict[str, Any]:
@@ -143,11 +145,36 @@ def prepare(data: Path) -> None:
             write(f"nbody/{side}/{part}", np.concatenate(slices))
 
 
-def rate(config: Any) -> float:
-    """Return output Mpx/s of a network on 512² LR pixels, the best of three runs; its weights do not matter."""
+def rate(model: Any) -> float:
+    """Return output Mpx/s of a model on one image, the best of three runs, of one that takes long of one."""
     import numpy as np
 
     from napari_sr.inference import Upscaler
+
+    upscaler = Upscaler(model)
+    side = side_of(model.network)
+    image = np.random.default_rng(0).integers(0, 255, (side, side)).astype(np.uint8)
+    upscaler(image)
+    times: list[float] = []
+    while not times or (len(times) < RUNS and sum(times) < LONG):
+        start = time.perf_counter()
+        sr = upscaler(image)
+        times.append(time.perf_counter() - start)
+    return float(np.asarray(sr).size / min(times) / 1e6)
+
+
+def side_of(network: Any) -> int:
+    """Return the side of the LR image that a network is timed on: smaller where a run would be more than 0.3 TFLOP."""
+    import copy
+
+    from napari_sr.networks.cost import flops_per_pixel
+
+    flop = flops_per_pixel(copy.deepcopy(network).to("meta")) * network.scale**2
+    return int(min(LARGEST, max(SMALLEST, (A_RUN / flop) ** 0.5 // 8 * 8))) if flop else LARGEST
+
+
+def model_of(config: Any) -> Any:
+    """Return a model of a system; for its rate, its weights do not matter."""
     from napari_sr.models.model import Model, ModelCard
     from napari_sr.networks import create_network
 
@@ -156,15 +183,7 @@ def rate(config: Any) -> float:
         name=config.name, network=config.network, hyper_parameters=network.hyper_parameters, scale=config.scale,
         intensity=dict(config.intensity),
     )  # fmt: skip
-    upscaler = Upscaler(Model(network=network.eval(), card=card))
-    image = np.random.default_rng(0).integers(0, 255, (512, 512)).astype(np.uint8)
-    upscaler(image)
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        sr = upscaler(image)
-        times.append(time.perf_counter() - start)
-    return float(np.asarray(sr).size / min(times) / 1e6)
+    return Model(network=network.eval(), card=card)
 
 
 def train_all(args: argparse.Namespace) -> None:
@@ -231,9 +250,14 @@ def table_of(kind: str, rows: list[dict[str, Any]], rates: dict[str, float]) -> 
     longer = {row["job"]: row["model"]["psnr"] for row in of_kind if "steps" in row and "tflop" not in row}
     heads = [*columns.values(), "weights", "steps", *(["PSNR, longer ² [dB]"] if longer else [])]
     heads += [] if density else ["Mpx/s"]  # timed with the intensities of EM
+
+    def timed(name: str) -> list[str]:
+        return [] if density else [f"{rates[name]:.3g}" if name in rates else ""]
+
     lines = ["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     bicubic = of_kind[0]["bicubic"]
-    lines.append(_line("bicubic", bicubic, columns, digits, [""] * (len(heads) - len(columns))))
+    nothing = [""] * (len(heads) - len(columns) - (not density))
+    lines.append(_line("bicubic", bicubic, columns, digits, [*nothing, *timed("bicubic-x4")]))
     for row in sorted(of_kind, key=lambda row: row["model"]["psnr"]):
         if abs(row["bicubic"]["psnr"] - bicubic["psnr"]) > SAME_IMAGES:
             raise SystemExit(f"{row['job']} was measured on other images: bicubic has {row['bicubic']['psnr']:.2f} dB.")
@@ -244,9 +268,7 @@ def table_of(kind: str, rows: list[dict[str, Any]], rates: dict[str, float]) -> 
         others = [f"{row['parameters']:,}".replace(",", " ") if row["parameters"] else "", str(row.get("steps", ""))]
         if longer:
             others.append(f"{longer[row['job']]:.2f}" if row["job"] in longer else "")
-        if not density:
-            others.append(f"{rates[name]:.3g}" if name in rates else "")
-        lines.append(_line(title, row["model"], columns, digits, others))
+        lines.append(_line(title, row["model"], columns, digits, [*others, *timed(name)]))
     return "\n".join(lines)
 
 
@@ -267,7 +289,8 @@ def write_tables() -> None:
     missing = [job for job in jobs_of("") if job not in done]
     parts = [
         f"{TFLOP:.0f} TFLOP each, at most {MOST_STEPS} steps, of {PATCHES['batch_size']} patches of "
-        f"{PATCHES['lr_patch']}² LR pixels (on: {devices}); Mpx/s of output on {timed['device']}, as *auto* runs there."
+        f"{PATCHES['lr_patch']}² LR pixels (on: {devices}); Mpx/s of output on {timed['device']}, as *auto* runs "
+        f"there, of {LARGEST}² LR pixels, or of as few as make {A_RUN / 1e12:.1g} TFLOP."
     ]
     for kind in SETS:
         conditions = next(row["conditions"] for row in rows if row["job"].startswith(f"{kind}/"))
@@ -296,11 +319,20 @@ def time_all(data: Path) -> None:
     """Measure how fast the networks are, one after the other, with nothing beside them."""
     from napari_sr.inference.device import choose, device_title
     from napari_sr.inference.timings import processor
+    from napari_sr.models.store import load_model
 
-    rates = {}
+    rates: dict[str, float] = {}
+    known: dict[str, float] = {}  # of the generator, which several systems share
     for name in SYSTEMS:
-        rates[name] = rate(config_of(f"EM/{name}", data, 1))
-        print(f"{name}: {rates[name]:.2f} Mpx/s", flush=True)
+        model = model_of(config_of(f"EM/{name}", data, 1))
+        key = json.dumps([model.card.network, dict(model.card.hyper_parameters), model.card.intensity], sort_keys=True)
+        if key not in known:
+            known[key] = rate(model)
+        rates[name] = known[key]
+        print(f"{name}: {rates[name]:.3g} Mpx/s", flush=True)
+    for name in ("bicubic-x4", *BASELINES["EM"]):
+        rates[name] = rate(load_model(name))
+        print(f"{name}: {rates[name]:.3g} Mpx/s", flush=True)
     device = choose("auto").device
     title = f"{os.cpu_count()} cores of {processor()}" if device == "cpu" else f"one {device_title(device)}"
     RATES.write_text(json.dumps({"device": title, "rates": rates}) + "\n", encoding="utf-8")
