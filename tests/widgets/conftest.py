@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from napari._vispy import canvas
 from small_models import make_model
+from windowless import WindowlessViewer
 
 from napari_sr.models.model import save
 from napari_sr.models.store import user_folder
@@ -26,8 +27,26 @@ def layers_go_without_a_search(monkeypatch):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
+def make_viewer(request, qapp):
+    """Makes viewers with a window where a test is marked ``window``, and without one elsewhere."""
+    if request.node.get_closest_marker("window"):
+        yield request.getfixturevalue("make_napari_viewer")
+        return
+    made = []
+
+    def make():
+        made.append(WindowlessViewer())
+        return made[-1]
+
+    yield make
+    for viewer in made:
+        viewer.window.close()
+        viewer.layers.clear()
+
+
+@pytest.fixture
+def viewer(make_viewer):
+    return make_viewer()
 
 
 @pytest.fixture

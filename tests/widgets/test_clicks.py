@@ -1,10 +1,13 @@
 """From an empty viewer to the first true SSIM map: with the menus that a person uses, and the clicks counted."""
 
+import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_sr.widgets.layers.maps import is_map
 from napari_sr.widgets.super_resolve.dock import SuperResolve
+
+pytestmark = pytest.mark.window
 
 MINUTE = 60_000
 

@@ -24,6 +24,8 @@ from napari_sr.widgets.base.dock import ROW
 from napari_sr.widgets.base.messages import MessageLabel
 from napari_sr.widgets.base.sections import VerticalArea
 
+pytestmark = pytest.mark.window
+
 DOCKS = ["Super-resolve", "Simulate low resolution", "Train", "Compare", "Models"]
 CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
 

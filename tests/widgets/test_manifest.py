@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from npe2 import PluginManifest
 
 import napari_sr
 from napari_sr.images.samples import SAMPLES
+
+pytestmark = pytest.mark.window
 
 MANIFEST = PluginManifest.from_file(Path(napari_sr.__file__).parent / "napari.yaml")
 

@@ -8,6 +8,8 @@ from napari_sr.models.model import save
 from napari_sr.widgets.model_reader import get_reader, open_model
 from napari_sr.widgets.super_resolve.dock import SuperResolve
 
+pytestmark = pytest.mark.window
+
 MINUTE = 60_000
 
 

@@ -16,6 +16,7 @@ from napari_sr.widgets.super_resolve.dock import SuperResolve
 SHIPPED = [n for n in SAMPLES if SAMPLES[n].remote is None]
 
 
+@pytest.mark.window
 @pytest.mark.parametrize("name", SHIPPED)
 def test_samples_open_as_aligned_lr_and_hidden_hr(name, viewer):
     viewer.open_sample("napari-sr", name)
@@ -33,6 +34,7 @@ def test_samples_open_as_aligned_lr_and_hidden_hr(name, viewer):
     assert unit == ("nanometer" if name.startswith("em") else "megaparsec_per_h")
 
 
+@pytest.mark.window
 def test_densities_are_shown_logarithmically_and_kept_as_they_are(viewer):
     viewer.open_sample("napari-sr", "nbody")
     hr = viewer.layers[0]
@@ -48,6 +50,7 @@ def test_densities_are_shown_logarithmically_and_kept_as_they_are(viewer):
     np.testing.assert_allclose(hr.colormap.map(x), ensure_colormap("magma").map(share), atol=0.02)
 
 
+@pytest.mark.window
 def test_the_first_click_on_a_sample_shows_something_true(viewer, qtbot):
     viewer.open_sample("napari-sr", "em-phantom")
     widget = SuperResolve(viewer)
@@ -62,6 +65,7 @@ def test_the_first_click_on_a_sample_shows_something_true(viewer, qtbot):
     assert "PSNR" in widget.form.status.text()
 
 
+@pytest.mark.window
 @pytest.mark.parametrize("title", ["Super-resolve", "Simulate low resolution"])
 def test_a_sample_opened_beside_an_open_widget_is_chosen(title, viewer, qtbot):
     # napari hands plugins a proxy of the viewer, whose layers are never the same object twice
@@ -108,6 +112,7 @@ def slow_server(monkeypatch):
     return behaviour
 
 
+@pytest.mark.window
 def test_a_download_runs_beside_the_window_and_then_adds_the_layers(viewer, qtbot, slow_server):
     viewer.open_sample("napari-sr", "em-fly")
     assert [layer.name for layer in viewer.layers] == ["Downloading EM slice (fly brain, FIB-SEM) …"]
@@ -116,6 +121,7 @@ def test_a_download_runs_beside_the_window_and_then_adds_the_layers(viewer, qtbo
     assert viewer.layers[1].metadata[METADATA_KEY]["reference"] == viewer.layers[0].name
 
 
+@pytest.mark.window
 def test_a_download_can_be_cancelled(viewer, qtbot, slow_server):
     slow_server["blocks"] = 10_000
     viewer.open_sample("napari-sr", "em-nerve-cord")
@@ -126,6 +132,7 @@ def test_a_download_can_be_cancelled(viewer, qtbot, slow_server):
     assert len(viewer.layers) == 0
 
 
+@pytest.mark.window
 def test_a_sample_that_is_asked_for_twice_comes_once(viewer, qtbot, slow_server):
     for _ in range(2):
         viewer.open_sample("napari-sr", "em-fly")
@@ -136,6 +143,7 @@ def test_a_sample_that_is_asked_for_twice_comes_once(viewer, qtbot, slow_server)
     assert len(viewer.layers) == 2  # HR and LR
 
 
+@pytest.mark.window
 def test_a_download_whose_window_goes_is_given_up(viewer, qtbot, slow_server):
     slow_server["blocks"] = 10_000
     viewer.open_sample("napari-sr", "em-nerve-cord")
@@ -147,6 +155,7 @@ def test_a_download_whose_window_goes_is_given_up(viewer, qtbot, slow_server):
     assert job.cancelled
 
 
+@pytest.mark.window
 def test_a_failed_download_is_shown_in_full(viewer, qtbot, slow_server):
     slow_server["error"] = downloads.DownloadError("example.org could not be reached")
     viewer.open_sample("napari-sr", "em-fly")
@@ -225,6 +234,7 @@ def test_simulating_can_be_cancelled(viewer, qtbot, monkeypatch):
     assert widget.run_button.isEnabled()
 
 
+@pytest.mark.window
 def test_taking_the_widget_out_of_the_window_stops_simulating(viewer, qtbot, monkeypatch):
     import time
 

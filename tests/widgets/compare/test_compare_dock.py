@@ -38,8 +38,8 @@ def sr(hr, rng):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, hr, sr):
-    viewer = make_napari_viewer()
+def viewer(make_viewer, hr, sr):
+    viewer = make_viewer()
     viewer.add_image(hr, name="cells HR", scale=(4, 4), units=("nm", "nm"))
     lr = hr.reshape(50, 4, 60, 4).mean((1, 3))
     metadata = {METADATA_KEY: {"reference": "cells HR"}}
@@ -72,6 +72,7 @@ def column(dock, title):
     }
 
 
+@pytest.mark.window
 def test_figures_maps_and_their_places(viewer, dock, qtbot, hr, sr):
     assert dock.form.reference_box.layer().name == "cells HR"
     assert [layer.name for layer in dock.form.candidates.layers()] == ["cells LR [x]", "cells LR"]
@@ -148,8 +149,8 @@ def test_the_image_that_a_result_was_made_from_is_not_its_truth(viewer, dock, qt
     assert dock.form.no_truth.isHidden()
 
 
-def test_an_image_is_no_truth_any_more_once_something_was_made_from_it(make_napari_viewer, qtbot, hr, sr):
-    viewer = make_napari_viewer()
+def test_an_image_is_no_truth_any_more_once_something_was_made_from_it(make_viewer, qtbot, hr, sr):
+    viewer = make_viewer()
     only = viewer.add_image(hr, name="only", scale=(4, 4), units=("nm", "nm"))
     _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
     assert dock.form.reference_box.layer() is only
@@ -262,6 +263,7 @@ def test_each_shape_is_a_row_of_its_own(viewer, dock, qtbot, hr, sr):
     assert "shape 1 lies outside of cells" in dock.form.status.text()
 
 
+@pytest.mark.window
 def test_what_is_in_view(viewer, dock, qtbot, hr, sr):
     camera(viewer).center = (0, 100 * 4, 120 * 4)
     camera(viewer).zoom *= 4
@@ -356,8 +358,8 @@ def test_what_cannot_be_compared_is_said(viewer, dock, qtbot, sr):
     assert "smaller than the range" in dock.form.status.text()
 
 
-def test_without_images_it_says_what_to_do(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer()
+def test_without_images_it_says_what_to_do(make_viewer, qtbot):
+    viewer = make_viewer()
     _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Compare")
     assert "Open a high-resolution image" in widget.form.hint.text()
     assert not widget.form.compare_button.isEnabled()
@@ -375,6 +377,7 @@ def test_stacks_and_densities(viewer, dock, qtbot, rng):
     assert viewer.layers["error map [log₁₀ density] · sr"].data.shape == (3, 64, 64)
 
 
+@pytest.mark.window
 def test_units_are_written_as_people_do(viewer):
     assert unit_text(viewer.layers["cells HR"]) == "nm"
     viewer.layers.clear()  # napari does not draw Mpc beside nm
@@ -383,6 +386,7 @@ def test_units_are_written_as_people_do(viewer):
     assert unit_text(viewer.add_image(np.zeros((4, 4)))) == "px"
 
 
+@pytest.mark.window
 def test_closing_the_dock_in_the_middle(viewer, dock, qtbot):
     click(qtbot, dock.form.compare_button)
     job = dock.job
@@ -398,6 +402,7 @@ def drawn(plots, qtbot, kind):
     return plots.plot
 
 
+@pytest.mark.window
 def test_curves_of_the_comparison_and_their_files(viewer, dock, qtbot, tmp_path, hr, sr):
     compare(dock, qtbot)
     click(qtbot, dock.form.plots_button)

@@ -104,8 +104,8 @@ def test_every_change_is_told_once(box, qtbot):
     assert told[1:] == ["gaussian(sigma=3.5) + area"]
 
 
-def test_a_degradation_of_ones_own_is_simulated_and_seen_before(make_napari_viewer, qtbot, rng):
-    viewer = make_napari_viewer()
+def test_a_degradation_of_ones_own_is_simulated_and_seen_before(make_viewer, qtbot, rng):
+    viewer = make_viewer()
     hr = rng.integers(0, 60_000, (96, 80)).astype(np.uint16)
     viewer.add_image(hr, name="mine")
     _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Simulate low resolution")

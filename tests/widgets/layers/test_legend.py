@@ -8,8 +8,8 @@ from napari_sr.widgets.layers.maps import MapLayer, add_maps
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, rng):
-    viewer = make_napari_viewer()
+def viewer(make_viewer, rng):
+    viewer = make_viewer()
     viewer.add_image(rng.random((16, 16)), name="one")
     viewer.add_image(rng.random((16, 16)), name="two")
     return viewer

@@ -11,7 +11,6 @@ import onnx
 import pytest
 import torch
 import yaml
-from napari.components import ViewerModel
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QDropEvent
 from qtpy.QtWidgets import QFileDialog, QLabel
@@ -25,7 +24,6 @@ from napari_sr.models.model import read_card, save
 from napari_sr.models.store import shipped_folder, user_folder, user_path
 from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.base.colours import ON_DARK
-from napari_sr.widgets.models.dock import Models
 
 MINUTE = 60_000
 
@@ -38,15 +36,11 @@ def file(tmp_path):
 
 
 @pytest.fixture
-def dock(qtbot, own_folders):
-    """In no window of napari, which it asks nothing of; test_every_dock opens it there."""
+def dock(viewer, qtbot, own_folders):
     save(make_model(), user_path("mine"))
-    widget = Models(ViewerModel())
-    qtbot.addWidget(widget)
-    widget.show()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Models")
     settle(widget, qtbot)
-    yield widget
-    widget.shut_down()
+    return widget
 
 
 def settle(widget, qtbot):

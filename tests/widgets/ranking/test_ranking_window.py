@@ -181,8 +181,8 @@ def test_all_pictures_have_the_references_contrast(rng):
     assert np.ptp(at_one_contrast(np.full((4, 4), 3.0), [])[0]) == 0
 
 
-def test_from_layers_to_a_ranking_and_back_again(make_napari_viewer, qtbot, tmp_path, rng):
-    viewer = make_napari_viewer()
+def test_from_layers_to_a_ranking_and_back_again(make_viewer, qtbot, tmp_path, rng):
+    viewer = make_viewer()
     hr = (128 + 300 * gaussian_filter(rng.normal(size=(200, 240)), 2)).astype(np.float32)
     viewer.add_image(hr, name="truth", scale=(4, 4), units="nm")
     viewer.add_image(hr[2::4, 2::4], name="truth LR", scale=(16, 16), translate=(6, 6), units="nm")

@@ -164,25 +164,30 @@ def test_pairs_that_do_not_fit_are_told(compare, qtbot, folders):
     assert "differ in shape" in compare.form.status.text()
 
 
-@pytest.mark.parametrize("suffix", [".tif", ".zarr"])
-@pytest.mark.parametrize(
-    "unit",
-    ["um", "\\u00C5", "\\u00B5m", "inch", "nm", "Mpc/h", "1/nm", "reference frame", "foo bar", "a.u.", "pt", "?m",
-     "1e3 m", "", "\\u00C5^2", "%"],
+UNITS = (
+    "um", "\\u00C5", "\\u00B5m", "inch", "nm", "Mpc/h", "1/nm", "reference frame", "foo bar", "a.u.", "pt", "?m",
+    "1e3 m", "", "\\u00C5^2", "%",
 )  # fmt: skip
-def test_whatever_the_unit_the_result_opens(unit, suffix, viewer, tmp_path):
+
+
+@pytest.mark.window
+@pytest.mark.parametrize("suffix", [".tif", ".zarr"])
+def test_whatever_the_unit_the_result_opens(suffix, viewer, tmp_path):
+    """All in one window, which takes a second to open."""
     image = np.arange(3 * 20 * 24, dtype=np.uint8).reshape(3, 20, 24)
-    lr, sr = tmp_path / "a.tif", tmp_path / f"sr{suffix}"
-    tifffile.imwrite(
-        lr, image, imagej=True, resolution=(2.0, 2.0), metadata={"axes": "ZYX", "unit": unit, "spacing": 3}
-    )
-    list(iter_upscale_file(lr, sr, Upscaler(load_model("nearest-x2"), device="cpu")))
-    show_pair(viewer, lr, sr)
-    below, above = viewer.layers
-    assert above.data.shape == (3, 40, 48)
-    np.testing.assert_allclose(above.scale, below.scale * [1, 0.5, 0.5])
-    assert above.units == below.units
-    assert viewer.screenshot(canvas_only=True).any()
+    upscaler = Upscaler(load_model("nearest-x2"), device="cpu")
+    for number, unit in enumerate(UNITS):
+        lr, sr = tmp_path / f"{number}.tif", tmp_path / f"sr{number}{suffix}"
+        about = {"axes": "ZYX", "unit": unit, "spacing": 3}
+        tifffile.imwrite(lr, image, imagej=True, resolution=(2.0, 2.0), metadata=about)
+        list(iter_upscale_file(lr, sr, upscaler))
+        show_pair(viewer, lr, sr)
+        below, above = viewer.layers
+        assert above.data.shape == (3, 40, 48), unit
+        np.testing.assert_allclose(above.scale, below.scale * [1, 0.5, 0.5], err_msg=unit)
+        assert above.units == below.units, unit
+        assert viewer.screenshot(canvas_only=True).any(), unit
+        viewer.layers.clear()
 
 
 @pytest.mark.parametrize("shape", [(20, 24, 2), (20, 24, 3), (1, 20, 24), (2, 20, 24, 4)])

@@ -90,6 +90,7 @@ def test_a_second_run_takes_the_place_of_the_first_unless_both_are_kept_and_can_
     assert before.opacity == 0.5
 
 
+@pytest.mark.window
 def test_the_result_has_its_buttons(widget, viewer, qtbot, lr):
     _, cells = pair(viewer, lr)
     run(qtbot, widget)

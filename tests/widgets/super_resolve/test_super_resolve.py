@@ -43,6 +43,7 @@ def test_without_an_image_it_says_what_to_do(widget):
     assert "Open Sample" in widget.form.hint.text()
 
 
+@pytest.mark.window
 def test_run_adds_the_layer_exactly_over_the_original(automatic, widget, viewer, qtbot, lr):
     layer = viewer.add_image(
         lr, name="cells", scale=(40, 30), translate=(7, -3), rotate=25, shear=(0.2,), colormap="magma", gamma=0.7,
@@ -167,6 +168,7 @@ def test_a_reference_of_another_size_is_explained_and_nothing_is_added(widget, v
     assert widget.form.run_button.isEnabled()
 
 
+@pytest.mark.window
 def test_preview_is_one_reused_outlined_layer_in_the_right_place(widget, viewer, qtbot, rng):
     data = rng.integers(0, 4000, (3, 300, 280)).astype(np.uint16)
     layer = viewer.add_image(data, scale=(5, 2, 2), rotate=(0, 0, 15))
@@ -192,6 +194,7 @@ def test_preview_is_one_reused_outlined_layer_in_the_right_place(widget, viewer,
     assert "not in view" in widget.form.status.text()
 
 
+@pytest.mark.window
 @pytest.mark.parametrize("samples", [3, 4])
 def test_colour_layers(samples, widget, viewer, qtbot, rng):
     viewer.add_image(rng.integers(0, 255, (30, 26, samples)).astype(np.uint8), rgb=True)
@@ -271,6 +274,7 @@ def test_the_source_may_go_while_a_run_is_going_on(widget, viewer, qtbot, rng, m
     assert viewer.layers[-1].data.shape == (8, 80, 80)
 
 
+@pytest.mark.window
 def test_closing_the_window_stops_the_run(viewer, qtbot, rng, widget, monkeypatch):
     slow(monkeypatch)
     viewer.add_image(rng.normal(size=(200, 20, 20)).astype(np.float32))
@@ -282,6 +286,7 @@ def test_closing_the_window_stops_the_run(viewer, qtbot, rng, widget, monkeypatc
     qtbot.waitUntil(lambda: not job.running, timeout=5_000)
 
 
+@pytest.mark.window
 def test_taking_the_dock_out_of_the_window_stops_the_run(viewer, qtbot, rng, widget, monkeypatch):
     slow(monkeypatch)
     viewer.add_image(rng.normal(size=(200, 20, 20)).astype(np.float32))
@@ -343,6 +348,7 @@ def test_holes_in_a_reference_are_left_out_and_said(widget, viewer, qtbot, lr):
     assert "nan" not in widget.form.status.text()
 
 
+@pytest.mark.window
 def test_preview_with_layers_of_different_units(widget, viewer, qtbot, rng):
     image = rng.integers(0, 255, (300, 300)).astype(np.uint8)
     for scale, unit in ((4.0, "nm"), (0.004, "um")):
@@ -383,6 +389,7 @@ def test_a_large_image_is_looked_at_once_for_all_previews_and_not_for_the_time(w
     assert sampled.count((300, 280)) == 2
 
 
+@pytest.mark.window
 def test_progress_is_shown_in_naparis_activity_area(widget, viewer, qtbot, rng, monkeypatch):
     from napari.utils import progress
 
@@ -458,6 +465,7 @@ def test_settings_reach_the_engine(widget, viewer, qtbot, lr):
     assert "use at least" in widget.form.status.text()
 
 
+@pytest.mark.window
 def test_multiscale_layers_use_the_full_resolution(widget, viewer, qtbot, lr):
     viewer.add_image([lr, lr[::2, ::2]], multiscale=True)
     run(qtbot, widget)

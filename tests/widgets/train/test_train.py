@@ -39,8 +39,8 @@ def images(rng):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, images):
-    viewer = make_napari_viewer()
+def viewer(make_viewer, images):
+    viewer = make_viewer()
     viewer.add_image(images, name="cells", scale=(50, 4, 4), units=("nm", "nm", "nm"))
     return viewer
 
@@ -83,6 +83,7 @@ def keep(widget, qtbot, name):
     qtbot.waitUntil(lambda: f"{name} is in your list of models now" in widget.form.status.text(), timeout=MINUTE)
 
 
+@pytest.mark.window
 @pytest.mark.xdist_group("clipboard")  # workers share a screen, and it has one
 def test_a_model_is_trained_and_is_in_the_list_of_super_resolve(viewer, dock, qtbot, images):
     _, other = viewer.window.add_plugin_dock_widget("napari-sr", "Super-resolve")
@@ -161,7 +162,7 @@ def test_the_command_line_repeats_the_run(viewer, dock, qtbot, shell, tmp_path):
     assert all(np.allclose(first[key].numpy(), again[key].numpy(), atol=1e-5) for key in first)
 
 
-def test_pause_stop_and_resume_after_a_restart(viewer, dock, qtbot, make_napari_viewer):
+def test_pause_stop_and_resume_after_a_restart(viewer, dock, qtbot, make_viewer):
     shorten(dock, steps=60, validate_every=60)
     dock.form.name_edit.setText("mine")
     click(qtbot, dock.form.train_button)
@@ -183,7 +184,7 @@ def test_pause_stop_and_resume_after_a_restart(viewer, dock, qtbot, make_napari_
     (run,) = unfinished_runs()
     assert paused < run.step < 60
     # a new viewer knows of it, and needs none of the layers
-    restarted = make_napari_viewer()
+    restarted = make_viewer()
     widget = open_dock(restarted, qtbot)
     assert not widget.form.resume_row.isHidden()
     assert "mine, stopped at step" in widget.form.resume_box.currentText()
@@ -215,7 +216,8 @@ def test_fine_tuning_takes_everything_from_the_model(viewer, dock, qtbot):
     assert "FlyEM" in card.attribution  # what it was trained on before still is in it
 
 
-def test_a_bad_model_waits_for_an_answer_also_in_another_window(viewer, dock, qtbot, make_napari_viewer):
+@pytest.mark.window
+def test_a_bad_model_waits_for_an_answer_also_in_another_window(viewer, dock, qtbot, make_viewer):
     shorten(dock, steps=2, validate_every=2)
     dock.form.name_edit.setText("mine")
     click(qtbot, dock.form.train_button)
@@ -223,7 +225,7 @@ def test_a_bad_model_waits_for_an_answer_also_in_another_window(viewer, dock, qt
     assert dock.form.verdict_box.question.isVisibleTo(dock)
     viewer.window.remove_dock_widget(dock)
     assert not (user_folder() / "mine.safetensors").exists()
-    widget = open_dock(make_napari_viewer(), qtbot)
+    widget = open_dock(make_viewer(), qtbot)
     assert widget.form.resume_box.currentText() == "mine, finished: keep or discard?"
     assert widget.form.resume_button.text() == "Decide"
     assert not widget.form.verdict_box.isVisibleTo(widget)
@@ -355,6 +357,7 @@ def test_a_full_disk_while_copying_is_said_and_leaves_nothing(viewer, dock, qtbo
     assert dock.form.train_button.isEnabled()
 
 
+@pytest.mark.window
 def test_training_while_the_length_is_measured_and_closing_at_once(viewer, dock, qtbot):
     shorten(dock, steps=500, validate_every=500)
     qtbot.waitUntil(lambda: dock.run_length.busy, timeout=MINUTE)
@@ -368,8 +371,8 @@ def test_training_while_the_length_is_measured_and_closing_at_once(viewer, dock,
     assert not job.running
 
 
-def test_sliders_of_other_units_and_steps(make_napari_viewer, qtbot, images):
-    viewer = make_napari_viewer()
+def test_sliders_of_other_units_and_steps(make_viewer, qtbot, images):
+    viewer = make_viewer()
     viewer.add_image(np.zeros((9, 8, 8)), scale=(20, 400, 400), translate=(-40, 0, 0), units=("nm", "nm", "nm"))
     viewer.add_image(images, name="cells", scale=(0.05, 0.004, 0.004), units=("um", "um", "um"))
     widget = open_dock(viewer, qtbot)
@@ -618,6 +621,7 @@ def test_what_cannot_be_trained_is_said(viewer, dock, qtbot, rng):
     assert "is an interpolation" in click_and_read()
 
 
+@pytest.mark.window
 def test_closing_the_window_asks_and_a_stopped_run_can_be_resumed(viewer, dock, qtbot, monkeypatch):
     shorten(dock, steps=500, validate_every=500)
     dock.form.name_edit.setText("mine")
@@ -648,6 +652,7 @@ def _close_event():
     return QCloseEvent()
 
 
+@pytest.mark.window
 def test_nothing_is_left_running_when_the_dock_is_closed(viewer, dock, qtbot):
     shorten(dock, steps=500, validate_every=500)
     dock.form.name_edit.setText("mine")
@@ -665,9 +670,9 @@ def test_nothing_is_left_running_when_the_dock_is_closed(viewer, dock, qtbot):
 
 
 def test_a_density_is_degraded_as_densities_are_for_a_network_that_is_told_and_for_one_that_is_not(
-    make_napari_viewer, qtbot, rng
+    make_viewer, qtbot, rng
 ):
-    viewer = make_napari_viewer()
+    viewer = make_viewer()
     viewer.add_image(rng.random((64, 64)), name="cells")
     widget = open_dock(viewer, qtbot)
     for recipe, expected in (("adaptive", "any-density"), ("dfcan", "nbody")):
