@@ -31,6 +31,26 @@ def is_folder(path: Path) -> bool:
     return exists(path) and path.is_dir()
 
 
+def why_not_open(path: Path) -> str:
+    """Return why a file cannot be opened for reading; empty if it can."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return reason(error)
+    return ""
+
+
+def why_not_listed(folder: Path) -> str:
+    """Return why what is in a folder cannot be seen; empty if it can, or if there is no such folder."""
+    try:
+        next(folder.iterdir(), None)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return reason(error)
+    return ""
+
+
 def reason(error: BaseException) -> str:
     """Return why a file or folder could not be read or written, in words without the path, which the caller names."""
     if isinstance(error, FileExistsError | NotADirectoryError):  # the system: "File exists", "Not a directory"

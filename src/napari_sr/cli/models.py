@@ -45,6 +45,7 @@ def listing(ctx: typer.Context, as_json: JSON = False) -> None:
     if ctx.invoked_subcommand is not None:
         return
     from napari_sr.models.store import list_models, user_folder
+    from napari_sr.paths import why_not_listed
 
     cards = list_models()
     if as_json:
@@ -58,6 +59,8 @@ def listing(ctx: typer.Context, as_json: JSON = False) -> None:
     console = _console()
     console.print(table)
     console.print(f"Your own models go to {user_folder()}", highlight=False, style="dim")
+    if why := why_not_listed(user_folder()):
+        console.print(f"What is in that folder cannot be seen: {why}.", highlight=False, style="red")
 
 
 @app.command()

@@ -13,7 +13,7 @@ from napari_sr.images.readers import chosen, read_image
 from napari_sr.images.readers.formats import suffixes
 from napari_sr.images.readers.ome_xml import members
 from napari_sr.images.readers.zarr_folder import is_zarr
-from napari_sr.paths import exists, is_file, is_folder, is_link
+from napari_sr.paths import exists, is_file, is_folder, is_link, why_not_open
 
 #: bytes of a TIFF in which the description of an image in several files is looked for
 SEARCHED = 64 * 1024
@@ -61,7 +61,7 @@ def _once(files: list[Path]) -> list[Path]:
         others = file_members(file)
         companion = [n for n in others if n.lower().endswith(".companion.ome")]
         for name in companion:  # it knows the rest of the set
-            if (file.parent / name).exists():
+            if not why_not_open(file.parent / name):
                 others += members(file.parent / name, (file.parent / name).read_text("utf-8", errors="replace"))
         taken.update(others)
     return kept
@@ -71,9 +71,9 @@ def file_members(file: Path) -> list[str]:
     """Return the names of the other files of which ``file`` is one image; empty if it is one alone."""
     name = file.name.lower()
     if name.endswith(".companion.ome"):
-        return members(file, file.read_text(encoding="utf-8", errors="replace"))
-    if not name.endswith((".tif", ".tiff")) or not file.is_file():
-        return []
+        return [] if why_not_open(file) else members(file, file.read_text(encoding="utf-8", errors="replace"))
+    if not name.endswith((".tif", ".tiff")) or not file.is_file() or why_not_open(file):
+        return []  # what is wrong with it is said when it is read
     import tifffile
 
     with file.open("rb") as opened:

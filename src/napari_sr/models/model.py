@@ -22,7 +22,7 @@ from napari_sr.errors import CodeRefused, ConfigError, ModelError
 from napari_sr.intensity import Intensity
 from napari_sr.models.whole_file import beside
 from napari_sr.networks import SRNetwork, create_network
-from napari_sr.paths import reason
+from napari_sr.paths import exists, reason, why_not_open
 
 __all__ = ["Model", "ModelCard", "load", "save"]
 
@@ -213,8 +213,9 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-    except FileNotFoundError:
-        raise ModelError(f"There is no file {path}.") from None
+    except FileNotFoundError:  # safetensors raises it for every file that it cannot open
+        why = why_not_open(path) if exists(path) else ""
+        raise ModelError(f"{path.name} cannot be opened: {why}." if why else f"There is no file {path}.") from None
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path.name} is damaged or not a model file. Get it again from where it came.") from error
     if HEADER_KEY not in metadata:

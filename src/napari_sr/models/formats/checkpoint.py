@@ -19,6 +19,7 @@ from torch import Tensor
 
 from napari_sr.errors import ModelError
 from napari_sr.models.formats.found import Answers, Question, first_names, shortened
+from napari_sr.paths import why_not_open
 
 #: where programs put weights, the best first: averaged ones before those of the last step
 CONTAINERS = (
@@ -63,6 +64,8 @@ def read_checkpoint(path: Path) -> Any:
     ModelError
         If it is damaged, no such file, or needs program code to be opened.
     """
+    if why := why_not_open(path):
+        raise ModelError(f"{path.name} cannot be opened: {why}.")
     if path.stat().st_size == 0:
         raise ModelError(f"{path.name} is empty. Get it again from where it came.")
     with path.open("rb") as file:

@@ -12,7 +12,7 @@ from qtpy.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.models.export.formats import FORMATS
-from napari_sr.paths import reason
+from napari_sr.paths import reason, why_not_listed
 from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
@@ -103,16 +103,18 @@ class Models(Dock):
     def load(self, name: str = "") -> None:
         """List the models in the background, and choose ``name`` if there is one: importing torch takes seconds."""
 
-        def look() -> Generator[tuple[tuple[Entry, ...], str], None, None]:
+        def look() -> Generator[tuple[tuple[Entry, ...], str, str], None, None]:
             from napari_sr.models.manage import entries
             from napari_sr.models.store import user_folder
 
-            yield tuple(entries()), str(user_folder())
+            yield tuple(entries()), str(user_folder()), why_not_listed(user_folder())
 
-        def found(seen: tuple[tuple[Entry, ...], str]) -> None:
-            self.entries, self.folder = seen
+        def found(seen: tuple[tuple[Entry, ...], str, str]) -> None:
+            self.entries, self.folder, why = seen
             self.loading = False
             self.form.set_entries(self.entries, name)
+            if why:
+                self.say(f"What is in {self.folder} cannot be seen: {why}.", ERROR)
 
         def end(how: Failed | Stopped | Ended) -> None:
             if isinstance(how, Failed):
