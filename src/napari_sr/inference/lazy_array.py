@@ -51,7 +51,8 @@ def upscale_lazy(
 
     Its chunks are blocks of planes, each computed from what it needs of the image, with the intensities and the
     estimates of whole planes: the values are those of :func:`~napari_sr.inference.to_zarr.iter_upscale_to_zarr`, but
-    that each tile's channels are scaled by what it holds (RCAN, DFCAN), since nothing is read before it is asked. It
+    that each tile's channels are scaled by what it holds (RCAN, DFCAN), and that blur and noise are estimated from the
+    middle plane also where that is blank (the model's defaults then), since nothing is read before it is asked. It
     works with any scheduler of dask; a process computes one block at a time.
 
     Parameters
