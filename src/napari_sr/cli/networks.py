@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,7 +18,8 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     """List the networks at ×4 with their default settings: size, cost and how far an output pixel sees."""
     from napari_sr.networks import NETWORKS
 
-    rows = [_row(name) for name in NETWORKS if not NETWORKS[name].foreign]
+    with Console(stderr=True).status("Counting what each network computes …"):  # it takes seconds
+        rows = [_row(name) for name in NETWORKS if not NETWORKS[name].foreign]
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
@@ -40,6 +42,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     )  # fmt: skip
 
 
+@cache
 def _row(name: str) -> dict[str, Any]:
     from napari_sr.networks import NETWORKS
     from napari_sr.networks.cost import flops_per_pixel
