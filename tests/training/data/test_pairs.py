@@ -238,7 +238,7 @@ def test_what_was_learnt_of_pairs_of_other_places_is_no_good_model(tmp_path, rng
     assert card.metrics[0]["model"]["psnr"] > card.metrics[0]["bicubic"]["psnr"]
     assert verdict.bad
     assert verdict.headline.startswith("Its low- and high-resolution images hardly belong together. It is")
-    assert "hardly anything in common in 1 of the 1 pairs" in verdict.reasons[0]
+    assert "hardly anything in common in the one pair that was looked at (hr.npy)" in verdict.reasons[0]
     assert "which LR image belongs to which" in verdict.advice[0]
 
 

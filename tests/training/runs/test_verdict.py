@@ -62,6 +62,18 @@ def test_pairs_that_do_not_belong_together_are_held_against_it(unlike, level):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("unlike", "looked_at", "said"),
+    [
+        ("ab", 5, "in 2 of the 5 pairs that were"),
+        ("ab", 2, "in all 2 pairs that were"),
+        ("a", 1, "in the one pair that was"),
+    ],
+)
+def test_how_many_pairs_are_unlike_is_said_in_words(unlike, looked_at, said):
+    assert f"{said} looked at (a)" in PairProblems(unlike=tuple(unlike), looked_at=looked_at).said_of_unlike()
+
+
 def test_what_is_bad_is_said_first():
     found = verdict(config(start_from="m"), entry(30.0, 29.0, 31.0))
     assert found.headline.startswith("It is worse than em-wgan-pixel-x4")

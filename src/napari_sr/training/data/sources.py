@@ -129,9 +129,12 @@ class PairProblems:
         """Return the sentence on pairs that have hardly anything in common; empty if there are none."""
         if not self.unlike:
             return ""
+        found, of = len(self.unlike), self.looked_at
+        which = f"{found} of the {of} pairs" if found < of else f"all {of} pairs" if of > 1 else "the one pair"
+        were = "were" if of > 1 else "was"
         return (
-            f"LR and HR have hardly anything in common in {len(self.unlike)} of the {self.looked_at} pairs that were "
-            f"looked at ({self.unlike[0]}): what is learnt from them is good for nothing. Are they of the same places?"
+            f"LR and HR have hardly anything in common in {which} that {were} looked at ({self.unlike[0]}): "
+            "what is learnt from them is good for nothing. Are they of the same places?"
         )
 
     def sentences(self) -> list[str]:
