@@ -252,7 +252,7 @@ def table_of(kind: str, rows: list[dict[str, Any]], rates: dict[str, float]) -> 
     heads += [] if density else ["Mpx/s"]  # timed with the intensities of EM
 
     def timed(name: str) -> list[str]:
-        return [] if density else [f"{rates[name]:.3g}" if name in rates else ""]
+        return [] if density else [f"{rates[name]:.2g}" if name in rates else ""]
 
     lines = ["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     bicubic = of_kind[0]["bicubic"]
@@ -290,7 +290,8 @@ def write_tables() -> None:
     parts = [
         f"{TFLOP:.0f} TFLOP each, at most {MOST_STEPS} steps, of {PATCHES['batch_size']} patches of "
         f"{PATCHES['lr_patch']}² LR pixels (on: {devices}); Mpx/s of output on {timed['device']}, as *auto* runs "
-        f"there, of {LARGEST}² LR pixels, or of as few as make {A_RUN / 1e12:.1g} TFLOP."
+        f"there, of {LARGEST}² LR pixels, or of as few as make {A_RUN / 1e12:.1g} TFLOP, "
+        "each the best of a few runs; from one time to the next, they differ by up to 15 %."
     ]
     for kind in SETS:
         conditions = next(row["conditions"] for row in rows if row["job"].startswith(f"{kind}/"))
@@ -317,7 +318,7 @@ def write_tables() -> None:
 
 def time_all(data: Path) -> None:
     """Measure how fast the networks are, one after the other, with nothing beside them."""
-    from napari_sr.inference.device import choose, device_title
+    from napari_sr.inference.device import choose, cpu_has_fast_bf16, device_title
     from napari_sr.inference.timings import processor
     from napari_sr.models.store import load_model
 
@@ -334,7 +335,9 @@ def time_all(data: Path) -> None:
         rates[name] = rate(load_model(name))
         print(f"{name}: {rates[name]:.3g} Mpx/s", flush=True)
     device = choose("auto").device
-    title = f"{os.cpu_count()} cores of {processor()}" if device == "cpu" else f"one {device_title(device)}"
+    fast = "with" if cpu_has_fast_bf16() else "without"
+    here = f"{os.cpu_count()} threads of a processor ({processor()}) {fast} fast bfloat16"
+    title = here if device == "cpu" else f"one {device_title(device)}"
     RATES.write_text(json.dumps({"device": title, "rates": rates}) + "\n", encoding="utf-8")
 
 
