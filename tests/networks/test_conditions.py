@@ -162,7 +162,8 @@ def test_what_is_not_given_is_estimated_and_said(image):
     estimated = estimate_conditions(model.network.conditions, image, model.intensity.fit(image))
     assert done.report.conditions["blur"] == 0.9
     assert done.report.conditions["noise"] == estimated["noise"]
-    assert any("Estimated" in note and "noise" in note for note in done.report.notes)
+    assert "Told: blur 0.90 LR pixels" in done.report.notes
+    assert f"Estimated: noise {estimated['noise']:.2f} % of the range" in done.report.notes
 
 
 def test_planes_of_a_stack_share_what_is_estimated_and_channels_do_not(image, rng):

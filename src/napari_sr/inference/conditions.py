@@ -121,10 +121,11 @@ class PlaneConditions:
         return self._known[channel]
 
     def notes(self) -> list[str]:
-        """Return sentences on what was estimated, for the report."""
-        if not self.wanted:
-            return []
-        return [f"Estimated: {in_words(self.conditions, values)}" for values in self._known.values()]
+        """Return sentences on what was told and what estimated, for the report."""
+        given = [c for c in self.conditions if c not in self.wanted]
+        told = next((in_words(given, values) for values in self._known.values()), "")
+        found = [in_words(self.wanted, values) for values in self._known.values()]
+        return [*([f"Told: {told}"] if told else []), *(f"Estimated: {words}" for words in found if words)]
 
     def _estimated(self, channel: int) -> dict[str, float]:
         if not self.wanted:

@@ -50,6 +50,7 @@ def load_foreign(
         If it cannot be used, and why.
     """
     from napari_sr.models.formats.assemble import assembled
+    from napari_sr.models.formats.our_exports import packed_model
 
     path = Path(path)
     if not path.exists():
@@ -57,10 +58,10 @@ def load_foreign(
     given = {**(answers or {}), **({} if scale is None else {"scale": scale})}
     said = Answers(given)
     try:
-        found = find(path, said, allow_code=allow_code)
+        model = packed_model(path, allow_code=allow_code) if is_package(path) else None
+        model = model or assembled(find(path, said, allow_code=allow_code), path)
     except OpenQuestion as error:
         raise OpenQuestion(error.question, path.name) from None
-    model = assembled(found, path)
     # a scale that is its own is no fault: whoever opens many files says it of all
     known = {"scale": str(model.card.scale)}
     if wrong := [key for key in said.unasked() if known.get(key) != str(given[key])]:

@@ -9,6 +9,7 @@ import torch
 
 from napari_sr.errors import ModelError, SRError
 from napari_sr.models.formats.found import Answers, Found
+from napari_sr.models.formats.our_exports import our_export
 from napari_sr.models.formats.probe import probed
 from napari_sr.networks.foreign_base import Around
 from napari_sr.networks.foreign_bytes import as_bytes
@@ -28,8 +29,11 @@ def find(contents: bytes, name: str, answers: Answers) -> Found:
     """
     try:
         session = open_session(contents, torch.device("cpu"))
+        ours = our_export(session.get_modelmeta().custom_metadata_map, name)
         around, axes, channels = described(session)
-        return probed("onnx", "ONNX model", as_bytes(contents), around, answers, axes=axes, channels=channels)
+        around = around if ours is None else ours.around
+        found = probed("onnx", "ONNX model", as_bytes(contents), around, answers, axes=axes, channels=channels)
+        return found if ours is None else ours.on(found)
     except SRError as error:
         raise ModelError(f"{name} cannot be used. {error}") from None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from napari_sr.errors import CodeRefused, ModelError, SRError
 from napari_sr.models.formats.found import Answers, Found
+from napari_sr.models.formats.our_exports import our_export, script_metadata
 from napari_sr.models.formats.probe import probed
 from napari_sr.networks.foreign_base import Around
 from napari_sr.networks.foreign_bytes import as_bytes
@@ -26,6 +27,9 @@ def find(path: Path, answers: Answers, *, allow_code: bool) -> Found:
         )
     state = as_bytes(path.read_bytes())
     try:
-        return probed("torchscript", "TorchScript model", state, Around(), answers)
+        ours = our_export(script_metadata(path), path.name)
+        around = Around() if ours is None else ours.around
+        found = probed("torchscript", "TorchScript model", state, around, answers)
+        return found if ours is None else ours.on(found)
     except SRError as error:
         raise ModelError(f"{path.name} cannot be used. {error}") from None
