@@ -38,6 +38,11 @@ def shipped_folder() -> Path:
     return Path(__file__).parents[1] / "sample_models"
 
 
+def shipped_names() -> frozenset[str]:
+    """Return the names of the models that come with napari-sr."""
+    return frozenset(path.stem for path in shipped_folder().glob(f"*{SUFFIX}"))
+
+
 def user_folder() -> Path:
     """Return the user's model folder (it may not exist yet); ``NAPARI_SR_MODELS`` moves it, or the user has."""
     moved = os.environ.get(ENVIRONMENT)

@@ -16,11 +16,13 @@ from napari_sr.widgets.models.state import (
     checked,
     free_name,
     groups,
-    line,
+    lines,
     plain_name,
     resolve,
     taken,
 )
+
+TITLES = {"m0": "Electron microscopy ×4, any blur and noise", "m1": "Liver", "m2": "Liver 2"}
 
 
 @pytest.fixture
@@ -41,9 +43,22 @@ def test_ones_own_come_first_then_the_groups_of_the_other_docks(listed):
     assert [title for title, _ in found] == [
         YOURS, DAMAGED, "Electron microscopy", "Fluorescence", "Cosmology (N-body)", "Of the theses"
     ]  # fmt: skip
-    assert [line(e) for e in found[0][1]] == ["Liver"]
-    assert [line(e) for e in found[1][1]] == ["broken"]
+    shown = lines(listed)
+    assert [shown[e.path] for e in found[0][1]] == ["Liver"]
+    assert [shown[e.path] for e in found[1][1]] == ["broken"]
     assert sum(len(members) for _, members in found) == len(listed)
+
+
+def test_models_of_one_title_say_their_names():
+    models = [replace(make_model().card, name=name, title=title) for name, title in TITLES.items()]
+    for number, card in enumerate(models):
+        save(replace(make_model(), card=card), user_path(f"m{number}"))
+    listed = entries()
+    shown = lines(listed)
+    assert [shown[user_path(f"m{n}")] for n in range(3)] == [
+        "Electron microscopy ×4, any blur and noise (m0)", "Liver", "Liver 2"
+    ]  # fmt: skip
+    assert shown[named(listed, "em-x4").path] == "Electron microscopy ×4, any blur and noise (em-x4)"
 
 
 def test_what_is_ones_own_can_be_changed_and_what_came_along_cannot(listed):

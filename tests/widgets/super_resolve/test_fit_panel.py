@@ -296,7 +296,9 @@ def test_what_is_not_known_is_left_to_be_estimated(qtbot):
 def test_groups_hold_every_model_once():
     from napari_sr.models.store import list_models
 
-    cards = [*list_models(), told_model().card, replace(told_model().card, name="mine", kind="own")]
+    # whatever kind it is for: of another program, or trained further on images of a kind that is known
+    mine = [replace(told_model().card, name=f"mine {kind}", kind=kind) for kind in ("own", "any", "EM")]
+    cards = [*list_models(), told_model().card, *mine]
     groups = grouped(cards, ["told-x4"])
     titles = [title for title, _ in groups]
     assert titles[0] == "Recommended"
@@ -305,5 +307,6 @@ def test_groups_hold_every_model_once():
     assert sorted(names) == sorted(card.name for card in cards)
     assert len(set(names)) == len(names)
     under = {title: [card.name for card in members] for title, members in groups}
+    assert under["Your own"] == [card.name for card in mine]
     assert "em-dfcan-x4" in under["Of the theses"]
     assert {"nbody-x4", "nbody-pairs-x4"} <= set(under["Cosmology (N-body)"])  # its network is none of theirs

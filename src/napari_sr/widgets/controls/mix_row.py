@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
 
 from napari_sr.widgets.controls.combo import Combo
+from napari_sr.widgets.controls.model_box import distinct_titles
 
 if TYPE_CHECKING:
     from napari_sr.models.model import Model, ModelCard
@@ -54,8 +55,8 @@ class MixRow(QWidget):
         self.box.blockSignals(True)
         self.box.clear()
         self.box.addItem("no other model", None)
-        for card in cards:
-            self.box.addItem(card.title or card.name, card.name)
+        for card, title in zip(cards, distinct_titles(cards), strict=True):
+            self.box.addItem(title, card.name)
         self.box.setCurrentIndex(max(0, self.box.findData(chosen)))
         self.box.blockSignals(False)
         self.setEnabled(bool(cards))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,10 +26,13 @@ def grouped(cards: Sequence[ModelCard], recommended: Sequence[str] = ()) -> list
     """Return headings and the models under them, each model once.
 
     First those that are recommended, in that order; then those that suit any image of a kind, or have a network that
-    the theses do not; the specialists of the theses; the user's own; interpolation.
+    the theses do not; the specialists of the theses; the user's own, which are all that did not come with napari-sr;
+    interpolation.
     """
     from napari_sr.models.fit import interpolates, is_told
+    from napari_sr.models.store import shipped_names
 
+    shipped = shipped_names()
     by_name = {card.name: card for card in cards}
     first = [by_name[name] for name in recommended if name in by_name]
     rest = [card for card in cards if card not in first]
@@ -36,7 +40,7 @@ def grouped(cards: Sequence[ModelCard], recommended: Sequence[str] = ()) -> list
     def heading(card: ModelCard) -> str:
         if interpolates(card):
             return INTERPOLATION
-        if card.kind == "own":
+        if card.name not in shipped:
             return OWN
         if card.network in OF_THESES and not is_told(card):
             return THESES
@@ -46,6 +50,13 @@ def grouped(cards: Sequence[ModelCard], recommended: Sequence[str] = ()) -> list
     groups = [(RECOMMENDED, first)]
     groups += [(title, [c for c in rest if heading(c) == title]) for title in (*kinds, THESES, OWN, INTERPOLATION)]
     return [(title, members) for title, members in groups if members]
+
+
+def distinct_titles(cards: Sequence[ModelCard]) -> list[str]:
+    """Return the titles of models; several of one title say their names, too."""
+    titles = [card.title or card.name for card in cards]
+    count = Counter(titles)
+    return [f"{t} ({card.name})" if count[t] > 1 else t for t, card in zip(titles, cards, strict=True)]
 
 
 class ModelBox(Combo):
@@ -76,13 +87,14 @@ class ModelBox(Combo):
         if recommended is not None:
             self._recommended = tuple(recommended)
         current = self.card()
+        titles = dict(zip((c.name for c in cards), distinct_titles(cards), strict=True))
         items = QStandardItemModel(self)
         for title, members in grouped(cards, self._recommended):
             heading = QStandardItem(title)
             heading.setFlags(Qt.ItemFlag.NoItemFlags)
             items.appendRow(heading)
             for card in members:
-                item = QStandardItem(f"   {card.title or card.name}")
+                item = QStandardItem(f"   {titles[card.name]}")
                 item.setData(card, Qt.ItemDataRole.UserRole)
                 item.setToolTip(tooltip(card))
                 items.appendRow(item)

@@ -21,7 +21,7 @@ from napari_sr.widgets.base.messages import MessageLabel, help_button
 from napari_sr.widgets.base.sections import row_of, section
 from napari_sr.widgets.controls.model_box import tooltip
 from napari_sr.widgets.models.export_part import ExportPart
-from napari_sr.widgets.models.state import State, groups, line
+from napari_sr.widgets.models.state import State, groups, lines
 
 if TYPE_CHECKING:
     from napari_sr.models.manage import Entry
@@ -150,6 +150,7 @@ class ModelsForm(QWidget):
         self.list.blockSignals(True)
         self.list.clear()
         rows: dict[str, int] = {}
+        shown = lines(entries)
         for title, members in groups(entries):
             heading = QListWidgetItem(title)
             heading.setFlags(Qt.ItemFlag.NoItemFlags)
@@ -158,7 +159,7 @@ class ModelsForm(QWidget):
             heading.setFont(bold)
             self.list.addItem(heading)
             for entry in members:
-                item = QListWidgetItem(f"   {line(entry)}")
+                item = QListWidgetItem(f"   {shown[entry.path]}")
                 item.setData(Qt.ItemDataRole.UserRole, entry)
                 item.setToolTip(entry.problem if entry.card is None else tooltip(entry.card))
                 self.list.addItem(item)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sr.widgets.controls.model_box import grouped
+from napari_sr.widgets.controls.model_box import distinct_titles, grouped
 
 if TYPE_CHECKING:
     from napari_sr.models.manage import Entry
@@ -114,9 +114,11 @@ def groups(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
     return [(title, members) for title, members in found if members]
 
 
-def line(entry: Entry) -> str:
-    """Return an entry of the list."""
-    return entry.name if entry.card is None else entry.card.title or entry.name
+def lines(entries: Sequence[Entry]) -> dict[Path, str]:
+    """Return what the list shows of each model, by its file."""
+    readable = [(e, e.card) for e in entries if e.card is not None]
+    titles = distinct_titles([card for _, card in readable])
+    return {e.path: e.name for e in entries} | {e.path: t for (e, _), t in zip(readable, titles, strict=True)}
 
 
 def about(entry: Entry | None) -> str:
