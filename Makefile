@@ -34,8 +34,8 @@ bench: env
 	$(BIN)/python benchmarks/stages.py
 	$(BIN)/python benchmarks/seams.py
 
-# the tables in docs/results.md, of the data sets in scripts/models/data and scripts/models/nbody; systems are
-# measured where their rows are missing, and trained by `python scripts/compare_systems.py`
+# the tables in docs/results.md, of the images that scripts/models/README.md lists; systems are measured where their
+# rows are missing, and trained by `python scripts/compare_systems.py`
 results: env
 	$(BIN)/python scripts/measure_cells.py
 	$(BIN)/python scripts/compare_systems.py --tables

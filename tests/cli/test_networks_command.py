@@ -6,6 +6,8 @@ import pytest
 
 from napari_sr.networks import NETWORKS, create_network
 
+# what networks cost is counted once in a process
+pytestmark = pytest.mark.xdist_group("networks command")
 # those of other programs are nothing without their weights
 OWN = {name for name in NETWORKS if not NETWORKS[name].foreign}
 

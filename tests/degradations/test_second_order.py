@@ -12,6 +12,7 @@ from napari_sr.degradations.compression import jpeg
 from napari_sr.degradations.second_order import FIRST, SECOND, random_kernel
 
 SCALE, SIDE, DRAWS = 4, 128, 400
+pytestmark = pytest.mark.xdist_group("second order")  # all look at the same draws, which take a while
 
 
 def published_kernel(rng, sigma):

@@ -7,7 +7,10 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 from skimage import metrics as reference
-from torchmetrics.functional.image import structural_similarity_index_measure
+from torchmetrics.functional.image import (
+    multiscale_structural_similarity_index_measure,
+    structural_similarity_index_measure,
+)
 
 from napari_sr.errors import ImageError
 from napari_sr.metrics import METRICS
@@ -77,6 +80,25 @@ def test_ssim_equals_torchmetrics_inside(pair):
     _, full = structural_similarity_index_measure(pred, target, data_range=span, return_full_image=True)
     ours = ssim_map(*pair, data_range=span)[1]
     np.testing.assert_allclose(ours[8:-8, 8:-8], full[0, 0, 8:-8, 8:-8].numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(177, 177), (200, 301), (512, 190)])
+@pytest.mark.parametrize("noise", [0.002, 0.1, 1.0])
+@pytest.mark.parametrize(("offset", "span"), [(0, 255), (1000, 255), (-0.5, 1e-3), (0, 60_000)])
+def test_ms_ssim_equals_torchmetrics(shape, noise, offset, span, rng):
+    target = gaussian_filter(rng.normal(size=shape), 2)
+    target = offset + span * (target - target.min()) / np.ptp(target)
+    pred = target + noise * span * rng.normal(size=shape) + 0.05 * span
+    expected = multiscale_structural_similarity_index_measure(
+        *(torch.from_numpy(image)[None, None] for image in (pred, target)), data_range=float(span), normalize="relu"
+    )
+    assert 0 < float(expected) < 1
+    assert ms_ssim(pred, target, data_range=span) == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_what_is_unlike_at_one_scale_is_unlike():
+    target = np.indices((180, 180)).sum(axis=0) % 2 * 1.0
+    assert ms_ssim(1 - target, target, data_range=1.0) == 0.0
 
 
 def test_small_images_have_no_value_rather_than_a_wrong_one():

@@ -17,7 +17,7 @@ from napari_sr.evaluation.tally import log_density
 from napari_sr.images.axes import Layout
 from napari_sr.inference import Finished, Progress, Upscaler
 from napari_sr.inference.conditions import Conditions
-from napari_sr.inference.upscaler import amount_of, as_progress
+from napari_sr.inference.plane_runs import amount_of, as_progress
 from napari_sr.metrics.consistency import Consistency, consistency, fitted_consistency
 from napari_sr.models.model import Model
 

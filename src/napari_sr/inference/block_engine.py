@@ -18,8 +18,9 @@ from napari_sr.inference.block_job import Job
 from napari_sr.inference.blocks import Block, reading
 from napari_sr.inference.parts import PlaneFits, Windows
 from napari_sr.inference.plane import Fit, Plane, upscale_plane
+from napari_sr.inference.plane_runs import checked_image
 from napari_sr.inference.runner import Runner, interruptible
-from napari_sr.inference.upscaler import Upscaler, checked_image
+from napari_sr.inference.upscaler import Upscaler
 from napari_sr.paths import reason
 
 #: rows of a smaller resolution that are made at a time

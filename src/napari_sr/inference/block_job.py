@@ -27,8 +27,9 @@ from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_
 from napari_sr.inference.device import KEPT
 from napari_sr.inference.identity import identity_of_array, is_mapped
 from napari_sr.inference.parts import PlaneFits
+from napari_sr.inference.plane_runs import checked_image
 from napari_sr.inference.tiling import Tiling
-from napari_sr.inference.upscaler import Upscaler, checked_image
+from napari_sr.inference.upscaler import Upscaler
 from napari_sr.models.model import weights_hash
 
 

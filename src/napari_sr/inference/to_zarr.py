@@ -25,9 +25,10 @@ from napari_sr.inference.block_job import Job, Source, create_result, described,
 from napari_sr.inference.checks import Checks
 from napari_sr.inference.conditions import Conditions
 from napari_sr.inference.events import Event, Finished, Progress, Report
+from napari_sr.inference.plane_runs import amount_of, as_progress, checked_image
 from napari_sr.inference.runner import Runner
 from napari_sr.inference.unfinished import Unfinished, library_of, unfinished
-from napari_sr.inference.upscaler import Upscaler, amount_of, as_progress, checked_image
+from napari_sr.inference.upscaler import Upscaler
 
 #: share of a run's time that its smaller resolutions take, about: with a network, and with an interpolation
 PYRAMID = {True: 0.02, False: 0.3}

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.errors import ConfigError, ImageError, MemoryLimitError
+from napari_sr.errors import ConfigError, ImageError
 from napari_sr.images.axes import Layout, guess_axes, guess_note
 from napari_sr.images.dtypes import output_dtype
 from napari_sr.images.foreign import as_image
-from napari_sr.images.guarded import Guarded
 from napari_sr.images.selection import Selection
 from napari_sr.inference.backend import Amount, checked_backend, iter_backend
 from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_conditions
 from napari_sr.inference.device import Prepared, choose
-from napari_sr.inference.events import Event, Finished, Progress
+from napari_sr.inference.events import Event, Finished
 from napari_sr.inference.fixed_channels import FixedChannels, iter_fixed_channels
 from napari_sr.inference.parts import Part, PlaneFits
 from napari_sr.inference.plane import Plane, upscale_plane
+from napari_sr.inference.plane_runs import allocate, amount_of, as_progress, checked_image, constant, iter_planes
 from napari_sr.inference.runner import Runner, interruptible
 from napari_sr.inference.tiling import choose_tiling, iter_tiling
-from napari_sr.intensity import FittedIntensity
 from napari_sr.models.model import Model
-
-T = TypeVar("T")
 
 
 class Upscaler:
@@ -175,7 +171,7 @@ class Upscaler:
         told = checked_conditions(self.model, conditions)
         start = time.perf_counter()
         if out is None:
-            out = _allocate(out_shape, out_dtype)
+            out = allocate(out_shape, out_dtype)
         job = amount_of(part.layout)
         for_image = self.iter_for(image, layout, pixels=job.pixels, should_stop=should_stop)
         upscaler = yield from as_progress(for_image, start)
@@ -183,7 +179,7 @@ class Upscaler:
         runner.notes += [guessed] if guessed else []
         fits = PlaneFits(image, layout, self.model)
         conditions_of = PlaneConditions(image, layout, self.model, told, fits)
-        yield from _planes(runner, part, fits, conditions_of, out, out_dtype, should_stop)
+        yield from iter_planes(runner, part, fits, conditions_of, out, out_dtype, should_stop)
 
     def _iter_runner(
         self, part: Layout, job: Amount, should_stop: Callable[[], bool] | None
@@ -251,73 +247,9 @@ class Upscaler:
             )  # fmt: skip
             runner = Runner(self.prepared, tiling, tile_given=self.tile is not None, conditions=conditions_here)
             piece = Plane(plane, part, (), out, out_dtype, is_alpha=layout.is_alpha(full))
-            for _ in upscale_plane(runner, piece, partial(_constant, fits(full))):
+            for _ in upscale_plane(runner, piece, partial(constant, fits(full))):
                 pass
             channels.append(out)
         result = np.stack(channels, axis=-1) if samples else channels[0]
         megapixels = result.shape[0] * result.shape[1] / 1e6
         return Finished(result, runner.report(part, time.perf_counter() - start, megapixels))
-
-
-def checked_image(image: Any) -> Any:
-    """Return an image as it is worked on; raises :class:`ImageError` if its type is no real number."""
-    if np.dtype(image.dtype).kind not in "buif":
-        raise ImageError(
-            f"Images of type {np.dtype(image.dtype)} cannot be super-resolved; convert to a real number type."
-        )
-    return image if isinstance(image, np.ndarray) else Guarded(image)
-
-
-def amount_of(layout: Layout) -> Amount:
-    """Return what a run over planes has to do."""
-    planes = layout.plane_count()
-    return Amount(planes * math.prod(layout.plane_shape), planes, max(layout.plane_shape))
-
-
-def as_progress(search: Generator[str, None, T], start: float) -> Generator[Progress, None, T]:
-    """Turn the sentences of a search into events."""
-    while True:
-        try:
-            stage = next(search)
-        except StopIteration as end:
-            found: T = end.value
-            return found
-        yield Progress(0.0, time.perf_counter() - start, 0.0, stage)
-
-
-def _planes(
-    runner: Runner, part: Part, fits: PlaneFits, conditions: PlaneConditions, out: Any, out_dtype: np.dtype[Any],
-    should_stop: Callable[[], bool] | None,
-) -> Generator[Event, None, None]:  # fmt: skip
-    """Super-resolve plane by plane."""
-    layout, start = part.layout, time.perf_counter()
-    done_megapixels = 0.0
-    per_plane = math.prod(layout.plane_shape) * runner.model.scale**2 / 1e6
-    total_megapixels = per_plane * layout.plane_count()
-    for index in layout.planes():
-        whole = part.whole_index(index)
-        runner.conditions = conditions(whole)
-        piece = Plane(part.plane(index), layout, index, out, out_dtype, is_alpha=layout.is_alpha(index))
-        with interruptible(runner.network, should_stop):
-            for share in upscale_plane(runner, piece, partial(_constant, fits(whole))):
-                done = done_megapixels + share * per_plane
-                yield Progress(done / total_megapixels, time.perf_counter() - start, done)
-        done_megapixels += per_plane
-    runner.notes += conditions.notes()
-    report = runner.report(layout, time.perf_counter() - start, total_megapixels)
-    yield Finished(image=out, report=report)
-
-
-def _constant(value: tuple[FittedIntensity, float], index: tuple[int, ...]) -> tuple[FittedIntensity, float]:
-    return value
-
-
-def _allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    try:
-        return np.empty(shape, dtype)
-    except MemoryError:
-        gib = math.prod(shape) * dtype.itemsize / 1024**3
-        raise MemoryLimitError(
-            f"The result needs {gib:.1f} GiB of memory. Write it to a file instead "
-            "(napari-sr upscale INPUT -o OUT), or super-resolve a part of the image."
-        ) from None

@@ -102,7 +102,7 @@ class DFCAN(SRNetwork):
     and is fixed for an image of many tiles (:mod:`napari_sr.inference.fixed_channels`). Of a smaller one tiles are
     blended. They may be larger than the training patch, since the transform is normalised: on nerves of two rats,
     em-dfcan-x4 (patches of 64 pixels) has 28.535 to 28.536 dB and 0.868 SSIM in tiles of 64 to 512 pixels
-    (``benchmarks/dfcan_tiles.py``).
+    (``benchmarks/pooled_tiles.py``).
 
     Parameters
     ----------

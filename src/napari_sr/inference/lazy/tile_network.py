@@ -17,9 +17,10 @@ from napari_sr.inference.conditions import Conditions, PlaneConditions, checked_
 from napari_sr.inference.lazy.tile_cache import Tile
 from napari_sr.inference.parts import PlaneFits, fits_of
 from napari_sr.inference.plane import Plane, upscale_plane
+from napari_sr.inference.plane_runs import amount_of, checked_image
 from napari_sr.inference.runner import Runner, interruptible
 from napari_sr.inference.tiling import choose_tiling, context, end_of
-from napari_sr.inference.upscaler import Upscaler, amount_of, checked_image
+from napari_sr.inference.upscaler import Upscaler
 from napari_sr.intensity import FittedIntensity
 
 

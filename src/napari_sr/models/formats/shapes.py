@@ -6,6 +6,7 @@ import inspect
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
@@ -137,9 +138,14 @@ def _settings(name: str, shapes: Shapes, given: Mapping[str, Any]) -> Iterator[d
 
 def built_shapes(name: str, settings: Mapping[str, Any]) -> Shapes:
     """Return the shapes of a network's weights, without making them; empty if it cannot be built."""
+    return _built_shapes(name, NETWORKS[name], tuple(sorted(settings.items())))
+
+
+@lru_cache(maxsize=128)  # a network of hundreds of layers takes half a second, and is asked for several times
+def _built_shapes(name: str, network: type[SRNetwork], settings: tuple[tuple[str, Any], ...]) -> Shapes:
     try:
         with torch.device("meta"):
-            return sizes(create_network(name, **settings).state_dict())
+            return sizes(create_network(name, **dict(settings)).state_dict())
     except ConfigError:
         return {}
 

@@ -114,8 +114,8 @@ def _with_fixed_channels(
     from napari_sr.images.axes import Layout
     from napari_sr.inference.device import trained_patch
     from napari_sr.inference.fixed_channels import untested_channels, worth_fixing
+    from napari_sr.inference.plane_runs import amount_of
     from napari_sr.inference.spread_patches import FEWEST, spread_patches
-    from napari_sr.inference.upscaler import amount_of
 
     model, layout = upscaler.model, Layout(request.axes, tuple(request.source.data.shape))
     chosen = request.settings.get("tile", "auto") != "auto" or request.settings.get("overlap") is not None
