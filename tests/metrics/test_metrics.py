@@ -96,6 +96,14 @@ def test_ms_ssim_equals_torchmetrics(shape, noise, offset, span, rng):
     assert ms_ssim(pred, target, data_range=span) == pytest.approx(float(expected), abs=1e-6)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_ms_ssim_of_what_has_no_value_has_none(value, pair):
+    for number in range(2):
+        images = [image.copy() for image in pair]
+        images[number][50, 60] = value
+        assert np.isnan(ms_ssim(*images, data_range=1e4))
+
+
 def test_what_is_unlike_at_one_scale_is_unlike():
     target = np.indices((180, 180)).sum(axis=0) % 2 * 1.0
     assert ms_ssim(1 - target, target, data_range=1.0) == 0.0

@@ -166,6 +166,15 @@ def test_what_is_not_given_is_estimated_and_said(image):
     assert f"Estimated: noise {estimated['noise']:.2f} % of the range" in done.report.notes
 
 
+def test_what_is_told_is_told_within_the_limits_and_channels_apart(image):
+    model = model_that_listens()
+    *_, done = iter_upscale(image, model, conditions={"blur": 99, "noise": -3}, precision="fp32")
+    assert "Told: blur 1.30 LR pixels, noise 0.10 % of the range" in done.report.notes
+    *_, done = iter_upscale(np.stack([image, image]), model, axes="CYX", precision="fp32")
+    estimated = [note.partition(":")[0] for note in done.report.notes if note.startswith("Estimated")]
+    assert estimated == ["Estimated for channel 0", "Estimated for channel 1"]
+
+
 def test_planes_of_a_stack_share_what_is_estimated_and_channels_do_not(image, rng):
     model = model_that_listens()
     noisy = np.clip(image + rng.normal(0, 25, image.shape), 0, 255).astype(np.uint8)

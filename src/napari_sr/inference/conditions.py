@@ -116,7 +116,7 @@ class PlaneConditions:
         others = [a for a in self.layout.axes if a not in "YX"]
         channel = index[others.index("C")] if "C" in others else 0
         if channel not in self._known:
-            numbers = {c.name: float(self.given[c.name]) for c in self.conditions if c not in self.wanted}
+            numbers = {c.name: c.clipped(float(self.given[c.name])) for c in self.conditions if c not in self.wanted}
             self._known[channel] = self._estimated(channel) | numbers
         return self._known[channel]
 
@@ -124,8 +124,10 @@ class PlaneConditions:
         """Return sentences on what was told and what estimated, for the report."""
         given = [c for c in self.conditions if c not in self.wanted]
         told = next((in_words(given, values) for values in self._known.values()), "")
-        found = [in_words(self.wanted, values) for values in self._known.values()]
-        return [*([f"Told: {told}"] if told else []), *(f"Estimated: {words}" for words in found if words)]
+        found = {channel: in_words(self.wanted, values) for channel, values in sorted(self._known.items())}
+        of = {channel: f" for channel {channel}" if len(found) > 1 else "" for channel in found}
+        notes = [f"Estimated{of[channel]}: {words}" for channel, words in found.items() if words]
+        return [*([f"Told: {told}"] if told else []), *notes]
 
     def _estimated(self, channel: int) -> dict[str, float]:
         if not self.wanted:

@@ -96,20 +96,20 @@ def ms_ssim(pred: npt.NDArray[Any], target: npt.NDArray[Any], *, data_range: flo
     five pixels. Computed by scikit-image, whose filters are many times as fast: contrast and structure are SSIM without
     brightness.
 
-    None for images with a side below 177 pixels, which do not have five scales.
+    None for images with a side below 177 pixels, which do not have five scales; nan where a pixel has no value.
     """
     check_pair(pred, target, data_range)
     if min(target.shape) < 177:
         return None
-    first, second = (np.asarray(image, dtype=np.float64) for image in (pred, target))
+    first, second = (_nan_for_infinite(np.asarray(image, dtype=np.float64)) for image in (pred, target))
     value = 1.0
     for weight in MS_SSIM_WEIGHTS[:-1]:
         similar = _inside(_similarity(first, second, data_range, NO_BRIGHTNESS)).mean()
-        value *= max(0.0, float(similar)) ** weight
+        value *= float(np.maximum(0.0, similar)) ** weight  # what has no value makes one of none
         first, second = _halved(first), _halved(second)
     first, second = (np.pad(image, WINDOW // 2, mode="reflect") for image in (first, second))
     similar = _inside(_similarity(first, second, data_range)).mean()
-    return float(value * max(0.0, float(similar)) ** MS_SSIM_WEIGHTS[-1])
+    return float(value * np.maximum(0.0, similar) ** MS_SSIM_WEIGHTS[-1])
 
 
 def _halved(image: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

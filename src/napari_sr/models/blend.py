@@ -9,6 +9,8 @@ from dataclasses import replace
 from napari_sr.errors import ModelError
 from napari_sr.intensity import Intensity
 from napari_sr.models.model import Model, ModelCard
+from napari_sr.networks import NETWORKS
+from napari_sr.networks.foreign_bytes import BytesNetwork
 
 
 def can_blend(first: Model, second: Model) -> str:
@@ -20,6 +22,8 @@ def can_blend(first: Model, second: Model) -> str:
         return f"{names} have different sizes or scales."
     if first.intensity != second.intensity:
         return f"{names} see images in different intensities."
+    if not mixes(first.card):
+        return f"{names} are files of other formats, whose weights cannot be mixed."
     if not related(first.card, second.card):
         return f"{names} have no training in common: the same weight means something else in each."
     return ""
@@ -70,7 +74,14 @@ def partners(card: ModelCard, cards: Sequence[ModelCard]) -> list[ModelCard]:
     def facts(one: ModelCard) -> tuple[object, ...]:
         return one.network, one.scale, dict(one.hyper_parameters), Intensity.from_dict(one.intensity)
 
+    if not mixes(card):
+        return []
     return [c for c in cards if c.name != card.name and facts(c) == facts(card) and related(c, card)]
+
+
+def mixes(card: ModelCard) -> bool:
+    """Return False for a network that is kept as the bytes of a file, such as ONNX."""
+    return not issubclass(NETWORKS[card.network], BytesNetwork)
 
 
 def related(first: ModelCard, second: ModelCard) -> bool:

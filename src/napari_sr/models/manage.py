@@ -135,7 +135,7 @@ def add(
     wanted = name or re.sub(r"[^\w.+-]+", "-", path.stem).strip("-.")
     free_name(wanted, overwrite=overwrite)
     target = store.user_path(wanted)
-    if path.suffix == SUFFIX and model_file.has_card(path):
+    if store.is_own(path):
         model = store.load_model(path, allow_code=allow_code)  # all of it: what is damaged must not get into the list
         rewrite(path, replace(model_file.read_card(path), name=wanted), target)
         if model.network.runs_code:

@@ -33,7 +33,8 @@ FORMAT_VERSION = 1
 #: what a card's entries are, of those that nothing else checks
 KINDS: Mapping[str, type] = {
     "name": str, "network": str, "hyper_parameters": dict, "intensity": dict, "training": dict, "source": dict,
-    "scale": int,
+    "scale": int, "title": str, "description": str, "kind": str, "pixel_unit": str, "degradation": str, "licence": str,
+    "attribution": str, "citation": str, "weights_sha256": str,
 }  # fmt: skip
 
 
@@ -118,6 +119,8 @@ class ModelCard:
             values["pixel_size"] = tuple(values.get("pixel_size", ()))
             values["metrics"] = tuple(values.get("metrics", ()))
             values["lr_images"] = {k: (v[0], v[1]) for k, v in values.get("lr_images", {}).items()}
+            if not all(isinstance(entry, dict) for entry in values["metrics"]):
+                raise TypeError(f"metrics is {values['metrics']!r}")
             for name, kind in KINDS.items():
                 if not isinstance(values.get(name, kind()), kind):
                     raise TypeError(f"{name} is {values[name]!r}")

@@ -211,7 +211,7 @@ def load_model(name_or_path: str | os.PathLike[str], *, allow_code: bool = False
         network = create_network(card.network, scale=card.scale)
         return Model(network=network.eval(), card=card)
     path = Path(text)
-    if is_file(path) and path.suffix.lower() == SUFFIX and model_file.has_card(path):
+    if is_file(path) and is_own(path):
         return _load_own(path, allow_code=allow_code)
     if is_file(path) or (exists(path) and is_package(path)):
         return load_foreign(path, allow_code=allow_code, **settings)
@@ -219,6 +219,11 @@ def load_model(name_or_path: str | os.PathLike[str], *, allow_code: bool = False
         raise ModelError(f"There is no model file {text}.")
     known = ", ".join([*paths, *(f"{n}-x4" for n in INTERPOLATIONS)])
     raise ModelError(f"There is no model called {text!r}. Known: {known}.")
+
+
+def is_own(path: str | os.PathLike[str]) -> bool:
+    """Return True for a model file of ours, or one that is called so and cannot be read; what is wrong is said then."""
+    return Path(path).suffix.lower() == SUFFIX and model_file.has_card(Path(path))
 
 
 def _load_own(path: Path, *, allow_code: bool) -> Model:

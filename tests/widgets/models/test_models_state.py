@@ -1,12 +1,11 @@
 """What *Models* shows, without a window."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from small_models import make_model
 
-from napari_sr.models.manage import NAMES, entries
+from napari_sr.models.manage import entries
 from napari_sr.models.model import save
 from napari_sr.models.store import user_path
 from napari_sr.widgets.models.state import (
@@ -14,12 +13,9 @@ from napari_sr.widgets.models.state import (
     YOURS,
     Choices,
     checked,
-    free_name,
     groups,
     lines,
-    plain_name,
     resolve,
-    taken,
 )
 
 TITLES = {"m0": "Electron microscopy ×4, any blur and noise", "m1": "Liver", "m2": "Liver 2"}
@@ -112,22 +108,6 @@ def test_where_they_are_and_what_they_take(listed):
     assert "in /models." in resolve(Choices(listed, folder="/models")).where
     none = resolve(Choices(tuple(e for e in listed if e.shipped), folder="/models"))
     assert none.where.startswith("You have no models of your own yet.")
-
-
-def test_a_name_that_is_taken_gets_a_number(listed):
-    assert taken("liver", listed) == named(listed, "liver")
-    assert taken("em-x4", listed).shipped
-    assert taken("new", listed) is None
-    assert free_name("liver", listed) == "liver-2"
-    assert free_name("new", listed) == "new"
-
-
-@pytest.mark.parametrize(
-    ("file", "name"), [("My model (1).pth", "My-model-1"), ("ä.pt", "model"), ("a_b.v2.safetensors", "a_b.v2")]
-)
-def test_files_get_names_that_can_be_typed(file, name):
-    assert plain_name(Path(file)) == name
-    assert NAMES.fullmatch(name)
 
 
 def test_a_check_in_words():

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_sr.models.export.graph import ExportGraph
-from napari_sr.models.model import Model
+from napari_sr.models.model import HEADER_KEY, Model
 
 #: keys of the metadata in ONNX files, and names of the extra files in TorchScript files
-CARD_KEY, FACTS_KEY = "napari_sr_card", "napari_sr_export"
+CARD_KEY, FACTS_KEY = HEADER_KEY, "napari_sr_export"
 
 
 def tiling(model: Model) -> tuple[int | None, int]:

@@ -31,7 +31,7 @@ def find(contents: bytes, name: str, answers: Answers) -> Found:
         session = open_session(contents, torch.device("cpu"))
         ours = our_export(session.get_modelmeta().custom_metadata_map, name)
         around, axes, channels = described(session)
-        around = around if ours is None else ours.around
+        around = around if ours is None or around.fixed else ours.around  # what it takes now is in the graph
         found = probed("onnx", "ONNX model", as_bytes(contents), around, answers, axes=axes, channels=channels)
         return found if ours is None else ours.on(found)
     except SRError as error:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
-
-from safetensors import SafetensorError, safe_open
 
 from napari_sr.errors import ModelError
 from napari_sr.intensity import Intensity
 from napari_sr.models.export.facts import CARD_KEY, FACTS_KEY
 from napari_sr.models.formats.assemble import sha256
 from napari_sr.models.formats.found import Found
-from napari_sr.models.formats.package import Package, read_package
+from napari_sr.models.formats.package import Package, names, read_member, read_package
 from napari_sr.models.model import Model, ModelCard, load
 from napari_sr.networks.foreign_base import Around
 
@@ -76,54 +74,73 @@ def our_export(metadata: Mapping[str, str], file: str) -> OurExport | None:
     if CARD_KEY not in metadata or FACTS_KEY not in metadata:
         return None
     try:
-        export = OurExport(ModelCard.from_json(metadata[CARD_KEY]), json.loads(metadata[FACTS_KEY]))
-        _ = export.intensity, export.around, export.facts["told"].items()
-        conditions = [c["name"] for c in export.facts["conditions"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        facts = json.loads(metadata[FACTS_KEY])
+        _check(facts)
+        export = OurExport(ModelCard.from_json(metadata[CARD_KEY]), facts)
+        _ = export.intensity
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ModelError(f"What {file} says of itself cannot be read ({type(error).__name__}: {error}).") from None
+    conditions = [str(condition["name"]) for condition in facts["conditions"]]
     if conditions:
         raise ModelError(
             f"It was made by napari-sr from {export.card.name}, with {', '.join(conditions)} as a second input, for "
-            f"other programs. Use {export.card.name} itself here, or export it with fixed values (--blur, --noise)."
+            f"other programs. Use {export.card.name} itself here (a bioimage.io package has it in it), or a file that "
+            "was exported with fixed values (--blur, --noise)."
         )
     return export
 
 
+def _check(facts: Any) -> None:
+    """Raise TypeError, KeyError or ValueError if facts are not as ``export.facts.facts_of`` makes them."""
+    tile, halo = facts["tile_lr_pixels"], facts["halo_lr_pixels"]
+    if facts["values"] not in ("image", "network") or not isinstance(facts["any_size"], bool):
+        raise ValueError(f"values {facts['values']!r}, any_size {facts['any_size']!r}")
+    if not ((isinstance(tile, int) and tile > 0) or (tile is None and facts["any_size"])):
+        raise ValueError(f"tile_lr_pixels {tile!r}")
+    if not (isinstance(halo, int) and halo >= 0):
+        raise ValueError(f"halo_lr_pixels {halo!r}")
+    if not isinstance(facts["told"], Mapping) or not all(math.isfinite(value) for value in facts["told"].values()):
+        raise ValueError(f"told {facts['told']!r}")
+    if not all(isinstance(condition, Mapping) for condition in facts["conditions"]):
+        raise TypeError("conditions")
+
+
 def script_metadata(path: Path) -> dict[str, str]:
     """Return the extra files of ours in a TorchScript file, by their keys; nothing of it runs for that."""
-    found = {}
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            parts = PurePosixPath(name).parts
-            if parts[1:-1] == ("extra",) and parts[-1] in (f"{CARD_KEY}.json", f"{FACTS_KEY}.json"):
-                found[parts[-1].removesuffix(".json")] = archive.read(name).decode("utf-8", "replace")
-    return found
+    wanted = {f"{key}.json": key for key in (CARD_KEY, FACTS_KEY)}
+    parts = {name: PurePosixPath(name).parts for name in names(path)}
+    found = {wanted[p[-1]]: name for name, p in parts.items() if p[1:-1] == ("extra",) and p[-1] in wanted}
+    return {key: read_member(path, name).decode("utf-8", "replace") for key, name in found.items()}
 
 
 def packed_model(path: Path, *, allow_code: bool) -> Model | None:
-    """Return the model of ours that is attached to a bioimage.io package; None if none is.
+    """Return the model of ours that is attached to a bioimage.io package; None if none is that can be loaded.
 
     Raises
     ------
     ModelError
-        If it cannot be loaded.
+        If the package's description cannot be read.
     """
     try:
         package = read_package(path)
-        attached = {name: package.read(name) for name in _attached(package)}
     except ModelError as error:
         raise ModelError(f"{path.name} cannot be used. {error}") from None
-    for name, contents in attached.items():
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / PurePosixPath(name).name
-            file.write_bytes(contents)
-            if not _is_ours(file):
-                continue
-            model = load(file, allow_code=allow_code)
+    for source in _attached(package):
+        try:
+            model = _loaded(package.read(source), allow_code=allow_code)
+        except ModelError:  # not there, not of ours, damaged, or with code: the package has weights of other formats
+            continue
         detected = f"bioimage.io package of napari-sr, with the model {model.card.name} itself."
-        source = model.card.source or {"file": path.name, "sha256": sha256(path), "detected": detected}
-        return replace(model, card=replace(model.card, name=path.stem, source=source))
+        source_of = model.card.source or {"file": path.name, "sha256": sha256(path), "detected": detected}
+        return replace(model, card=replace(model.card, name=path.stem, source=source_of))
     return None
+
+
+def _loaded(contents: bytes, *, allow_code: bool) -> Model:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.safetensors"  # not as it is called: that comes from the package
+        file.write_bytes(contents)
+        return load(file, allow_code=allow_code)
 
 
 def _attached(package: Package) -> list[str]:
@@ -131,12 +148,3 @@ def _attached(package: Package) -> list[str]:
     attached = package.description.get("attachments")
     sources = [a.get("source") for a in attached if isinstance(a, Mapping)] if isinstance(attached, list) else []
     return [s for s in sources if isinstance(s, str) and s.endswith(".safetensors")]
-
-
-def _is_ours(file: Path) -> bool:
-    """Return False for a file of others, or a damaged one: a package has its weights in other formats, too."""
-    try:
-        with safe_open(file, framework="pt") as opened:
-            return CARD_KEY in (opened.metadata() or {})
-    except (SafetensorError, OSError):
-        return False

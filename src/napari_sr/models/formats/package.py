@@ -31,7 +31,7 @@ class Package:
         text = str(source["source"]) if isinstance(source, Mapping) else str(source)
         if "://" in text:
             raise ModelError(f"Its file {text} is not in the package. Download the whole package, and open that.")
-        contents = _read(self.path, text)
+        contents = read_member(self.path, text)
         if sha256 and hashlib.sha256(contents).hexdigest() != sha256:
             raise ModelError(f"Its file {text} is not the one that was described (another SHA-256). Download it again.")
         return contents
@@ -47,7 +47,7 @@ def read_package(path: Path) -> Package:
     name = _description_in(path)
     assert name is not None
     try:
-        description = yaml.safe_load(_read(path, name))
+        description = yaml.safe_load(read_member(path, name))
     except yaml.YAMLError as error:
         raise ModelError(f"Its description {name} cannot be read ({error}).") from None
     if not isinstance(description, Mapping) or description.get("type", "model") != "model":
@@ -70,9 +70,11 @@ def names(path: Path) -> list[str]:
         return []
 
 
-def _read(path: Path, name: str) -> bytes:
+def read_member(path: Path, name: str) -> bytes:
+    """Return a file of a folder or zip file; raises :class:`ModelError` if it is not there, damaged or outside."""
     parts = PurePosixPath(name).parts
-    if ".." in parts or PurePosixPath(name).is_absolute():
+    # a backslash or a drive is a way out on Windows
+    if ".." in parts or PurePosixPath(name).is_absolute() or any(sign in name for sign in "\\:"):
         raise ModelError(f"Its description names a file outside of the package ({name}); it is not opened.")
     try:
         if path.is_dir():

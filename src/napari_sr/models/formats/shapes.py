@@ -138,7 +138,7 @@ def _settings(name: str, shapes: Shapes, given: Mapping[str, Any]) -> Iterator[d
 
 def built_shapes(name: str, settings: Mapping[str, Any]) -> Shapes:
     """Return the shapes of a network's weights, without making them; empty if it cannot be built."""
-    return _built_shapes(name, NETWORKS[name], tuple(sorted(settings.items())))
+    return dict(_built_shapes(name, NETWORKS[name], tuple(sorted(settings.items()))))
 
 
 @lru_cache(maxsize=128)  # a network of hundreds of layers takes half a second, and is asked for several times

@@ -73,6 +73,7 @@ class Dock(QWidget):
         self.title, self.help_page = title, help_page
         self.job: Job | None = None
         self.side_jobs: list[Job] = []
+        self.dialog: Any = None  #: that was opened last
         self._placed = False
         window = getattr(getattr(self.viewer, "window", None), "_qt_window", None)
         # a window that closes takes its docks with it without telling them

@@ -40,7 +40,7 @@ def grouped(cards: Sequence[ModelCard], recommended: Sequence[str] = ()) -> list
     def heading(card: ModelCard) -> str:
         if interpolates(card):
             return INTERPOLATION
-        if card.name not in shipped:
+        if card.kind == "own" or card.name not in shipped:
             return OWN
         if card.network in OF_THESES and not is_told(card):
             return THESES

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog
 
-from napari_sr.errors import CodeRefused, SRError
+from napari_sr.errors import SRError
 from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.base.messages import GOOD
-from napari_sr.widgets.models.dialogs import ChoiceDialog, EditDialog, RenameDialog, ask
-from napari_sr.widgets.models.state import free_name, plain_name, taken
+from napari_sr.widgets.controls.adding import FILES, SHIPPED, YOURS, Adding, Work
+from napari_sr.widgets.controls.questions import ask
+from napari_sr.widgets.models.dialogs import EditDialog, RenameDialog
 
 if TYPE_CHECKING:
-    from napari_sr.models.manage import Entry
     from napari_sr.widgets.models.dock import Models
-
-FILES = "Models (*.safetensors *.pth *.pt *.ckpt *.onnx *.zip);;All (*)"
-#: before a model's own code is let run
-CODE = (
-    "{file} holds program code. It runs whenever the model is used, and can do whatever you can do on this computer. "
-    "Let it run only if you trust where it came from."
-)
 
 
 class Changes:
@@ -37,6 +30,22 @@ class Changes:
 
     def __init__(self, dock: Models) -> None:
         self.dock = dock
+
+        def start(meanwhile: str, work: Work, show: Callable[[Any], None]) -> None:
+            def shown(found: Any) -> None:
+                dock.say("")
+                show(found)
+
+            dock.start(meanwhile, work, shown, patient=True, to_its_end=True)
+
+        def said(name: str, sentence: str) -> None:
+            dock.done = sentence
+            dock.say(sentence, GOOD)
+
+        def names() -> dict[str, str]:  # the user's own come last, and are used
+            return {entry.name: SHIPPED if entry.shipped else YOURS for entry in dock.entries}
+
+        self.adding = Adding(dock, names=names, start=start, said=said)
 
     def _change(self, meanwhile: str, act: Callable[[], str], said: Callable[[str], str]) -> None:
         """Do something that changes the list; ``act`` returns the name to choose afterwards."""
@@ -58,63 +67,8 @@ class Changes:
             self.add(Path(path))
 
     def add(self, path: Path) -> None:
-        """Copy a model file into the user's folder; asks what to do if its name is taken."""
-        name = plain_name(path)
-        other = taken(name, self.dock.entries)
-        if other is None:
-            self._add(path, name=name)
-            return
-        free = free_name(name, self.dock.entries)
-        answers: dict[str, Callable[[], None]] = {f"Add as {free}": lambda: self._add(path, name=free)}
-        if not other.shipped:
-            answers["Replace"] = lambda: self._add(path, name=name, overwrite=True)
-        whose = "A model that came with napari-sr has" if other.shipped else "A model of yours has"
-        self.dock.dialog = ask(self.dock, "The name is taken", f"{whose} the name {name} already.", answers)
-
-    def _add(self, path: Path, **how: Any) -> None:
-        """Add a file; what it leaves open is asked, and whether its code may run, and then it is tried again."""
-
-        def work() -> Generator[Entry | SRError, None, None]:
-            from napari_sr.errors import CodeRefused
-            from napari_sr.models.formats import OpenQuestion
-            from napari_sr.models.manage import add
-
-            try:
-                yield add(path, **how)
-            except (OpenQuestion, CodeRefused) as error:  # not the end: the user answers
-                yield error
-
-        def show(found: Entry | SRError) -> None:
-            if isinstance(found, SRError):
-                self.dock.say("")
-                self._ask_about(path, found, how)
-                return
-            detected = "" if found.card is None else str(found.card.source.get("detected", ""))
-            self.dock.done = " ".join([f"{found.name} is in your list of models now.", detected]).strip()
-            self.dock.say(self.dock.done, GOOD)
-            catalogue().changed.emit(found.name)
-
-        self.dock.start(f"Adding {path.name} …", work, show, patient=True, to_its_end=True)
-
-    def _ask_about(self, path: Path, open_point: SRError, how: Mapping[str, Any]) -> None:
-        """Ask what a file of another program leaves open."""
-        from napari_sr.models.formats import OpenQuestion
-
-        if not isinstance(open_point, OpenQuestion):
-            answer = {"Let it run": lambda: self._add(path, **{**how, "allow_code": True})}
-            text = CODE.format(file=path.name)
-            if isinstance(open_point, CodeRefused) and open_point.others:
-                text += f"\n\nWithout its code: {open_point.others}"
-            self.dock.dialog = ask(self.dock, "A model with program code", text, answer)
-            return
-        question = open_point.question
-
-        def answered(choice: str) -> None:
-            self._add(path, **{**how, "answers": {**how.get("answers", {}), question.key: choice}})
-
-        self.dock.dialog = ChoiceDialog(self.dock, path.name, question.text, question.choices)
-        self.dock.dialog.chosen.connect(answered)
-        self.dock.dialog.open()
+        """Copy a model file into the user's folder; asks what it leaves open."""
+        self.adding.add(path)
 
     def ask_for_name(self) -> None:
         """Ask for another name of the chosen model."""

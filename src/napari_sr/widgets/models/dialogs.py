@@ -1,26 +1,16 @@
-"""Questions of *Models*: another name, other words on a card, and what cannot be undone."""
+"""Questions of *Models*: another name, and other words on a card."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QLabel,
-    QLineEdit,
-    QMessageBox,
-    QPlainTextEdit,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
 from napari_sr.widgets.base.colours import colours
-from napari_sr.widgets.base.messages import ERROR, MessageLabel
 from napari_sr.widgets.base.sections import form_of, row_of
+from napari_sr.widgets.controls.questions import Question
 
 if TYPE_CHECKING:
     from napari_sr.models.model import ModelCard
@@ -30,65 +20,9 @@ KINDS = {
     "EM": "electron microscopy", "fluorescence": "fluorescence", "N-body": "N-body density", "own": "of my own kind",
     "any": "any image",
 }  # fmt: skip
-Buttons = QDialogButtonBox.StandardButton
 
 
-def ask(parent: QWidget, title: str, text: str, answers: dict[str, Callable[[], None]]) -> QMessageBox:
-    """Ask a question whose answers do something; *Cancel* does nothing, and is what Enter does.
-
-    The window goes on; the question stands above it.
-    """
-    box = QMessageBox(QMessageBox.Icon.Question, title, text, QMessageBox.StandardButton.Cancel, parent)
-    buttons = {box.addButton(name, QMessageBox.ButtonRole.AcceptRole): act for name, act in answers.items()}
-    box.setDefaultButton(QMessageBox.StandardButton.Cancel)
-
-    def answered(button: Any) -> None:
-        if button in buttons:
-            buttons[button]()
-
-    box.buttonClicked.connect(answered)
-    box.finished.connect(box.deleteLater)
-    box.open()
-    return box
-
-
-class _Dialog(QDialog):
-    """Fields, and a line that says why they cannot be taken."""
-
-    def __init__(self, parent: QWidget, title: str) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(title)
-        self.problem = MessageLabel(ERROR)
-        self.buttons = QDialogButtonBox(Buttons.Ok | Buttons.Cancel)
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
-        self.finished.connect(self.deleteLater)
-
-    def ok_button(self) -> Any:
-        """The button that takes the fields."""
-        return self.buttons.button(Buttons.Ok)
-
-
-class ChoiceDialog(_Dialog):
-    """Asks what a file of another program leaves open."""
-
-    chosen = Signal(str)
-
-    def __init__(self, parent: QWidget, title: str, text: str, choices: Sequence[str]) -> None:
-        super().__init__(parent, title)
-        self.box = QComboBox()
-        self.box.addItems(list(choices))
-        question = QLabel(text)
-        question.setWordWrap(True)
-        question.setBuddy(self.box)
-        lines = QVBoxLayout(self)
-        for part in (question, self.box, self.buttons):
-            lines.addWidget(part)
-        self.accepted.connect(lambda: self.chosen.emit(self.box.currentText()))
-        self.setMinimumWidth(340)
-
-
-class RenameDialog(_Dialog):
+class RenameDialog(Question):
     """Asks for another name, and says at once why one cannot be taken."""
 
     named = Signal(str)
@@ -115,7 +49,7 @@ class RenameDialog(_Dialog):
         self.ok_button().setEnabled(bool(name) and name != self._name and not reason)
 
 
-class EditDialog(_Dialog):
+class EditDialog(Question):
     """The fields of a card that its owner may change."""
 
     edited = Signal(dict)

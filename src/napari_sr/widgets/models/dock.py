@@ -17,6 +17,7 @@ from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.base.dock import Dock
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.messages import ERROR, GOOD
+from napari_sr.widgets.controls.adding import dropped_file
 from napari_sr.widgets.models.changes import Changes
 from napari_sr.widgets.models.form import ModelsForm
 from napari_sr.widgets.models.state import Choices, checked, is_told, resolve
@@ -257,11 +258,3 @@ class Models(Dock):
         super().shut_down()
         with suppress(RuntimeError, TypeError):  # it was done before
             catalogue().changed.disconnect(self.load)
-
-
-def dropped_file(event: QDropEvent) -> Path | None:
-    """Return the file that is dropped; None if it is something else."""
-    data = event.mimeData()
-    files = [] if data is None else [Path(u.toLocalFile()) for u in data.urls() if u.isLocalFile()]
-    files = [f for f in files if f.is_file()]
-    return files[0] if files else None

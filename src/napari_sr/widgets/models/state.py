@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,26 +145,6 @@ def where(entries: Sequence[Entry], folder: str) -> str:
         return f"{NONE_YET} They will be in {folder}."
     count = "1 model" if len(own) == 1 else f"{len(own)} models"
     return f"{count}, {size_in_words(disk_use(list(entries)))}, in {folder}."
-
-
-def plain_name(path: Path) -> str:
-    """Return a name for the model in a file, in the letters that names may have."""
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", path.stem).strip("-._+") or "model"
-
-
-def taken(name: str, entries: Sequence[Entry]) -> Entry | None:
-    """Return the model that has a name."""
-    found = [e for e in entries if e.name == name]
-    return found[-1] if found else None  # the user's own come last
-
-
-def free_name(wanted: str, entries: Sequence[Entry]) -> str:
-    """Return ``wanted``, with a number if there is a model of that name."""
-    names, number, name = {e.name for e in entries}, 1, wanted
-    while name in names:
-        number += 1
-        name = f"{wanted}-{number}"
-    return name
 
 
 def checked(problems: Sequence[str], total: int) -> str:

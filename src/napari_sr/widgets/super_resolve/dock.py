@@ -239,7 +239,7 @@ class SuperResolve(Dock):
     # -- what is done -----------------------------------------------------------------------------
 
     def start(
-        self, make: Any, on_event: Any, *, keep: Any = lambda event: True,
+        self, make: Any, on_event: Any, *, keep: Any = lambda event: True, patient: bool = False,
         cancelled: Callable[[], str] = lambda: "Cancelled. Nothing was added.",
     ) -> None:  # fmt: skip
         """Run one job, and say how it ended if it has not said so itself."""
@@ -254,7 +254,7 @@ class SuperResolve(Dock):
                 self.say("")
             self.looking.catch_up()
 
-        self.start_job(make, on_event, end, keep=keep)
+        self.start_job(make, on_event, end, keep=keep, patient=patient)
 
     def _start_folder(self, work: Any, on_event: Any, keep: Any) -> None:
         from napari_sr.inference.batch import BatchProgress

@@ -12,6 +12,7 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.widgets.base.remembered import remember, remembered
+from napari_sr.widgets.controls.adding import FILES, OPENED, SHIPPED, SUFFIXES, YOURS, Adding, Work, dropped_file
 from napari_sr.widgets.controls.mix_row import load_mixed
 from napari_sr.widgets.super_resolve.request import Available, iter_available, iter_models, iter_opened
 
@@ -26,7 +27,6 @@ NEUTRAL = "bicubic-x4"
 RECENT = 8
 #: milliseconds after which a model is tried again that came while something else was under way
 WAIT = 200
-FILES = (".safetensors", ".pth", ".pt")
 
 
 class ModelChoice:
@@ -42,6 +42,8 @@ class ModelChoice:
         self.dock, self.form = dock, dock.form
         self.by_hand, self.loading = False, True
         self._paths: dict[str, str] = {}
+        self._added, self._said = "", ""
+        self.adding = Adding(dock, names=self._names, start=self._start_adding, said=self._was_added)
 
     def card(self) -> ModelCard | None:
         """Return the chosen model's card."""
@@ -93,6 +95,8 @@ class ModelChoice:
         def found(available: Available) -> None:
             self._paths = dict(available.paths)  # an opened file may have been moved into the list
             self.form.model_box.set_cards(available.cards)
+            if self._added and self.choose(self._added):
+                self._added = ""
             self.dock.previews.forget()  # a model may have come in the place of one that is loaded
             self.dock.measure()
 
@@ -116,22 +120,23 @@ class ModelChoice:
 
     def ask_for_file(self) -> None:
         """Let a person choose a model file."""
-        path, _ = QFileDialog.getOpenFileName(
-            self.dock, "Open model file", "", "Models (*.safetensors *.pth *.pt);;All (*)"
-        )
+        path, _ = QFileDialog.getOpenFileName(self.dock, "Open model file", "", FILES)
         if path:
             self.open(Path(path))
 
     def open(self, path: Path) -> None:
         """Add the model in a file to the list and choose it; says what is wrong with the file otherwise.
 
-        What is under way comes first.
+        One of ours is used where it is; of another program, it is written as one of ours into the user's folder, as
+        *Models* does. What is under way comes first.
         """
-        if self.dock.running:
-            QTimer.singleShot(WAIT, lambda: self.open(path) if isalive(self.dock) else None)
+        if self._later(lambda: self.open(path)):
             return
 
-        def add(card: ModelCard) -> None:
+        def add(card: ModelCard | None) -> None:
+            if card is None:
+                self._later(lambda: self.adding.add(path))
+                return
             self._paths[card.name] = str(path)
             others = [c for c in self.form.model_box.cards() if c.name != card.name]
             self.form.model_box.set_cards([card, *others])
@@ -145,13 +150,47 @@ class ModelChoice:
         self.dock.say_meanwhile(f"Opening {path.name} …")
         self.dock.start(lambda: iter_opened(str(path)), add)
 
+    def _later(self, act: Callable[[], None]) -> bool:
+        """Do something once nothing is under way; returns False if nothing is, and nothing was done."""
+        if not self.dock.running:
+            return False
+
+        def again() -> None:
+            if isalive(self.dock) and not self._later(act):
+                act()
+
+        QTimer.singleShot(WAIT, again)
+        return True
+
+    # -- models of other programs -----------------------------------------------------------------
+
+    def _names(self) -> dict[str, str]:
+        """Return the names that a new model cannot have, and whose they are."""
+        cards = self.form.model_box.cards()
+        if not cards:  # not listed yet: the answer comes from where it is added
+            return {}
+        from napari_sr.models.fit import interpolates
+        from napari_sr.models.store import shipped_names
+
+        shipped = shipped_names() | {card.name for card in cards if interpolates(card)}
+        whose = {card.name: SHIPPED if card.name in shipped else YOURS for card in cards}
+        return whose | dict.fromkeys(self._paths, OPENED)
+
+    def _start_adding(self, meanwhile: str, work: Work, show: Callable[[Any], None]) -> None:
+        self._said = ""
+        self.dock.say_meanwhile(meanwhile)
+        self.dock.start(work, show, patient=True, cancelled=lambda: self._said or "Cancelled. Nothing was added.")
+
+    def _was_added(self, name: str, sentence: str) -> None:
+        """A model was added: choose it once it is listed."""
+        self._added, self._said = name, sentence
+        self.dock.say(sentence)
+
 
 def dropped_model(event: QDropEvent | None) -> Path | None:
-    """Return the model file that is dropped; None if it is something else."""
-    data = None if event is None else event.mimeData()
-    urls = [] if data is None else data.urls()
-    files = [Path(url.toLocalFile()) for url in urls if url.toLocalFile().endswith(FILES)]
-    return files[0] if files else None
+    """Return the model file that is dropped; None if it is something else, such as an image for the viewer."""
+    file = dropped_file(event)
+    return file if file is not None and file.suffix.lower() in SUFFIXES else None
 
 
 def told_by(card: ModelCard | None) -> tuple[Condition, ...]:

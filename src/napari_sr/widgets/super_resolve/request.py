@@ -108,11 +108,11 @@ def iter_models(paths: Mapping[str, str]) -> Generator[Available, None, None]:
     yield Available((*opened, *(c for c in list_models() if c.name not in found)), (), found)
 
 
-def iter_opened(path: str) -> Generator[ModelCard, None, None]:
-    """Read the card of a model file, and whether the model can be loaded at all."""
-    from napari_sr.models.store import load_model
+def iter_opened(path: str) -> Generator[ModelCard | None, None, None]:
+    """Read the card of a model file, and whether the model can be loaded at all; None for one of another program."""
+    from napari_sr.models.store import is_own, load_model
 
-    yield load_model(path).card
+    yield load_model(path).card if is_own(path) else None
 
 
 def _opened(files: tuple[str, ...]) -> tuple[list[ModelCard], dict[str, str]]:
