@@ -4,13 +4,13 @@ import io
 import json
 import threading
 import time
-import warnings
 import zipfile
 
 import onnx
 import pytest
 import torch
 import yaml
+from foreign_files import write_script
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QDropEvent
 from qtpy.QtWidgets import QFileDialog, QLabel
@@ -421,13 +421,7 @@ def test_a_question_that_is_not_answered_adds_nothing(dock, qtbot, tmp_path):
 
 
 def test_program_code_runs_only_if_the_user_lets_it(dock, qtbot, tmp_path):
-    class Doubled(torch.nn.Module):
-        def forward(self, lr):
-            return torch.nn.functional.interpolate(lr, scale_factor=2.0, mode="nearest")
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.trace(Doubled(), torch.rand(1, 1, 16, 16)).save(tmp_path / "scripted.pt")
+    write_script(tmp_path / "scripted.pt")
     dock.changes.add(tmp_path / "scripted.pt")
     settle(dock, qtbot)
     assert not user_path("scripted").exists()

@@ -1,10 +1,9 @@
 """*Open file…* and drops in *Super-resolve*: models of other programs become models of the user's."""
 
-import warnings
-
 import numpy as np
 import pytest
 import torch
+from foreign_files import write_script
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QLabel
@@ -114,13 +113,7 @@ def test_what_it_leaves_open_is_asked(widget, qtbot, tmp_path):
 
 
 def test_code_runs_only_if_the_user_lets_it(widget, qtbot, tmp_path):
-    class Doubled(torch.nn.Module):
-        def forward(self, lr):
-            return torch.nn.functional.interpolate(lr, scale_factor=2.0, mode="nearest")
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.trace(Doubled(), torch.rand(1, 1, 16, 16)).save(tmp_path / "scripted.pt")
+    write_script(tmp_path / "scripted.pt")
     before = widget.form.model_box.card().name
     widget.open_model(tmp_path / "scripted.pt")
     settle(qtbot, widget)

@@ -255,7 +255,7 @@ def test_cancel_stops_within_a_tile_and_adds_nothing(widget, viewer, qtbot, rng,
     slow(monkeypatch)
     viewer.add_image(rng.normal(size=(40, 40, 40)).astype(np.float32))
     click(qtbot, widget.form.run_button)
-    qtbot.waitUntil(lambda: widget.form.bar.value() > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: widget.form.bar.value() > 0, timeout=60_000)
     assert "left" in widget.form.status.text()
     click(qtbot, widget.form.cancel_button)
     qtbot.waitUntil(lambda: widget.job is None, timeout=1_000)
@@ -279,11 +279,11 @@ def test_closing_the_window_stops_the_run(viewer, qtbot, rng, widget, monkeypatc
     slow(monkeypatch)
     viewer.add_image(rng.normal(size=(200, 20, 20)).astype(np.float32))
     click(qtbot, widget.form.run_button)
-    qtbot.waitUntil(lambda: widget.form.bar.value() > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: widget.form.bar.value() > 0, timeout=60_000)
     job = widget.job
     QApplication.sendEvent(viewer.window._qt_window, QHideEvent())  # what closing it sends; the viewer stays here
     assert job.cancelled
-    qtbot.waitUntil(lambda: not job.running, timeout=5_000)
+    qtbot.waitUntil(lambda: not job.running, timeout=60_000)
 
 
 @pytest.mark.window
@@ -294,7 +294,7 @@ def test_taking_the_dock_out_of_the_window_stops_the_run(viewer, qtbot, rng, wid
     qtbot.wait(200)
     job = widget.job
     viewer.window.remove_dock_widget(widget)  # what the x of the dock does
-    qtbot.waitUntil(lambda: not job.running, timeout=5_000)
+    qtbot.waitUntil(lambda: not job.running, timeout=60_000)
     assert len(viewer.layers) == 1
     viewer.add_image(np.zeros((4, 4)))  # nothing listens any more
     assert widget.form.layer_box.count() == 1

@@ -7,8 +7,6 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtGui import QDropEvent
-
 from napari_sr.errors import CodeRefused, SRError
 from napari_sr.widgets.base.catalogue import catalogue
 from napari_sr.widgets.controls.questions import ChoiceDialog, ask
@@ -105,13 +103,6 @@ class Adding:
         self.dock.dialog = dialog = ChoiceDialog(self.dock, path.name, question.text, question.choices)
         dialog.chosen.connect(answered)
         dialog.open()
-
-
-def dropped_file(event: QDropEvent | None) -> Path | None:
-    """Return the file that is dropped; None if it is something else."""
-    data = None if event is None else event.mimeData()
-    files = [] if data is None else [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
-    return next((file for file in files if file.is_file()), None)
 
 
 def plain_name(path: Path) -> str:

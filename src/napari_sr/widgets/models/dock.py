@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QUrl
-from qtpy.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.models.export.formats import FORMATS
 from napari_sr.paths import reason, why_not_listed
 from napari_sr.widgets.base.catalogue import catalogue
-from napari_sr.widgets.base.dock import Dock
+from napari_sr.widgets.base.drops import TakesFiles
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.messages import ERROR, GOOD
-from napari_sr.widgets.controls.adding import dropped_file
 from napari_sr.widgets.models.changes import Changes
 from napari_sr.widgets.models.form import ModelsForm
 from napari_sr.widgets.models.state import Choices, checked, is_told, resolve
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 NAME = "Models"
 
 
-class Models(Dock):
+class Models(TakesFiles):
     """Keep models in order, and give them to other programs.
 
     Parameters
@@ -168,16 +167,13 @@ class Models(Dock):
             self.dialog = CardDialog(entry.card, self)
             self.dialog.show()
 
-    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Take files."""
-        if event is not None and dropped_file(event) is not None:
-            event.acceptProposedAction()
+    def wants(self, file: Path) -> bool:
+        """Take any file: what is wrong with it is said."""
+        return True
 
-    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802 - Qt's name
+    def take(self, file: Path) -> None:
         """Add a file that was dropped here."""
-        if event is not None and not self.running and (path := dropped_file(event)) is not None:
-            event.acceptProposedAction()
-            self.changes.add(path)
+        self.changes.add(file)
 
     # -- all models -------------------------------------------------------------------------------
 

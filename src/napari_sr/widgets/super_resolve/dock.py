@@ -9,26 +9,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 from napari_sr.errors import SRError
 from napari_sr.widgets.base.catalogue import catalogue
-from napari_sr.widgets.base.dock import Dock
+from napari_sr.widgets.base.drops import TakesFiles
 from napari_sr.widgets.base.job import Ended, Failed, Stopped
 from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.base.remembered import remember, remembered
+from napari_sr.widgets.controls.adding import SUFFIXES
 from napari_sr.widgets.layers.pixel_size import set_pixel_size
-from napari_sr.widgets.layers.snapshot import axes_of, check_axes, check_whole, snapshot
+from napari_sr.widgets.layers.snapshot import axes_of
+from napari_sr.widgets.super_resolve.asking import request_of
 from napari_sr.widgets.super_resolve.fit_watch import ImageFits, conditions_of
 from napari_sr.widgets.super_resolve.folder import FolderSection
 from napari_sr.widgets.super_resolve.form import SuperResolveForm
 from napari_sr.widgets.super_resolve.live_preview import LivePreview
 from napari_sr.widgets.super_resolve.looking import LookingAround
-from napari_sr.widgets.super_resolve.model_choice import ModelChoice, dropped_model, told_by
+from napari_sr.widgets.super_resolve.model_choice import ModelChoice, told_by
 from napari_sr.widgets.super_resolve.rate_watch import RateWatch
-from napari_sr.widgets.super_resolve.request import WHOLE, UpscaleRequest
+from napari_sr.widgets.super_resolve.request import UpscaleRequest
 from napari_sr.widgets.super_resolve.result_bar import ResultTools
-from napari_sr.widgets.super_resolve.running import Runs, chosen_part
+from napari_sr.widgets.super_resolve.running import Runs
 from napari_sr.widgets.super_resolve.state import AROUND, SMALL, Choices, resolve
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 NAME = "Super-resolve"
 
 
-class SuperResolve(Dock):
+class SuperResolve(TakesFiles):
     """Super-resolve an image layer with a model, and compare with a reference if there is one.
 
     Parameters
@@ -213,19 +214,7 @@ class SuperResolve(Dock):
         SRError
             If what was chosen does not go together.
         """
-        form, layer, card = self.form, self.form.layer_box.layer(), self.models.card()
-        if layer is None or card is None or self.running:
-            return None
-        check_axes(form.axes(), layer)
-        check_whole(layer)
-        rows, columns = (WHOLE, WHOLE) if whole else chosen_part(self.viewer, layer, form.part_box.currentText())
-        reference = form.reference_box.layer()
-        return UpscaleRequest(
-            source=snapshot(layer), layer=layer, reference_layer=reference,
-            reference=None if reference is None else snapshot(reference).data, axes=form.axes(),
-            model=self.models.source(card), mix=self.models.mix(), settings=form.settings.settings(),
-            conditions=form.conditions.values(), rows=rows, columns=columns,
-        )  # fmt: skip
+        return None if self.running else request_of(self.viewer, self.form, self.models, whole=whole)
 
     def _time(self) -> None:
         """Find out how long a run on a larger image will take."""
@@ -264,15 +253,8 @@ class SuperResolve(Dock):
                 self.form.bar.setValue(round(1000 * event.fraction))
             on_event(event)
 
-        def end(how: Failed | Stopped | Ended) -> None:
-            self.runs.close_activity()
-            if isinstance(how, Failed):
-                self.say(how.message, ERROR)
-            elif isinstance(how, Stopped):
-                self.say("Cancelled. What was written stays; the next run on the folder goes on from there.")
-            self.looking.catch_up()
-
-        self.start_job(work, show, end, keep=keep)
+        kept = "Cancelled. What was written stays; the next run on the folder goes on from there."
+        self.start(work, show, keep=keep, cancelled=lambda: kept)
 
     def run(self) -> None:
         """Super-resolve the layer, or the chosen part of it."""
@@ -307,16 +289,13 @@ class SuperResolve(Dock):
             self.dialog = CardDialog(card, self)
             self.dialog.show()
 
-    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Take model files."""
-        if event is not None and dropped_model(event):
-            event.acceptProposedAction()
+    def wants(self, file: Path) -> bool:
+        """Take model files; images are for the viewer."""
+        return file.suffix.lower() in SUFFIXES
 
-    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802 - Qt's name
+    def take(self, file: Path) -> None:
         """Open a model that was dropped here."""
-        if event is not None and not self.running and (path := dropped_model(event)):
-            event.acceptProposedAction()
-            self.models.open(path)
+        self.models.open(file)
 
     def _remember(self) -> None:
         if not self.models.loading:  # devices are not listed yet

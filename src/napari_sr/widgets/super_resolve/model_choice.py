@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
-from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sr.widgets.base.remembered import remember, remembered
-from napari_sr.widgets.controls.adding import FILES, OPENED, SHIPPED, SUFFIXES, YOURS, Adding, Work, dropped_file
+from napari_sr.widgets.controls.adding import FILES, OPENED, SHIPPED, YOURS, Adding, Work
 from napari_sr.widgets.controls.mix_row import load_mixed
 from napari_sr.widgets.super_resolve.request import Available, iter_available, iter_models, iter_opened
 
@@ -185,12 +184,6 @@ class ModelChoice:
         """A model was added: choose it once it is listed."""
         self._added, self._said = name, sentence
         self.dock.say(sentence)
-
-
-def dropped_model(event: QDropEvent | None) -> Path | None:
-    """Return the model file that is dropped; None if it is something else, such as an image for the viewer."""
-    file = dropped_file(event)
-    return file if file is not None and file.suffix.lower() in SUFFIXES else None
 
 
 def told_by(card: ModelCard | None) -> tuple[Condition, ...]:

@@ -7,22 +7,22 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Shapes
+from napari.layers import Image
 from napari.utils import progress
 from qtpy.QtCore import QTimer
 
-from napari_sr.errors import ImageError, SRError
+from napari_sr.errors import SRError
 from napari_sr.widgets.base.duration import duration
 from napari_sr.widgets.base.messages import ERROR
 from napari_sr.widgets.layers.parentage import no_truth
-from napari_sr.widgets.layers.places import drawn_region, lies_elsewhere, view_region
+from napari_sr.widgets.layers.places import lies_elsewhere
 from napari_sr.widgets.layers.removal import remove_layer
 from napari_sr.widgets.layers.results import add_result, earlier_results, result_maps
 from napari_sr.widgets.layers.selection import selection_kept
 from napari_sr.widgets.layers.snapshot import METADATA_KEY
 from napari_sr.widgets.super_resolve.preview_layer import remove_preview
 from napari_sr.widgets.super_resolve.request import WHOLE, RunDone, UpscaleRequest, iter_run
-from napari_sr.widgets.super_resolve.state import AROUND, RECTANGLE, VIEW
+from napari_sr.widgets.super_resolve.state import AROUND
 
 if TYPE_CHECKING:
     from napari_sr.inference import Progress
@@ -208,27 +208,6 @@ class Runs:
             self._last = None
             self.dock.say("The last run was undone.")
             self.dock.refresh()
-
-
-def chosen_part(viewer: Any, layer: Image, part: str) -> tuple[slice, slice]:
-    """Return the rows and columns of a layer that are chosen.
-
-    Raises
-    ------
-    ImageError
-        If there are none.
-    """
-    if part == VIEW:
-        region = view_region(layer, viewer)
-    elif part == RECTANGLE:
-        active = viewer.layers.selection.active
-        drawn = [x for x in viewer.layers if isinstance(x, Shapes) and len(x.data)]
-        if not drawn:
-            raise ImageError("There is no rectangle. Add a Shapes layer, and draw one around what you want to see.")
-        region = drawn_region(active if active in drawn else drawn[-1], layer, viewer)
-    else:
-        return WHOLE, WHOLE
-    return region.rows, region.columns
 
 
 def to_be_replaced(viewer: Any, layer: Image, model: str) -> tuple[tuple[int, Any], ...]:
