@@ -51,9 +51,9 @@ def test_a_message_follows_the_theme(viewer, qtbot):
     widget.say("wrong", "error")
     assert ON_DARK["error"] in widget.form.status.styleSheet()
     viewer.theme = "light"
-    qtbot.waitUntil(lambda: ON_LIGHT["error"] in widget.form.status.styleSheet(), timeout=5_000)
+    qtbot.waitUntil(lambda: ON_LIGHT["error"] in widget.form.status.styleSheet(), timeout=60_000)
     viewer.theme = "dark"
-    qtbot.waitUntil(lambda: ON_DARK["error"] in widget.form.status.styleSheet(), timeout=5_000)
+    qtbot.waitUntil(lambda: ON_DARK["error"] in widget.form.status.styleSheet(), timeout=60_000)
 
 
 def is_part(control):
@@ -112,7 +112,7 @@ def test_two_docks_share_one_place_as_tabs(viewer, qtbot):
             parent = parent.parent()
         return parent
 
-    qtbot.waitUntil(lambda: dock(second) in window.tabifiedDockWidgets(dock(first)), timeout=5_000)
+    qtbot.waitUntil(lambda: dock(second) in window.tabifiedDockWidgets(dock(first)), timeout=60_000)
     window.hide()
 
 
@@ -159,6 +159,6 @@ def test_the_control_with_the_keys_has_a_frame_that_is_seen_in_both_themes(viewe
     widget = opened(viewer, qtbot, "Super-resolve")
     for theme, expected in (("dark", ON_DARK), ("light", ON_LIGHT)):
         viewer.theme = theme
-        qtbot.waitUntil(lambda expected=expected: expected["link"] in widget.styleSheet(), timeout=5_000)
+        qtbot.waitUntil(lambda expected=expected: expected["link"] in widget.styleSheet(), timeout=60_000)
         assert contrast(expected["link"], ground(theme)) >= 3  # WCAG 2.1, 1.4.11
     viewer.theme = "dark"

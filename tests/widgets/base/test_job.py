@@ -12,7 +12,7 @@ def run(qtbot, make, **settings):
     events, ends = [], []
     job = Job(make, on_event=events.append, on_end=ends.append, **settings)
     job.start()
-    qtbot.waitUntil(lambda: bool(ends), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(ends), timeout=60_000)
     qtbot.wait(50)
     assert len(ends) == 1
     assert not job.running
@@ -82,7 +82,7 @@ def test_cancel_closes_the_generator_in_its_thread(qtbot):
     job.start()
     qtbot.wait(100)
     job.cancel()
-    qtbot.waitUntil(lambda: bool(ends), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(ends), timeout=60_000)
     assert isinstance(ends[0], Stopped)
     assert closed.is_set()
 
@@ -110,7 +110,7 @@ def test_a_failure_that_no_widget_shows_is_logged(viewer, qtbot, caplog):
     widget.start_side_job(break_down, print)
     ended = []
     widget.start_side_job(refuse, print, ended.append)  # shown by the widget
-    qtbot.waitUntil(lambda: not widget.side_jobs, timeout=20_000)
+    qtbot.waitUntil(lambda: not widget.side_jobs, timeout=60_000)
     assert caplog.text.count("no such image") == 1
     assert "RuntimeError: a fault in the code" in caplog.text
     assert ended == [Failed("no such image")]

@@ -111,10 +111,10 @@ def test_a_degradation_of_ones_own_is_simulated_and_seen_before(make_viewer, qtb
     _, dock = viewer.window.add_plugin_dock_widget("napari-sr", "Simulate low resolution")
     pick(dock.preset_box, OWN)
     dock.preset_box.own.sigma.setValue(1.5)
-    qtbot.waitUntil(lambda: not dock.before_after.latest.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.before_after.latest.busy, timeout=60_000)
     assert not dock.before_after.after.pixmap().isNull()
     qtbot.mouseClick(dock.run_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dock.job is None, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.job is None, timeout=60_000)
     lr = viewer.layers[-1]
     text = "gaussian(sigma=1.5) + area + shot(photons=100, read=2)"
     np.testing.assert_allclose(lr.data, np.clip(np.rint(degrade(hr, text, 4)), 0, 65_535), atol=1)
