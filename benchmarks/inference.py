@@ -219,7 +219,7 @@ def main() -> None:
             fixed = ", channels fixed" if report.fixed_channels else ""
             rates[name] = max(rates.get(name, 0.0), rate)
             print(
-                f"{name}: {rate:.2f} Mpx/s in {report.precision} by {backend} (LR tile {report.tile}, halo "
+                f"{name}: {rate:.3g} Mpx/s in {report.precision} by {backend} (LR tile {report.tile}, halo "
                 f"{report.halo}, blend {report.blend}{fixed}), {rate * 1e6 * flop / limit:.0%} of the limit{peak}",
                 flush=True,
             )
@@ -229,7 +229,7 @@ def main() -> None:
         for loop in loops[arguments.usual]:
             usual(image[: loop.tile + 2 * PAD, : loop.tile + 2 * PAD], network, model, target.device, loop)
             plain = report.megapixels / usual(image, network, model, target.device, loop)
-            print(f"  the usual loop: {plain:.2f} Mpx/s in {loop.precision}; ratio {rate / plain:.2f}", flush=True)
+            print(f"  the usual loop: {plain:.3g} Mpx/s in {loop.precision}; ratio {rate / plain:.2f}", flush=True)
         if model.network.pools_tile:
             print(f"  seam, {seam(image, model)}", flush=True)
     if "em-x4" in rates and "em-wgan-pixel-x4" in rates:
