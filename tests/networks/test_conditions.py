@@ -170,6 +170,9 @@ def test_what_is_told_is_told_within_the_limits_and_channels_apart(image):
     model = model_that_listens()
     *_, done = iter_upscale(image, model, conditions={"blur": 99, "noise": -3}, precision="fp32")
     assert "Told: blur 1.30 LR pixels, noise 0.10 % of the range" in done.report.notes
+    everything = {"blur": 0.5, "noise": 2.0, "shot": 0.0}
+    *_, done = iter_upscale(image, model, conditions=everything, precision="fp32")
+    assert not any(note.startswith(("Told", "Estimated")) for note in done.report.notes)
     *_, done = iter_upscale(np.stack([image, image]), model, axes="CYX", precision="fp32")
     estimated = [note.partition(":")[0] for note in done.report.notes if note.startswith("Estimated")]
     assert estimated == ["Estimated for channel 0", "Estimated for channel 1"]

@@ -121,7 +121,12 @@ class PlaneConditions:
         return self._known[channel]
 
     def notes(self) -> list[str]:
-        """Return sentences on what was told and what estimated, for the report."""
+        """Return sentences on what was told and what estimated, for the report; none if nothing was left to estimate.
+
+        Who gave everything knows it, such as a window whose sliders show it.
+        """
+        if not self.wanted:
+            return []
         given = [c for c in self.conditions if c not in self.wanted]
         told = next((in_words(given, values) for values in self._known.values()), "")
         found = {channel: in_words(self.wanted, values) for channel, values in sorted(self._known.items())}

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import yaml
@@ -73,8 +73,8 @@ def names(path: Path) -> list[str]:
 def read_member(path: Path, name: str) -> bytes:
     """Return a file of a folder or zip file; raises :class:`ModelError` if it is not there, damaged or outside."""
     parts = PurePosixPath(name).parts
-    # a backslash or a drive is a way out on Windows
-    if ".." in parts or PurePosixPath(name).is_absolute() or any(sign in name for sign in "\\:"):
+    # as Windows reads it, too, where a backslash and a drive are ways out
+    if any(".." in read.parts or read.anchor for read in (PurePosixPath(name), PureWindowsPath(name))):
         raise ModelError(f"Its description names a file outside of the package ({name}); it is not opened.")
     try:
         if path.is_dir():
