@@ -133,11 +133,13 @@ def _details(sample: FloatArray, cut: npt.NDArray[np.bool_], step: int, side: in
     reach = len(taps) // 2
     band = ndimage.correlate1d(ndimage.correlate1d(sample, taps, axis=1), taps, axis=2) / (taps**2).sum()
     band = band[:, reach:-reach, reach:-reach]
-    variances, saturated = block_means(band**2, side), block_means(cut[:, reach:-reach, reach:-reach], side)
+    squares = band * band
+    variances, saturated = block_means(squares, side), block_means(cut[:, reach:-reach, reach:-reach], side)
     good = saturated <= max(SATURATED, float(np.quantile(saturated, 0.2)))
-    second = float((band**2).mean())
+    second = float(squares.mean())
     tiny = np.finfo(np.float64).tiny
-    uneven = [second / max(float(np.abs(band).mean()) ** 2, tiny), float((band**4).mean()) / max(second**2, tiny)]
+    fourth = float((squares * squares).mean())
+    uneven = [second / max(float(np.abs(band).mean()) ** 2, tiny), fourth / max(second**2, tiny)]
     return np.concatenate([_log(np.quantile(variances[good], QUANTILES) / variance), _log(np.array(uneven))])
 
 
