@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from skimage.metrics import structural_similarity
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from napari_sr.errors import ConfigError
 from napari_sr.losses import LOSSES, create_loss, perceptual
@@ -59,6 +59,33 @@ def test_pixel_losses_are_what_they_say(pair):
     ramp = torch.arange(5.0).expand(1, 1, 6, 5)  # 1 between columns, 0 between rows
     assert float(create_loss("gradient")(ramp, flat)) == pytest.approx(1)
     assert float(create_loss("gradient")(ramp + 7, ramp)) == 0  # blind to a constant
+
+
+def test_psnr_is_the_mean_psnr_of_the_images_but_for_a_constant():
+    torch.manual_seed(0)
+    target = torch.rand(3, 1, 16, 16)
+    noise = torch.tensor([0.02, 0.1, 0.5])[:, None, None, None]
+    pair = [(target + noise * torch.randn_like(target)).double().requires_grad_(), target.double()]
+    figures = [
+        peak_signal_noise_ratio(t.numpy(), p.detach().numpy(), data_range=1.0) for p, t in zip(*pair, strict=True)
+    ]
+    epsilon = 1e-9  # beside which the errors are large
+    loss = create_loss("psnr", epsilon=epsilon)(*pair)
+    assert loss.item() == pytest.approx(-10 * np.log10(epsilon) - np.mean(figures), abs=1e-4)
+    # an image with a small error pulls as hard as one with a large error: the gradient's length goes with 1 / error
+    loss.backward()
+    steps = pair[0].grad.flatten(1).norm(dim=1) * (pair[0] - pair[1]).flatten(1).norm(dim=1)
+    torch.testing.assert_close(steps, torch.full_like(steps, 20 / np.log(10) / 3), rtol=1e-4, atol=0)
+
+
+def test_psnr_does_not_run_after_images_that_are_flat():
+    target = torch.zeros(1, 1, 8, 8)
+    pulls = []
+    for error in (1e-5, 1e-3):  # far below a grey level of 255, and near one
+        pred = (target + error).requires_grad_()
+        create_loss("psnr")(pred, target).backward()
+        pulls.append(float(pred.grad.norm() * error))
+    assert pulls[0] < 1e-3 * pulls[1]
 
 
 def test_ssim_is_scikit_images(pair):
