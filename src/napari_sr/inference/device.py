@@ -15,6 +15,7 @@ from napari_sr.errors import ConfigError
 from napari_sr.inference.openvino import OpenVINONetwork
 from napari_sr.models.model import Model
 from napari_sr.networks import SRNetwork
+from napari_sr.networks.fused import fuse
 
 Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES: dict[str, torch.dtype] = {
@@ -111,6 +112,8 @@ def prepare(network: SRNetwork, target: Target, conditions: Mapping[str, float] 
     prepared = prepared.to(target.device)
     if prepared.trainable:  # interpolations are three times slower that way; torch has no type for this form of `to`
         prepared = prepared.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if prepared.trainable and not prepared.foreign and target.device == "cpu":
+        fuse(prepared)
     return prepared
 
 

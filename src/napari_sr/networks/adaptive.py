@@ -14,6 +14,7 @@ from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import OutputHead, conv
 from napari_sr.networks.filter_bank import FilterBank
+from napari_sr.networks.fused import FusedBlock
 
 Skip = Literal["bilinear", "filters"]
 
@@ -135,6 +136,10 @@ class FoldedBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.conv2(F.relu_(self.conv1(x)))
         return out
+
+    def fused(self) -> nn.Module:
+        """See :mod:`napari_sr.networks.fused`."""
+        return FusedBlock(self.conv1, nn.ReLU(), self.conv2)
 
 
 class FoldedAdaptive(SRNetwork):

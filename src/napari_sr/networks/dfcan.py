@@ -12,6 +12,7 @@ from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import Head, OutputHead, conv
 from napari_sr.networks.channel_attention import ChannelAttention
+from napari_sr.networks.fused import ConvActivated
 from napari_sr.networks.wiener import WienerFilter
 
 
@@ -76,10 +77,17 @@ class FourierChannelAttentionBlock(nn.Module):
         self.conv2 = conv(num_features, num_features)
         self.spectrum_conv = conv(num_features, num_features)
         self.attention = ChannelAttention(num_features=num_features, reduction=reduction)
+        self.act: nn.Module = nn.GELU()
         self.by_products = False
 
+    def fused(self) -> nn.Module:
+        """See :mod:`napari_sr.networks.fused`."""
+        self.conv1, self.conv2 = (ConvActivated(layer, self.act) for layer in (self.conv1, self.conv2))
+        self.act = nn.Identity()
+        return self
+
     def forward(self, x: Tensor) -> Tensor:
-        features = F.gelu(self.conv2(F.gelu(self.conv1(x))))
+        features: Tensor = self.act(self.conv2(self.act(self.conv1(x))))
         if self.attention.fixed is not None:
             return x + features * self.attention.fixed
         spectrum = (power_spectrum_by_products if self.by_products else power_spectrum)(features).to(features.dtype)

@@ -15,6 +15,7 @@ from napari_sr.networks.blocks import (
     shuffle_reach,
     shuffle_upsampler,
 )
+from napari_sr.networks.fused import FusedBlock
 
 
 class ResidualBlock(nn.Module):
@@ -30,6 +31,10 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.res_scale * self.conv2(self.act(self.conv1(x)))
         return out
+
+    def fused(self) -> nn.Module:
+        """See :mod:`napari_sr.networks.fused`."""
+        return FusedBlock(self.conv1, self.act, self.conv2) if self.res_scale == 1 else self
 
 
 @NETWORKS.register("edsr", title="EDSR", reference="Lim et al. 2017, arXiv:1707.02921")

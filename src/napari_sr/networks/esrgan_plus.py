@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_sr.networks import NETWORKS
@@ -26,7 +25,7 @@ class ResidualDenseBlock(DenseBlock):
     def forward(self, x: Tensor) -> Tensor:
         seen = [x]
         for number, layer in enumerate(self.convs[:4]):
-            out = F.leaky_relu(layer(torch.cat(seen, dim=1)), 0.2)
+            out = self.act(layer(torch.cat(seen, dim=1)))
             if number == 1:
                 out = out + self.shortcut(x)
             elif number == 3:

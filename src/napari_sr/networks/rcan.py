@@ -18,6 +18,7 @@ from napari_sr.networks.blocks import (
     shuffle_upsampler,
 )
 from napari_sr.networks.channel_attention import ChannelAttention, cell_of
+from napari_sr.networks.fused import FusedBlock
 
 
 class ChannelAttentionBlock(nn.Module):
@@ -43,6 +44,10 @@ class ChannelAttentionBlock(nn.Module):
                 self.conv2.weight *= factors[:, None, None, None]
                 self.conv2.bias *= factors
             self.attention = nn.Identity()
+
+    def fused(self) -> nn.Module:
+        """See :mod:`napari_sr.networks.fused`; not where channels are weighed in between."""
+        return FusedBlock(self.conv1, self.act, self.conv2) if isinstance(self.attention, nn.Identity) else self
 
 
 class ResidualGroup(nn.Module):

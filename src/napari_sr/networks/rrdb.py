@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import Head, OutputHead, conv, factors_of, to_multiple
+from napari_sr.networks.fused import ConvActivated
 
 
 class DenseBlock(nn.Module):
@@ -20,11 +21,20 @@ class DenseBlock(nn.Module):
         super().__init__()
         widths = [growth] * 4 + [num_features]
         self.convs = nn.ModuleList(conv(num_features + i * growth, width) for i, width in enumerate(widths))
+        self.act: nn.Module = nn.LeakyReLU(0.2)
+
+    def fused(self) -> nn.Module:
+        """See :mod:`napari_sr.networks.fused`."""
+        for number, layer in enumerate(self.convs[:4]):
+            assert isinstance(layer, nn.Conv2d)
+            self.convs[number] = ConvActivated(layer, self.act)
+        self.act = nn.Identity()
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         seen = [x]
         for layer in self.convs[:4]:
-            seen.append(F.leaky_relu(layer(torch.cat(seen, dim=1)), 0.2))
+            seen.append(self.act(layer(torch.cat(seen, dim=1))))
         out: Tensor = x + 0.2 * self.convs[4](torch.cat(seen, dim=1))
         return out
 

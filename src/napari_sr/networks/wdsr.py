@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import Mean, OutputHead, ValueShift, conv
+from napari_sr.networks.fused import FusedBlock
 
 
 class WideBlock(nn.Module):
@@ -23,6 +25,12 @@ class WideBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.conv2(self.act(self.conv1(x)))
         return out
+
+    def fused(self) -> nn.Module:
+        """See :mod:`napari_sr.networks.fused`; not where weights are still normalised."""
+        if parametrize.is_parametrized(self.conv1):
+            return self
+        return FusedBlock(self.conv1, self.act, self.conv2)
 
 
 @NETWORKS.register("wdsr", title="WDSR-A (wide activation)", reference="Yu et al. 2018, arXiv:1808.08718")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import Head, OutputHead, conv
+from napari_sr.networks.fused import ConvActivated, FusedBlock
 
 
 class ResidualBlock(nn.Module):
@@ -24,6 +25,10 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.conv2(self.act(self.conv1(x)))
         return out
+
+    def fused(self) -> nn.Module:
+        """See :mod:`napari_sr.networks.fused`."""
+        return FusedBlock(self.conv1, self.act, self.conv2)
 
 
 class UpsampleBlock(nn.Module):
@@ -42,6 +47,10 @@ class UpsampleBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.shuffle(self.act(self.conv(x)))
         return out
+
+    def fused(self) -> nn.Module:
+        """See :mod:`napari_sr.networks.fused`."""
+        return nn.Sequential(ConvActivated(self.conv, self.act), self.shuffle)
 
 
 @NETWORKS.register(
