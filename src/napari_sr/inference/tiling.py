@@ -22,6 +22,9 @@ T = TypeVar("T")
 SMALLEST_TILE = 32
 #: largest tile that is not worth a search
 DEFAULT_TILE = {"cpu": 192, "cuda": 512, "mps": 256}
+#: a tile is so many times its context, if it then is not larger than that: of 512 pixels with 20 of context, two tiles
+#: along each side read 14 % less than three (em-rcan-x4 on an AMX Xeon: 20 % less time)
+ROOMY, ROOMY_TILE = 13, 260
 #: LR pixels that a device gets at a time, if tiles are smaller: a GPU is not filled by one tile of 64 pixels
 AT_ONCE = {"cpu": 0, "cuda": 512**2, "mps": 256**2}
 CANDIDATES = {"cpu": (64, 96, 128, 192, 256), "cuda": (256, 512, 1024), "mps": (128, 256, 512)}
@@ -164,7 +167,7 @@ def _iter_tile(
     if fixed := fixed_tile(model, target, halo=halo, blend=blend, tile=tile, longest=max(shape)):
         return Tiling(fixed, halo, blend)
     kind = target.device.split(":")[0]
-    default = max(DEFAULT_TILE[kind], 4 * halo + 1)
+    default = max(DEFAULT_TILE[kind], min(ROOMY * halo, ROOMY_TILE), 4 * halo + 1)
     if max(shape) <= default:
         return Tiling(max(shape), halo, blend)
     if not network.trainable:  # interpolations are bound by memory, not by arithmetic
