@@ -67,6 +67,20 @@ def test_slopes_have_their_sign_on_a_ramp(rng, slope):
     assert found.slope == pytest.approx(slope, rel=0.25)
 
 
+@pytest.mark.parametrize("side", [54, 62, 85, 120])
+@pytest.mark.parametrize(("slope", "intercept"), [(2.0, 4.0), (0.5, 40.0), (-2.0, 404.0), (0.0, 49.0)])
+def test_small_images_say_how_noise_depends_on_brightness(rng, side, slope, intercept):
+    dark, bright = [], []
+    for _ in range(12):
+        clean = 200 * smooth(rng, (side, side), side / 6)
+        found = estimate_noise(noisy(rng, clean, slope, intercept))
+        dark.append(float(found.variance(20.0)))
+        bright.append(float(found.variance(180.0)))
+    # one image has few blocks of each brightness: together they must be right, and light must not look like a detector
+    truth = [slope * 20 + intercept, slope * 180 + intercept]
+    np.testing.assert_allclose([np.median(dark), np.median(bright)], truth, rtol=0.35)
+
+
 def wavelet_median(image):
     """Donoho & Johnstone's: median absolute diagonal detail of the Daubechies wavelet of four coefficients."""
     root = np.sqrt(3)

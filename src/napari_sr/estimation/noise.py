@@ -24,6 +24,8 @@ BLOCK = 8
 FREEDOM = 8.2
 #: quantile of the variances of the blocks of one level that is taken for noise alone
 QUANTILE = 0.4
+#: blocks below which an image is so small that they may overlap
+MANY = 400
 #: levels of brightness, and the fewest blocks that make one
 LEVELS = 10
 FEWEST = 10
@@ -95,12 +97,18 @@ def blocks(sample: FloatArray, bad: npt.NDArray[np.bool_]) -> tuple[FloatArray, 
     """
     from scipy import ndimage
 
-    level, variance = block_means(inner(sample)), block_means(detail_of(sample) ** 2)
+    detail = detail_of(sample)
+    few = detail.size < MANY * BLOCK**2
+
+    def means(values: npt.NDArray[Any]) -> FloatArray:
+        return overlapping_means(values) if few else block_means(values)
+
+    level, variance = means(inner(sample)), means(detail**2)
     if not bad.any():
         return level, variance
     size = len(HIGH_PASS)
-    good = block_means(inner(ndimage.maximum_filter(bad, size=(1, size, size)))) == 0
-    share = block_means(inner(bad))
+    good = means(inner(ndimage.maximum_filter(bad, size=(1, size, size)))) == 0
+    share = means(inner(bad))
     enough = max(FEWEST, 0.1 * float((share < SATURATED[-1]).sum()))
     for limit in SATURATED:
         if good.sum() < enough:
@@ -114,6 +122,12 @@ def block_means(values: npt.NDArray[Any], side: int = BLOCK) -> FloatArray:
     rows, columns = height // side, width // side
     cut = values[:, : rows * side, : columns * side]
     return np.asarray(cut.reshape(count, rows, side, columns, side).mean(axis=(2, 4)).ravel(), dtype=np.float64)
+
+
+def overlapping_means(values: npt.NDArray[Any], side: int = BLOCK) -> FloatArray:
+    """Return the means over blocks that begin every half of their side."""
+    starts = (0, side // 2)
+    return np.concatenate([block_means(values[:, y:, x:], side) for y in starts for x in starts])
 
 
 def curve(level: FloatArray, variance: FloatArray) -> FloatArray:
