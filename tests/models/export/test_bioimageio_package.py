@@ -85,13 +85,14 @@ def test_densities_go_in_and_come_out_as_they_are(bioimageio, tmp_path):
 
 
 def test_a_package_says_whose_the_model_is_and_how_it_is_used(quick, tmp_path):
-    path = export_model(load_model("em-x4"), tmp_path, to="bioimageio").path
+    model = load_model("em-x4")
+    path = export_model(model, tmp_path, to="bioimageio").path
     said = description(path)
     assert said["license"] == "BSD-3-Clause"
     assert said["authors"] == [{"name": "The napari-sr developers"}]
     assert {c["doi"] for c in said["cite"]} >= {"10.48550/arXiv.1712.06116", "10.1371/journal.pone.0125825"}
     assert said["name"] == "Electron microscopy x4 any blur and noise"
-    assert [a.get("halo") for a in said["outputs"][0]["axes"]][2:] == [14 * 4, 14 * 4]
+    assert [a.get("halo") for a in said["outputs"][0]["axes"]][2:] == 2 * [model.card.halo["fp32"] * 4]
     assert [i["id"] for i in said["inputs"]] == ["lr", "conditions"]
     page = content(path, "README.md").decode()
     for words in ("FlyEM project team", "CC BY", "## Validation", "shares of the input's range", "PSNR"):
