@@ -118,12 +118,22 @@ def centre(image: Any, side: int, scale: int) -> np.ndarray:
     return image[start[0] : start[0] + size[0], start[1] : start[1] + size[1]]
 
 
+def binned(image: Any, side: int) -> np.ndarray:
+    """Return the rounded means over squares: the optics' blur of a finely sampled image is then less than a pixel."""
+    image = np.asarray(image)
+    rows, columns = (n // side for n in image.shape)
+    blocks = image[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    return np.rint(blocks.mean(axis=(1, 3))).astype(image.dtype)
+
+
 def test_sets() -> list[TestSet]:
     """Return what is measured on."""
     fly = read_planes(DATA / "em_flyem_medulla/flyem_test_independent_250px.tif")[::4]
     nerve = read_planes(DATA / "sem_axondeepseg_MIT/test")
     cord = read_planes(DATA / "em_vnc_sstem_NC/vnc_stack2_test_00-09.tif")[::3]
     light = [np.asarray(read_planes(DATA / f"{name}.tif")[0]) for name in LIGHT]
+    means = sorted((DATA / "pair_w2s_avg1_avg400").glob("*_avg400.tif"))[::3]
+    still = [centre(binned(read_planes(path)[0], 3), 168, 4) for path in means]
     em = ("em-x4.1.yaml", "em-x4", ("em-dfcan-x4", "em-wgan-pixel-x4"), CELLS, False, "em-x4-realistic")
     electron = [
         TestSet(f"FlyEM, independent tissue ({len(fly)} × 248²)", [centre(p, 248, 4) for p in fly], *em),
@@ -147,6 +157,10 @@ def test_sets() -> list[TestSet]:
             for one, title in zip(electron, ("FlyEM ×2 (13 × 248²)", "AxonDeepSeg SEM ×2 (4 × 480²)"), strict=False)
         ),
         TestSet(
+            f"real fluorescence ×2 with hardly any noise of its own ({len(still)} × {still[0].shape[0]}²)",
+            still, "fluo-x2.1.yaml", "fluo-x2", (), LIGHT_CELLS,
+        ),
+        TestSet(
             f"real fluorescence ×4 ({len(light)} images, up to 512²)", [centre(p, 512, 4) for p in light],
             "fluo-x4.1.yaml", "fluo-x4", (), LIGHT_CELLS_X4,
         ),
@@ -157,13 +171,19 @@ def test_sets() -> list[TestSet]:
                 partner="nbody-x4-realistic",
             )
             for size in (75, 200, 750)
+            if box(size).exists()
         ),
     ]  # fmt: skip
 
 
+def box(size: int) -> Path:
+    """Return where the test box of so many Mpc/h a side is, once scripts/simulate_nbody.py has made it."""
+    return HERE / f"nbody/mpc{size}/test_box5.npz"
+
+
 def densities(size: int) -> list[np.ndarray]:
     """Return slices of the test box, two along each axis."""
-    return [np.asarray(p) for p in read_planes(HERE / f"nbody/mpc{size}/test_box5.npz")[4::8]]
+    return [np.asarray(p) for p in read_planes(box(size))[4::8]]
 
 
 def linear(config: TrainConfig, degradation: str) -> Model:
@@ -273,6 +293,9 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", type=Path, default=[], help="files to take in place of shipped models")
     arguments = parser.parse_args()
     given = {path.stem: path for path in arguments.models}
+    for size in (75, 200, 750):
+        if not box(size).exists():
+            print(f"Not measured: there is no {box(size)} (scripts/simulate_nbody.py makes it)")
     for test in test_sets():
         if not any(test.title.startswith(start) for start in arguments.sets):
             continue
