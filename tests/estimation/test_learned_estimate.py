@@ -142,3 +142,17 @@ def test_missing_and_saturated_values_hardly_matter(sharp, rng):
 def test_an_image_that_was_enlarged_has_a_blur_within_the_limit(sharp):
     smooth = GaussianBlur(6.0)(sharp["EM"], np.random.default_rng(0))
     assert 1.0 < estimate(smooth).blur.sigma <= LARGEST
+
+
+def test_noise_is_never_more_than_the_image(sharp, rng, monkeypatch):
+    image = BlockMean(4)(sharp["EM"], rng)
+
+    class Mistaken:
+        def __call__(
+            self, features
+        ):  # dense tissue of a kind that was not learnt from: eight times the image's variance
+            return np.array([0.4, np.log(8.0)])
+
+    monkeypatch.setattr("napari_sr.estimation.weights", Mistaken)
+    noise = estimate(image).noise
+    assert float(noise.variance(image).mean()) <= 1.05 * float(image.var())

@@ -57,7 +57,8 @@ def estimate(image: npt.NDArray[Any]) -> Estimate:
         return Estimate(*judge(values))
     sigma, share = weights()(found.features)
     noise, sample = found.noise, found.sample
-    seen, variance = float(noise.variance(sample).mean()), float(np.exp(share)) * found.variance
+    # noise is no part of what it lies on: it cannot vary more than both together
+    seen, variance = float(noise.variance(sample).mean()), min(float(np.exp(share)), 1.0) * found.variance
     at_least = noise_of_quiet_blocks(sample, found.cut)
     variance = variance if at_least is None else max(variance, at_least)
     least = rounding(values.dtype, sample)
