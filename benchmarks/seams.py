@@ -1,6 +1,6 @@
 """Whether tiles can be seen in what the shipped models make, in fp32 on the CPU.
 
-    python benchmarks/seams.py [--side 384] [--models em-x4 nbody-rcan-x4]
+    python benchmarks/seams.py [--side 576] [--models em-x4 nbody-rcan-x4]
 
 A step is the difference between two neighbouring pixels. For each model, the mean absolute step across tile borders
 
@@ -42,7 +42,7 @@ from napari_sr.images.samples import load_sample
 from napari_sr.inference import Upscaler
 from napari_sr.inference.device import Target
 from napari_sr.inference.tiles import Span, TilePlan, plan_tiles
-from napari_sr.inference.tiling import choose_tiling
+from napari_sr.inference.tiling import choose_tiling, may_fit
 from napari_sr.models.model import Model
 from napari_sr.models.store import load_model, shipped_folder
 
@@ -118,7 +118,10 @@ def run(model: Model, lr: npt.NDArray[Any], *, overlap: int | None = None, start
     shape = (lr.shape[0] - start, lr.shape[1] - start)
     network, target = model.network, Target("cpu", "fp32")
     tiling = choose_tiling(model, network, target, shape=shape, planes=1, tile=None, overlap=overlap)
-    plan = plan_tiles(shape, scale=model.scale, tile=tiling.tile, halo=tiling.halo, blend=tiling.blend)
+    plan = plan_tiles(
+        shape, scale=model.scale, tile=tiling.tile, halo=tiling.halo, blend=tiling.blend, grid=tiling.grid,
+        fit=may_fit(network),  # as the engine does
+    )  # fmt: skip
     return Run(np.asarray(log_density(sr) if model.intensity.kind == "log" else sr, np.float64), plan, start)
 
 
@@ -183,8 +186,7 @@ def measure(model: Model, side: int) -> tuple[str, bool]:
     span = first.plan.rows[0]
     tile = span.outer_stop - span.outer_start
     second = run(model, lr, start=round(ELSEWHERE * (span.inner_stop - span.inner_start)))
-    whole = side // tile * tile  # otherwise tiles overlap all the same: they are spread evenly
-    cut = run(model, lr[:whole, :whole], overlap=0)
+    cut = run(model, lr, overlap=0)
     plain, plain_error = over_middles((first, second))
     paired = same_place(first, second).with_(same_place(second, first))
     bare = same_place(cut, first).with_(same_place(cut, second))
@@ -200,7 +202,7 @@ def measure(model: Model, side: int) -> tuple[str, bool]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--side", type=int, default=384, help="LR pixels, a multiple of 192")
+    parser.add_argument("--side", type=int, default=576, help="LR pixels, a multiple of 192")
     parser.add_argument("--models", nargs="*", default=sorted(p.stem for p in shipped_folder().glob("*.safetensors")))
     given = parser.parse_args()
     print(f"{'':<75}without context:")
