@@ -98,11 +98,7 @@ def blocks(sample: FloatArray, bad: npt.NDArray[np.bool_]) -> tuple[FloatArray, 
     from scipy import ndimage
 
     detail = detail_of(sample)
-    few = detail.size < MANY * BLOCK**2
-
-    def means(values: npt.NDArray[Any]) -> FloatArray:
-        return overlapping_means(values) if few else block_means(values)
-
+    means = overlapping_means if detail.size < MANY * BLOCK**2 else block_means
     level, variance = means(inner(sample)), means(detail**2)
     if not bad.any():
         return level, variance
