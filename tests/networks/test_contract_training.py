@@ -7,8 +7,10 @@ from small_models import SMALL, make_model
 
 from napari_sr import upscale
 from napari_sr.inference.device import Target, localised, prepare
+from napari_sr.inference.fixed_channels import FixedChannels
 from napari_sr.models.model import load, save
 from napari_sr.networks import NETWORKS, create_network
+from napari_sr.networks.channel_attention import channel_factors
 
 TRAINABLE = [name for name in NETWORKS if NETWORKS[name].trainable and not NETWORKS[name].foreign]
 
@@ -73,6 +75,31 @@ def test_tiles_join_to_the_whole(name):
         assert far < (1e-3 if model.network.localises else 0.1)
     else:
         assert far < 1e-5
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_a_network_stays_what_it_is_while_a_copy_is_prepared(name, precision):
+    model = make_model(name, 2)
+    network = shaken(model.network)
+    lr = torch.rand(1, 1, 24, 24, generator=torch.Generator().manual_seed(0))
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    kinds = [(type(m), m.training) for m in network.modules()]
+    with torch.inference_mode():
+        expected = network(lr)
+    if network.fixes:  # scaled alike everywhere, and folded so
+        factors, _ = channel_factors(network, lr)
+        channels = FixedChannels(factors[0], {"fp32": 4})
+        prepare(channels.of(model).network, Target("cpu", precision))
+    prepare(localised(model), Target("cpu", precision))
+    assert [(type(m), m.training) for m in network.modules()] == kinds
+    assert all(p.requires_grad for p in network.parameters()) == ("filters.taps" not in before)  # those are fixed
+    for key, value in network.state_dict().items():
+        assert value.dtype == before[key].dtype, key
+        assert torch.equal(value, before[key]), key
+        assert value.stride() == before[key].stride(), key
+    with torch.inference_mode():
+        assert torch.equal(network(lr), expected)
 
 
 @pytest.mark.parametrize("name", TRAINABLE)

@@ -16,6 +16,7 @@ from napari_sr.inference.openvino import OpenVINONetwork
 from napari_sr.models.model import Model
 from napari_sr.networks import SRNetwork
 from napari_sr.networks.fused import fuse
+from napari_sr.networks.shallow_copy import shallow_copy
 
 Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES: dict[str, torch.dtype] = {
@@ -97,7 +98,8 @@ def prepare(network: SRNetwork, target: Target, conditions: Mapping[str, float] 
     Weights are stored channels last. What says of itself that it is computed in full precision stays in float32, and so
     do interpolations.
     """
-    prepared = copy.deepcopy(network).eval()
+    # others keep their weights in ways of their own
+    prepared = (copy.deepcopy(network) if network.foreign else shallow_copy(network)).eval()
     prepared.tell(conditions or {})
     prepared = prepared.fold_for_inference()
     for parameter in prepared.parameters():
@@ -126,7 +128,7 @@ def localised(model: Model) -> SRNetwork:
     """Return a model's network; what it pools, if it can, over windows of its training patch and not over the tile."""
     if not model.network.localises:
         return model.network
-    network = copy.deepcopy(model.network)
+    network = shallow_copy(model.network)
     network.localise(trained_patch(model))
     return network
 

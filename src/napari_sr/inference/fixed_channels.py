@@ -7,7 +7,6 @@ Where that is so, the mean over some patches stands in for all of them; what is 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +30,7 @@ from napari_sr.inference.tiling import DEFAULT_TILE
 from napari_sr.models.formats.sees import measured, picture
 from napari_sr.models.model import Model, weights_hash
 from napari_sr.networks.channel_attention import channel_factors, fix_channels
+from napari_sr.networks.shallow_copy import shallow_copy
 
 #: one in so many training patches of a plane is measured
 SHARE = 32
@@ -56,7 +56,7 @@ class FixedChannels:
 
     def of(self, model: Model) -> Model:
         """Return a model with its channels fixed."""
-        network = copy.deepcopy(model.network)
+        network = shallow_copy(model.network)
         fix_channels(network, self.factors)
         return replace(model, network=network, card=replace(model.card, halo=self.halo))
 
@@ -130,7 +130,7 @@ def untested_channels(model: Model, lr: Tensor) -> FixedChannels | None:
     """
     if (halo := model.card.halo or _HALOS.get(_key(model))) is None:
         return None
-    factors, _ = channel_factors(copy.deepcopy(model.network).eval(), lr)
+    factors, _ = channel_factors(shallow_copy(model.network).eval(), lr)
     return FixedChannels(factors.mean(dim=0).cpu(), halo)
 
 
@@ -167,7 +167,7 @@ def _halo(model: Model, should_stop: Callable[[], bool] | None) -> Mapping[str, 
     """
     if (key := _key(model)) not in _HALOS:
         lower, upper = key[1:]
-        network = copy.deepcopy(model.network).eval()
+        network = shallow_copy(model.network).eval()
         with interruptible(network, should_stop):
             factors, _ = channel_factors(network, picture(trained_patch(model)) * (upper - lower) + lower)
             fix_channels(network, factors[0])

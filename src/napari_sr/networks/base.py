@@ -97,7 +97,10 @@ class SRNetwork(nn.Module, ABC):
         """Compute Fourier transforms by products of matrices from now on, which every library has, and fast."""
 
     def fold_for_inference(self) -> SRNetwork:
-        """Return a network that computes the same numbers with less memory traffic; may change ``self``."""
+        """Return a network that computes the same numbers with less memory traffic.
+
+        May replace parts of ``self``, but changes no numbers in place: others may share them.
+        """
         return self
 
     def parameter_count(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from napari_sr.networks import NETWORKS
@@ -40,9 +39,9 @@ class ChannelAttentionBlock(nn.Module):
         if isinstance(self.attention, ChannelAttention) and self.attention.fixed is not None:
             factors = self.attention.fixed.flatten()
             assert self.conv2.bias is not None
-            with torch.no_grad():
-                self.conv2.weight *= factors[:, None, None, None]
-                self.conv2.bias *= factors
+            # not in place: other copies of the network may share the weights
+            self.conv2.weight = nn.Parameter(self.conv2.weight.detach() * factors[:, None, None, None])
+            self.conv2.bias = nn.Parameter(self.conv2.bias.detach() * factors)
             self.attention = nn.Identity()
 
     def fused(self) -> nn.Module:
