@@ -38,6 +38,7 @@ import numpy.typing as npt
 
 from napari_sr.degradations import degrade
 from napari_sr.evaluation.tally import log_density
+from napari_sr.images.axes import Layout
 from napari_sr.images.samples import load_sample
 from napari_sr.inference import Upscaler
 from napari_sr.inference.device import Target
@@ -113,16 +114,27 @@ def pairs(spans: Sequence[Span]) -> list[tuple[Span, Span]]:
 def run(model: Model, lr: npt.NDArray[Any], *, overlap: int | None = None, start: int = 0) -> Run:
     """Super-resolve an image from its pixel ``start`` on."""
     part = slice(start, None)
-    upscaler = Upscaler(model, device="cpu", precision="fp32", overlap=overlap)
+    upscaler = for_image(Upscaler(model, device="cpu", precision="fp32", overlap=overlap), lr)
     sr = upscaler(lr, axes="YX", dtype=np.float32, rows=part, columns=part)
     shape = (lr.shape[0] - start, lr.shape[1] - start)
-    network, target = model.network, Target("cpu", "fp32")
-    tiling = choose_tiling(model, network, target, shape=shape, planes=1, tile=None, overlap=overlap)
+    used, target = upscaler.model, Target("cpu", "fp32")
+    tiling = choose_tiling(used, used.network, target, shape=shape, planes=1, tile=None, overlap=overlap)
     plan = plan_tiles(
         shape, scale=model.scale, tile=tiling.tile, halo=tiling.halo, blend=tiling.blend, grid=tiling.grid,
-        fit=may_fit(network),  # as the engine does
+        fit=may_fit(used.network),  # as the engine does
     )  # fmt: skip
     return Run(np.asarray(log_density(sr) if model.intensity.kind == "log" else sr, np.float64), plan, start)
+
+
+def for_image(upscaler: Upscaler, lr: npt.NDArray[Any]) -> Upscaler:
+    """Return the upscaler that the engine works with on a whole image: its channels may be fixed."""
+    measuring = upscaler.iter_for(lr, Layout("YX", lr.shape), pixels=lr.size)
+    while True:
+        try:
+            next(measuring)
+        except StopIteration as end:
+            found: Upscaler = end.value
+            return found
 
 
 @dataclass(frozen=True)
