@@ -1,4 +1,4 @@
-"""What the network that estimates blur and noise sees, and how well it judges images that it was not trained on."""
+"""What the network that estimates blur and noise sees, and how well it judges images that it has not seen."""
 
 import numpy as np
 import pytest
@@ -87,7 +87,7 @@ def test_what_ships_fits_what_is_seen(sharp):
 @pytest.mark.parametrize("noise", [0.0, 1.5, 5.0, 12.0])
 @pytest.mark.parametrize("optics", [0.0, 0.4, 0.8, 1.15])
 def test_blur_and_noise_over_a_grid(sharp, rng, kind, noise, optics):
-    """Drawn cells, a kind that it was not trained on, and densities of a box that it has not seen."""
+    """Drawn cells, of another seed than those that it was trained on, and densities of a box that it has not seen."""
     drawn = [lr_of(sharp[kind], optics, noise, rng) for _ in range(3)]
     found = [estimate(lr) for lr, _ in drawn]
     # in strong noise, the spectrum of one small image says little of its blur
