@@ -99,6 +99,22 @@ def test_blur_and_noise_over_a_grid(sharp, rng, kind, noise, optics):
         assert told < 2 * noise + 6
 
 
+@pytest.mark.parametrize("optics", [0.0, 0.4])
+@pytest.mark.parametrize("finer", [1, 2, 3])
+def test_tissue_as_dense_as_the_pixels_is_no_noise(rng, finer, optics):
+    """Drawn tissue at lower and lower magnification: without directions, 2.4 % were seen where there are none."""
+    tissue = np.asarray(load_sample("em-phantom").hr, np.float32)
+    low, high = np.percentile(tissue, (0.2, 99.8))
+    side = 640 // (4 * finer) * 4 * finer
+    hr = BlockMean(finer)(np.clip((tissue[:side, :side] - low) / (high - low), 0, 1) * 200 + 20, rng)
+    clean, _ = lr_of(hr, optics, 0, rng)
+    assert np.sqrt(estimate(clean).noise.variance(clean).mean()) < 2 * 0.7
+    if optics:  # behind none, tissue and noise of 6 % look so alike that it is 3 to 9 % of one small image
+        noisy = [lr_of(hr, optics, 6, rng)[0] for _ in range(3)]
+        found = np.mean([np.sqrt(estimate(lr).noise.variance(lr).mean()) for lr in noisy])
+        assert found == pytest.approx(2 * 6, rel=0.2)
+
+
 @pytest.mark.parametrize("grain", [0.5, 0.7])
 def test_noise_that_neighbours_share_is_seen(sharp, rng, grain):
     """Its finest details alone, which is what other estimates go by, show a third of it, or less."""
