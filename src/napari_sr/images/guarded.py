@@ -10,6 +10,15 @@ import numpy.typing as npt
 from napari_sr.errors import ImageError, SRError
 
 
+def computed(part: Any) -> npt.NDArray[Any]:
+    """Return a part of an image as an array.
+
+    One of dask is computed without the callbacks that are registered for all computing: napari's cache of dask is one,
+    and two threads that compute at the same time, its and ours, clear each other's notes in it (a KeyError).
+    """
+    return np.asarray(part.compute(callbacks=()) if hasattr(part, "__dask_graph__") else part)
+
+
 class Guarded:
     """An array-like that is read in parts: whatever its library raises is an :class:`ImageError` that says so."""
 
@@ -19,7 +28,7 @@ class Guarded:
 
     def __getitem__(self, window: Any) -> npt.NDArray[Any]:
         try:
-            return np.asarray(self.data[window])
+            return computed(self.data[window])
         except SRError:
             raise
         except Exception as error:
