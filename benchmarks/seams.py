@@ -43,7 +43,7 @@ from napari_sr.images.samples import load_sample
 from napari_sr.inference import Upscaler
 from napari_sr.inference.device import Target
 from napari_sr.inference.tiles import Span, TilePlan, plan_tiles
-from napari_sr.inference.tiling import choose_tiling, may_fit
+from napari_sr.inference.tiling import choose_tiling, end_of, may_fit
 from napari_sr.models.model import Model
 from napari_sr.models.store import load_model, shipped_folder
 
@@ -128,13 +128,7 @@ def run(model: Model, lr: npt.NDArray[Any], *, overlap: int | None = None, start
 
 def for_image(upscaler: Upscaler, lr: npt.NDArray[Any]) -> Upscaler:
     """Return the upscaler that the engine works with on a whole image: its channels may be fixed."""
-    measuring = upscaler.iter_for(lr, Layout("YX", lr.shape), pixels=lr.size)
-    while True:
-        try:
-            next(measuring)
-        except StopIteration as end:
-            found: Upscaler = end.value
-            return found
+    return end_of(upscaler.iter_for(lr, Layout("YX", lr.shape), pixels=lr.size))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import pytest
 from dask.callbacks import Callback
 
 from napari_sr.errors import ImageError
+from napari_sr.images.axes import Layout
 from napari_sr.images.guarded import Guarded, computed
 
 
@@ -20,6 +21,8 @@ def test_an_array_of_dask_is_read_without_the_callbacks_of_others(scheduler):
         before = len(seen)
         np.testing.assert_array_equal(computed(array), np.arange(12)[::2])
         np.testing.assert_array_equal(Guarded(array)[1:3], [2, 4])
+        plane = da.zeros((3, 8, 8), chunks=4)
+        assert Layout("ZYX", plane.shape).take(plane, (1,)).shape == (8, 8)
     assert len(seen) == before > 0
 
 

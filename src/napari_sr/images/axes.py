@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
+from napari_sr.images.guarded import computed
 
 #: a last axis of at most so many entries, beside ones of at least so many, holds channels: nobody has an image of them
 CHANNELS, BESIDE = 4, 16
@@ -141,7 +142,7 @@ class Layout:
         self, data: Any, index: tuple[int, ...], rows: slice = slice(None), columns: slice = slice(None)
     ) -> npt.NDArray[Any]:
         """Return a window of one plane, rows first."""
-        return self.oriented(np.asarray(data[self.select(index, rows, columns)]))
+        return self.oriented(computed(data[self.select(index, rows, columns)]))
 
     def put(
         self, out: Any, index: tuple[int, ...], values: npt.NDArray[Any], rows: slice = slice(None),
