@@ -4,23 +4,27 @@
     python scripts/fit_estimation.py --fit cases                            # writes estimation/learned.npz
 
 Cases are members of the family of any microscope, as in training (napari_sr.degradations.microscope), of the training
-images of the models: FlyEM, AxonDeepSeg, two of C. elegans, real and simulated fluorescence, N-body boxes. None of them
-is tested on by scripts/measure_cells.py; two fluorescence images are by scripts/measure_estimation.py.
+images of the models: FlyEM, AxonDeepSeg, two of C. elegans, real and simulated fluorescence, N-body boxes; and of
+images that were drawn (dead_leaves.py, draw_em_phantom.py with other seeds than the sample). None of them is tested on
+by scripts/measure_cells.py; two fluorescence images are by scripts/measure_estimation.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from dead_leaves import dead_leaves
+from draw_em_phantom import draw as draw_tissue
 from torch import Tensor, nn
 
 from napari_sr.degradations.blur import TRUNCATED
 from napari_sr.degradations.microscope import WIDEST, AnyMicroscope
-from napari_sr.degradations.variety import limits_of
+from napari_sr.degradations.variety import limits_of, reduced
 from napari_sr.estimation import learned
 from napari_sr.estimation.learned import FARTHEST, statistics
 from napari_sr.evaluation.tally import log_density
@@ -31,33 +35,66 @@ HERE = Path(__file__).parent / "models"
 OUT = Path(learned.__file__).with_name(learned.WEIGHTS)
 #: sides of LR images in pixels
 SIDES = (44, 256)
-#: configurations whose training images are drawn from, and how often: tissue, cells, densities
-KINDS = {"em-x4.1.yaml": 0.5, "fluo-x2.1.yaml": 0.35, "nbody-x4.1.yaml": 0.15}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Images that cases are drawn from.
+
+    Attributes
+    ----------
+    share
+        Of the cases.
+    inverts
+        True if they may be inverted.
+    reduction
+        By how much most of them are reduced at most, before the family reduces them by 1 to 2: tissue may be as dense
+        as a pixel. Fluorescence is not: how sharp its images are is what the models take for sharp.
+    """
+
+    share: float
+    inverts: bool = False
+    reduction: float = 1.0
+
+
+DENSITIES, LEAVES, TISSUE = "nbody-x4.1.yaml", "dead leaves", "drawn tissue"
+#: configurations whose training images are drawn from: tissue, cells, densities; and what is drawn by hand
+KINDS = {
+    "em-x4.1.yaml": Kind(0.43, inverts=True, reduction=2.2),
+    "fluo-x2.1.yaml": Kind(0.28),
+    DENSITIES: Kind(0.06),
+    LEAVES: Kind(0.15, inverts=True, reduction=2.2),
+    TISSUE: Kind(0.08, inverts=True, reduction=2.2),
+}
+#: share of the cases that are not reduced before
+AS_THEY_ARE = 0.4
+#: drawn images a seed, and the side of those of tissue
+DRAWN = {LEAVES: 60, TISSUE: 8}
+SECTION = 960
 #: half of the images get a spectrum that falls more or less steeply: its exponent changes by so much (σ)
 TILT = 0.4
-HIDDEN, MEMBERS, EPOCHS, BATCH = 64, 6, 60, 128
+HIDDEN, MEMBERS, EPOCHS, BATCH = 128, 6, 30, 128
+DROPOUT, JITTER, DECAY = 0.2, 0.12, 0.1
 #: quantile of the noise that is learnt: too little of it costs more than too much
-CAUTIOUS = 0.72
-#: quantile of the blur that is learnt: sharpening what is sharp costs more than leaving blur behind
-CAREFUL = 0.37
+CAUTIOUS = 0.6
+#: quantile of the blur that is learnt where there is hardly any noise: sharpening what is sharp costs more than leaving
+#: blur behind. Where there is more, the models sharpen less, and an error in either direction costs the same
+CAREFUL, EVEN = 0.4, 0.5
+#: ln(noise variance / image variance) above which there is noise
+NOISY = -4.0
 
 
 def draw(seed: int, count: int, folder: Path) -> None:
     """Draw cases and keep what the network sees of them, and the truth."""
     rng = np.random.default_rng(seed)
-    kinds = []
-    for name in KINDS:
-        config = TrainConfig.read(HERE / name)
-        planes = load_sources(config.train, 1)
-        share = np.array([p.weight / math.sqrt(p.hr.size) for p in planes])  # a stack counts less than its planes
-        kinds.append((planes, np.cumsum(share / share.sum())))
+    images = {name: sources(name, rng) for name in KINDS}
     seen, true = [], []
     margin = math.ceil(TRUNCATED * WIDEST)
     while len(seen) < count:
-        kind = int(rng.choice(len(kinds), p=list(KINDS.values())))
-        planes, cumulative = kinds[kind]
-        hr = np.asarray(planes[min(int(np.searchsorted(cumulative, rng.random())), len(planes) - 1)].hr, np.float32)
-        if kind == 2:
+        name = str(rng.choice(list(KINDS), p=[kind.share for kind in KINDS.values()]))
+        kind, (planes, cumulative) = KINDS[name], images[name]
+        hr = np.asarray(planes[min(int(np.searchsorted(cumulative, rng.random())), len(planes) - 1)], np.float32)
+        if name == DENSITIES:
             hr = log_density(np.tile(hr, (2, 2))).astype(np.float32)
         scale = int(rng.choice([2, 4]))
         side = round(math.exp(rng.uniform(*np.log(SIDES))))
@@ -66,13 +103,14 @@ def draw(seed: int, count: int, folder: Path) -> None:
             continue
 
         tilt = float(rng.normal(0, TILT)) if rng.random() < 0.5 else 0.0
+        before = 1.0 if rng.random() < AS_THEY_ARE else rng.uniform(1, kind.reduction)
 
-        def cut(length: int, hr: np.ndarray = hr, tilt: float = tilt) -> np.ndarray:
-            length = min(length, *hr.shape)
-            top, left = (int(rng.integers(0, n - length + 1)) for n in hr.shape)
-            return tilted(hr[top : top + length, left : left + length], tilt)
+        def cut(length: int, hr: np.ndarray = hr, tilt: float = tilt, before: float = before) -> np.ndarray:
+            wide = min(round(length * before), *hr.shape)
+            top, left = (int(rng.integers(0, n - wide + 1)) for n in hr.shape)
+            return tilted(reduced(hr[top : top + wide, left : left + wide], min(length, wide)), tilt)
 
-        family = AnyMicroscope(scale, limits_of(hr), inverts=kind == 0)
+        family = AnyMicroscope(scale, limits_of(hr), inverts=kind.inverts)
         lr, _, suffered, _ = family.pair(cut, side, margin, rng)
         found = statistics(lr)
         if found is None:
@@ -86,6 +124,20 @@ def draw(seed: int, count: int, folder: Path) -> None:
             print(f"seed {seed}: {len(seen)} cases", flush=True)
 
 
+def sources(name: str, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return images of a kind, and up to which number of a draw from 0 to 1 each of them is taken."""
+    if name in DRAWN:
+        seeds = rng.integers(1000, 2**31, DRAWN[name])  # the sample's is lower
+        if name == LEAVES:
+            drawn = [dead_leaves(np.random.default_rng(seed)) for seed in seeds]
+        else:
+            drawn = [draw_tissue(SECTION, int(seed)).astype(np.float32) for seed in seeds]
+        return drawn, np.linspace(0, 1, len(drawn) + 1)[1:]
+    planes = load_sources(TrainConfig.read(HERE / name).train, 1)
+    share = np.array([p.weight / math.sqrt(p.hr.size) for p in planes])  # a stack counts less than its planes
+    return [np.asarray(p.hr) for p in planes], np.cumsum(share / share.sum())
+
+
 def tilted(image: np.ndarray, tilt: float) -> np.ndarray:
     """Return an image whose power is multiplied by frequency to the power of ``-tilt``, with its mean and variance."""
     if not tilt:
@@ -97,27 +149,28 @@ def tilted(image: np.ndarray, tilt: float) -> np.ndarray:
     return np.asarray(mean + other * deviation / max(float(other.std()), 1e-9), dtype=np.float32)
 
 
-def pinball(error: Tensor, quantile: float) -> Tensor:
-    """Return the loss whose minimum is a quantile (Koenker & Bassett 1978)."""
+def pinball(error: Tensor, quantile: float | Tensor) -> Tensor:
+    """Return the loss whose minimum is a quantile (Koenker & Bassett 1978); of all cases, or of each its own."""
     return torch.maximum(quantile * error, (quantile - 1) * error).mean()
 
 
-def train(seen: Tensor, missing: Tensor, seed: int) -> nn.Sequential:
+def train(seen: Tensor, missing: Tensor, noisy: Tensor, seed: int) -> nn.Sequential:
     """Train one member on what is missing from the judgement by the spectrum; prints errors on a tenth of the cases."""
+    quantile = torch.where(noisy, EVEN, CAREFUL)
     torch.manual_seed(seed)
     order = torch.randperm(len(seen))
     test, rest = order[: len(seen) // 10], order[len(seen) // 10 :]
     network = nn.Sequential(
-        nn.Linear(seen.shape[1], HIDDEN), nn.SiLU(), nn.Dropout(0.2), nn.Linear(HIDDEN, HIDDEN), nn.SiLU(),
+        nn.Linear(seen.shape[1], HIDDEN), nn.SiLU(), nn.Dropout(DROPOUT), nn.Linear(HIDDEN, HIDDEN), nn.SiLU(),
         nn.Linear(HIDDEN, 2),
     )  # fmt: skip
-    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.1)
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=DECAY)
     steps = EPOCHS * len(rest) // BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
     for _ in range(steps):
         chosen = rest[torch.randint(len(rest), (BATCH,))]
-        blur, noise = (missing[chosen] - network(seen[chosen] + 0.15 * torch.randn(BATCH, seen.shape[1]))).unbind(1)
-        loss = 4 * pinball(blur, CAREFUL) + 0.5 * pinball(noise, CAUTIOUS)
+        blur, noise = (missing[chosen] - network(seen[chosen] + JITTER * torch.randn(BATCH, seen.shape[1]))).unbind(1)
+        loss = 4 * pinball(blur, quantile[chosen]) + 0.5 * pinball(noise, CAUTIOUS)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -136,7 +189,8 @@ def fit(folder: Path) -> None:
     seen, true = (np.concatenate([f[key] for f in found]) for key in ("seen", "true"))
     mean, deviation = seen.mean(axis=0), seen.std(axis=0) + 1e-3
     normalised = torch.from_numpy((seen - mean) / deviation).clamp(-FARTHEST, FARTHEST)
-    members = [train(normalised, torch.from_numpy(true - seen[:, -2:]), seed) for seed in range(MEMBERS)]
+    missing, noisy = torch.from_numpy(true - seen[:, -2:]), torch.from_numpy(true[:, 1] > NOISY)
+    members = [train(normalised, missing, noisy, seed) for seed in range(MEMBERS)]
     layers = [[layer for layer in member if isinstance(layer, nn.Linear)] for member in members]
     arrays = {"mean": mean, "deviation": deviation}
     for number in range(len(layers[0])):

@@ -2,7 +2,8 @@
 
 What it sees are the statistics that published methods go by: the power spectrum in rings (its slope is the object's and
 the blur's, its floor the noise's, Field 1987, doi:10.1364/JOSAA.4.002379), the variances of fine and coarser detail
-over blocks, of which the lowest are noise alone (Foi et al. 2008, doi:10.1109/TIP.2008.2001399), and what
+over blocks, of which the lowest are noise alone (Foi et al. 2008, doi:10.1109/TIP.2008.2001399), whether the finest
+detail has directions, as structure has (:mod:`napari_sr.estimation.structure`), and what
 :func:`napari_sr.estimation.blur.judge` makes of them. By how much that is wrong is learnt, by
 ``scripts/fit_estimation.py``: where structure is taken for noise, where noise that neighbouring pixels share is taken
 for structure, and how steep spectra of tissue and cells are without blur.
@@ -22,6 +23,7 @@ from napari_sr.estimation.blur import judge
 from napari_sr.estimation.noise import HIGH_PASS, Noise, block_means, estimate_noise
 from napari_sr.estimation.sampling import extremes, filled, rounding, tiles
 from napari_sr.estimation.spectrum import RINGS, spectrum
+from napari_sr.estimation.structure import structure
 
 FloatArray = npt.NDArray[np.float64]
 #: sides of tiles from which the network can be asked
@@ -105,9 +107,10 @@ def statistics(image: npt.NDArray[Any]) -> Statistics | None:
     found = spectrum(sample)
     rings = np.interp(np.arange(RINGS), found.ring, _log(found.power / variance))
     cut = np.isin(sample, extremes(sample))
-    parts = [rings]
+    bands = {step: _band(sample, step) for step, _ in DETAILS}
+    parts = [structure(sample, bands, variance), rings]
     for step, side in DETAILS:
-        parts.append(_details(sample, cut, step, side, variance))
+        parts.append(_details(bands[step], cut, step, side, variance))
     steps = np.diff(sample, axis=2)
     least = rounding(image.dtype, sample)
     noise = estimate_noise(image)
@@ -124,14 +127,18 @@ def statistics(image: npt.NDArray[Any]) -> Statistics | None:
     return Statistics(np.concatenate([*parts, np.array(rest, dtype=np.float64)]), sample, cut, variance, noise)
 
 
-def _details(sample: FloatArray, cut: npt.NDArray[np.bool_], step: int, side: int, variance: float) -> FloatArray:
-    """Return quantiles of the variance of one band of detail over blocks, and how unevenly it is spread."""
+def _band(sample: FloatArray, step: int) -> FloatArray:
+    """Return detail of one fineness, of the shape of the tiles."""
     from scipy import ndimage
 
     taps = np.zeros(step * (len(HIGH_PASS) - 1) + 1)
     taps[::step] = HIGH_PASS
-    reach = len(taps) // 2
-    band = ndimage.correlate1d(ndimage.correlate1d(sample, taps, axis=1), taps, axis=2) / (taps**2).sum()
+    return np.asarray(ndimage.correlate1d(ndimage.correlate1d(sample, taps, axis=1), taps, axis=2) / (taps**2).sum())
+
+
+def _details(band: FloatArray, cut: npt.NDArray[np.bool_], step: int, side: int, variance: float) -> FloatArray:
+    """Return quantiles of the variance of one band of detail over blocks, and how unevenly it is spread."""
+    reach = step * (len(HIGH_PASS) // 2)
     band = band[:, reach:-reach, reach:-reach]
     squares = band * band
     variances, saturated = block_means(squares, side), block_means(cut[:, reach:-reach, reach:-reach], side)
