@@ -1,12 +1,15 @@
-"""Fit the network that estimates blur and noise from one image (napari_sr.estimation.learned).
+"""Fit the networks that estimate blur and noise from one image (napari_sr.estimation.learned).
 
-    python scripts/fit_estimation.py --seeds 1 2 --cases 9000 --out cases   # draws; several can run side by side
-    python scripts/fit_estimation.py --fit cases                            # writes estimation/learned.npz
+    python scripts/fit_estimation.py --of images --seeds 1 2 --cases 9000 --out cases      # draws; these and
+    python scripts/fit_estimation.py --of densities --seeds 1 2 --cases 5000 --out cases   # those side by side
+    python scripts/fit_estimation.py --fit cases --of images       # writes estimation/learned_images.npz
+    python scripts/fit_estimation.py --fit cases --of densities    # writes estimation/learned_densities.npz
 
-Cases are members of the family of any microscope, as in training (napari_sr.degradations.microscope), of the training
-images of the models: FlyEM, AxonDeepSeg, two of C. elegans, real and simulated fluorescence, N-body boxes; and of
-images that were drawn (dead_leaves.py, draw_em_phantom.py with other seeds than the sample). None of them is tested on
-by scripts/measure_cells.py; two fluorescence images are by scripts/measure_estimation.py.
+Images are members of the family of any microscope, as in training (napari_sr.degradations.microscope), of the training
+images of the models: FlyEM, AxonDeepSeg, two of C. elegans, real and simulated fluorescence; and of images that were
+drawn (dead_leaves.py, draw_em_phantom.py with other seeds than the sample). Densities are the logarithms of members of
+the family of any density, of N-body boxes, and some of that of any microscope: maps that were observed have noise. None
+of them is tested on by scripts/measure_cells.py; two fluorescence images are by scripts/measure_estimation.py.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from draw_em_phantom import draw as draw_tissue
 from torch import Tensor, nn
 
 from napari_sr.degradations.blur import TRUNCATED
+from napari_sr.degradations.density import AnyDensity
 from napari_sr.degradations.microscope import WIDEST, AnyMicroscope
 from napari_sr.degradations.variety import limits_of, reduced
 from napari_sr.estimation import learned
@@ -32,7 +36,7 @@ from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.sources import load_sources
 
 HERE = Path(__file__).parent / "models"
-OUT = Path(learned.__file__).with_name(learned.WEIGHTS)
+OUT = Path(learned.__file__).parent
 #: sides of LR images in pixels
 SIDES = (44, 256)
 
@@ -47,6 +51,8 @@ class Kind:
         Of the cases.
     inverts
         True if they may be inverted.
+    density
+        True if they are densities, of which the network sees the logarithm.
     reduction
         By how much most of them are reduced at most, before the family reduces them by 1 to 2: tissue may be as dense
         as a pixel. Fluorescence is not: how sharp its images are is what the models take for sharp.
@@ -54,20 +60,25 @@ class Kind:
 
     share: float
     inverts: bool = False
+    density: bool = False
     reduction: float = 1.0
 
 
-DENSITIES, LEAVES, TISSUE = "nbody-x4.1.yaml", "dead leaves", "drawn tissue"
-#: configurations whose training images are drawn from: tissue, cells, densities; and what is drawn by hand
+LEAVES, TISSUE = "dead leaves", "drawn tissue"
+#: what either network learns from: configurations whose training images are drawn from, and what is drawn by hand
 KINDS = {
-    "em-x4.1.yaml": Kind(0.43, inverts=True, reduction=2.2),
-    "fluo-x2.1.yaml": Kind(0.28),
-    DENSITIES: Kind(0.06),
-    LEAVES: Kind(0.15, inverts=True, reduction=2.2),
-    TISSUE: Kind(0.08, inverts=True, reduction=2.2),
+    learned.IMAGES: {
+        "em-x4.1.yaml": Kind(0.44, inverts=True, reduction=2.2),
+        "fluo-x2.1.yaml": Kind(0.29),
+        LEAVES: Kind(0.15, inverts=True, reduction=2.2),
+        TISSUE: Kind(0.12, inverts=True, reduction=2.2),
+    },
+    learned.DENSITIES: {"nbody-x4.1.yaml": Kind(1.0, density=True, reduction=2.2)},
 }
 #: share of the cases that are not reduced before
 AS_THEY_ARE = 0.4
+#: share of the densities that are as a simulation makes them
+SIMULATED = 0.7
 #: drawn images a seed, and the side of those of tissue
 DRAWN = {LEAVES: 60, TISSUE: 8}
 SECTION = 960
@@ -84,25 +95,29 @@ CAREFUL, EVEN = 0.4, 0.5
 NOISY = -4.0
 
 
-def draw(seed: int, count: int, folder: Path) -> None:
-    """Draw cases and keep what the network sees of them, and the truth."""
+def draw(of: str, seed: int, count: int, folder: Path) -> None:
+    """Draw cases and keep what a network sees of them, and the truth."""
     rng = np.random.default_rng(seed)
-    images = {name: sources(name, rng) for name in KINDS}
+    kinds = KINDS[of]
+    images = {name: sources(name, rng) for name in kinds}
     seen, true = [], []
     margin = math.ceil(TRUNCATED * WIDEST)
     while len(seen) < count:
-        name = str(rng.choice(list(KINDS), p=[kind.share for kind in KINDS.values()]))
-        kind, (planes, cumulative) = KINDS[name], images[name]
+        name = str(rng.choice(list(kinds), p=[kind.share for kind in kinds.values()]))
+        kind, (planes, cumulative) = kinds[name], images[name]
         hr = np.asarray(planes[min(int(np.searchsorted(cumulative, rng.random())), len(planes) - 1)], np.float32)
-        if name == DENSITIES:
-            hr = log_density(np.tile(hr, (2, 2))).astype(np.float32)
+        if kind.density:
+            hr = np.tile(hr, (2, 2))  # boxes are periodic
+        simulated = kind.density and rng.random() < SIMULATED
+        if kind.density and not simulated:
+            hr = log_density(hr).astype(np.float32)
         scale = int(rng.choice([2, 4]))
         side = round(math.exp(rng.uniform(*np.log(SIDES))))
         side = min(side, min(hr.shape) // scale - 2 * margin)
         if side < SIDES[0]:
             continue
 
-        tilt = float(rng.normal(0, TILT)) if rng.random() < 0.5 else 0.0
+        tilt = float(rng.normal(0, TILT)) if not kind.density and rng.random() < 0.5 else 0.0
         before = 1.0 if rng.random() < AS_THEY_ARE else rng.uniform(1, kind.reduction)
 
         def cut(length: int, hr: np.ndarray = hr, tilt: float = tilt, before: float = before) -> np.ndarray:
@@ -110,9 +125,9 @@ def draw(seed: int, count: int, folder: Path) -> None:
             top, left = (int(rng.integers(0, n - wide + 1)) for n in hr.shape)
             return tilted(reduced(hr[top : top + wide, left : left + wide], min(length, wide)), tilt)
 
-        family = AnyMicroscope(scale, limits_of(hr), inverts=kind.inverts)
+        family = AnyDensity(scale) if simulated else AnyMicroscope(scale, limits_of(hr), inverts=kind.inverts)
         lr, _, suffered, _ = family.pair(cut, side, margin, rng)
-        found = statistics(lr)
+        found = statistics(log_density(lr) if simulated else lr)
         if found is None:
             continue
         variance = float(np.maximum(suffered.slope * lr + suffered.intercept, 0).mean())
@@ -120,8 +135,8 @@ def draw(seed: int, count: int, folder: Path) -> None:
         true.append((suffered.blur, math.log(max(variance, 1e-6) / found.variance)))
         if len(seen) % 500 == 0 or len(seen) == count:
             folder.mkdir(parents=True, exist_ok=True)
-            np.savez(folder / f"cases{seed}.npz", seen=np.array(seen, np.float32), true=np.array(true, np.float32))
-            print(f"seed {seed}: {len(seen)} cases", flush=True)
+            np.savez(folder / f"{of}{seed}.npz", seen=np.array(seen, np.float32), true=np.array(true, np.float32))
+            print(f"{of}, seed {seed}: {len(seen)} cases", flush=True)
 
 
 def sources(name: str, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
@@ -183,9 +198,9 @@ def train(seen: Tensor, missing: Tensor, noisy: Tensor, seed: int) -> nn.Sequent
     return network
 
 
-def fit(folder: Path) -> None:
-    """Train the ensemble on all drawn cases and write it."""
-    found = [np.load(path) for path in sorted(folder.glob("cases*.npz"))]
+def fit(of: str, folder: Path) -> None:
+    """Train an ensemble on all drawn cases and write it."""
+    found = [np.load(path) for path in sorted(folder.glob(f"{of}*.npz"))]
     seen, true = (np.concatenate([f[key] for f in found]) for key in ("seen", "true"))
     mean, deviation = seen.mean(axis=0), seen.std(axis=0) + 1e-3
     normalised = torch.from_numpy((seen - mean) / deviation).clamp(-FARTHEST, FARTHEST)
@@ -196,23 +211,25 @@ def fit(folder: Path) -> None:
     for number in range(len(layers[0])):
         arrays[f"matrix{number}"] = np.stack([one[number].weight.detach().numpy().T for one in layers])
         arrays[f"bias{number}"] = np.stack([one[number].bias.detach().numpy() for one in layers])
+    out = OUT / learned.WEIGHTS.format(of)
     np.savez_compressed(
-        OUT, **{key: value.astype(np.float16 if "matrix" in key else np.float32) for key, value in arrays.items()}
+        out, **{key: value.astype(np.float16 if "matrix" in key else np.float32) for key, value in arrays.items()}
     )
-    print(f"{len(seen)} cases; wrote {OUT.name}")
+    print(f"{len(seen)} cases; wrote {out.name}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--of", choices=list(KINDS), required=True)
     parser.add_argument("--seeds", type=int, nargs="*", default=[])
     parser.add_argument("--cases", type=int, default=9000, help="of each seed")
     parser.add_argument("--out", type=Path, default=Path("cases"))
     parser.add_argument("--fit", type=Path, help="folder with drawn cases")
     arguments = parser.parse_args()
     for seed in arguments.seeds:
-        draw(seed, arguments.cases, arguments.out)
+        draw(arguments.of, seed, arguments.cases, arguments.out)
     if arguments.fit:
-        fit(arguments.fit)
+        fit(arguments.of, arguments.fit)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from napari_sr.degradations.noise import PhotonNoise, smoothed
 from napari_sr.degradations.resample import BlockMean
 from napari_sr.estimation import estimate
 from napari_sr.estimation.blur import LARGEST, judge
-from napari_sr.estimation.learned import FARTHEST, SMALLEST, Weights, statistics, weights
+from napari_sr.estimation.learned import DENSITIES, FARTHEST, IMAGES, SMALLEST, Weights, statistics, weights
 
 
 @pytest.fixture
@@ -76,9 +76,10 @@ def test_the_ensemble_is_that_of_torch(rng):
     np.testing.assert_allclose(ours(x), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_what_ships_fits_what_is_seen(sharp):
+@pytest.mark.parametrize("of", [IMAGES, DENSITIES])
+def test_what_ships_fits_what_is_seen(sharp, of):
     found = statistics(sharp["EM"][::4, ::4])
-    shipped = weights()
+    shipped = weights(of)
     assert shipped.mean.shape == found.features.shape
     assert shipped(found.features).shape == (2,)
 
@@ -89,7 +90,7 @@ def test_what_ships_fits_what_is_seen(sharp):
 def test_blur_and_noise_over_a_grid(sharp, rng, kind, noise, optics):
     """Drawn cells, of another seed than those that it was trained on, and densities of a box that it has not seen."""
     drawn = [lr_of(sharp[kind], optics, noise, rng) for _ in range(3)]
-    found = [estimate(lr) for lr, _ in drawn]
+    found = [estimate(lr, density=kind == "N-body") for lr, _ in drawn]
     # in strong noise, the spectrum of one small image says little of its blur
     assert np.mean([one.blur.sigma for one in found]) == pytest.approx(drawn[0][1], abs=0.2 if noise < 10 else 0.35)
     told = np.mean([np.sqrt(one.noise.variance(lr).mean()) for one, (lr, _) in zip(found, drawn, strict=True)])
@@ -164,6 +165,6 @@ def test_noise_is_never_more_than_the_image(sharp, rng, monkeypatch):
     image = BlockMean(4)(sharp["EM"], rng)
 
     # as dense tissue of a kind that was not learnt from: noise of eight times the image's variance
-    monkeypatch.setattr("napari_sr.estimation.weights", lambda: lambda features: np.array([0.4, np.log(8.0)]))
+    monkeypatch.setattr("napari_sr.estimation.weights", lambda of: lambda features: np.array([0.4, np.log(8.0)]))
     noise = estimate(image).noise
     assert float(noise.variance(image).mean()) <= 1.05 * float(image.var())

@@ -12,7 +12,7 @@ for structure, and how steep spectra of tissue and cells are without blur.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -36,7 +36,9 @@ QUANTILES = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 SATURATED = 0.02
 #: values beyond so many standard deviations of those in training are taken as that
 FARTHEST = 4.0
-WEIGHTS = "learned.npz"
+WEIGHTS = "learned_{}.npz"
+#: what there is a network for: images of microscopes, and the logarithms of densities
+IMAGES, DENSITIES = "images", "densities"
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,11 @@ class Weights:
         return np.asarray(features[-2:] + x[:, 0].mean(axis=0))
 
 
-@lru_cache(maxsize=1)
-def weights() -> Weights:
-    """Return the network that ships."""
-    with resources.files("napari_sr.estimation").joinpath(WEIGHTS).open("rb") as file, np.load(file) as found:
+@cache
+def weights(of: str = IMAGES) -> Weights:
+    """Return the network that ships, of :data:`IMAGES` or of :data:`DENSITIES`."""
+    path = resources.files("napari_sr.estimation").joinpath(WEIGHTS.format(of))
+    with path.open("rb") as file, np.load(file) as found:
         layers = range(sum(key.startswith("matrix") for key in found))
         return Weights(
             found["mean"].astype(np.float64), found["deviation"].astype(np.float64),

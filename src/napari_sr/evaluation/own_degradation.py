@@ -60,5 +60,5 @@ class Estimates:
         square = telling_square(self.lr, self.layout, channel)[1]
         if is_blank(square):
             return None
-        found = estimate(log_density(square) if self.density else square)
+        found = estimate(log_density(square) if self.density else square, density=self.density)
         return found if self.blur is None else replace(found, blur=Blur(self.blur, False, "given"))

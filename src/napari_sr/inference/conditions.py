@@ -73,13 +73,11 @@ def estimate_conditions(
     if min(plane.shape) < SMALLEST or is_blank(plane):
         return {c.name: c.default for c in conditions}
     plane = plane.astype(np.float32) if plane.dtype.kind == "b" else plane
-    if fitted.log_offset is None:
-        image, low, high = plane, fitted.low, fitted.high
-    else:  # noise is what it is where the network sees it
-        image, low, high = fitted.forward(plane), fitted.lower, fitted.upper
-    found = estimate(image)
-    values = {"blur": found.blur.sigma}
-    values |= noise_conditions(found.noise.slope, found.noise.intercept, low=low, high=high)
+    density = fitted.log_offset is not None
+    found = estimate(fitted.forward(plane) if density else plane, density=density)
+    # what is told of densities in training, too: those that were simulated have no noise
+    noise = (0.0, 0.0) if density else (found.noise.slope, found.noise.intercept)
+    values = {"blur": found.blur.sigma, **noise_conditions(*noise, low=fitted.low, high=fitted.high)}
     return {c.name: c.clipped(values[c.name]) for c in conditions}
 
 

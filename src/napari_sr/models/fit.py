@@ -106,7 +106,7 @@ def look(image: npt.NDArray[Any], *, kind: str = "", pixel_nm: float | None = No
         return Seen(BLUR.default, NOISE.default, kind=kind, guessed=guessed, pixel_nm=pixel_nm, blank=True)
     if kind == DENSITY:  # what models of densities see
         image = np.log10(np.maximum(np.asarray(image, np.float64), 0) + Intensity().offset)
-    found, fitted = estimate(image), Intensity().fit(image)
+    found, fitted = estimate(image, density=kind == DENSITY), Intensity().fit(image)
     noise = noise_conditions(found.noise.slope, found.noise.intercept, low=fitted.low, high=fitted.high)
     return Seen(found.blur.sigma, noise["noise"], noise["shot"], found.blur.bounded, kind, guessed, pixel_nm)
 

@@ -11,6 +11,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, shift
 from small_models import SMALL
 
+from napari_sr import load_sample
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import ConfigError, ImageError, TrainingError
 from napari_sr.images.lazy_plane import open_planes, opened_file
@@ -63,6 +64,18 @@ def test_measured_lr_images_are_what_is_trained_on(folders):
     )
     for low, high, _ in (patches[i] for i in range(20)):
         np.testing.assert_allclose(low[0], means(high[0].numpy()) + 5000, rtol=1e-5)
+
+
+def test_smoothing_of_measured_densities_is_estimated_as_it_is_told(rng):
+    """Of their logarithm: of the densities themselves, it was that of a few clusters."""
+    boxes = [np.asarray(load_sample("nbody").hr)] * 2
+    chain = make_degradation("gaussian(sigma=2) + area", 4)
+    pairs = [Plane2D(hr, lr=chain(hr, rng), name="box") for hr in boxes]
+    intensity = Intensity(kind="log", low=-1.7, high=2.6)
+    patches = PatchDataset(planes=pairs, degradation=None, scale=4, intensity=intensity, lr_patch=16, length=1)
+    found = patches.measured_ranges()
+    assert found["blur"] == pytest.approx((0.57, 0.57), abs=0.06)
+    assert found["noise"] == (0.0, 0.0)
 
 
 @pytest.fixture

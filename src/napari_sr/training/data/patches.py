@@ -208,9 +208,11 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
         found = []
         for plane in pairs[:: -(-len(pairs) // most) if pairs else 1]:
             lr = np.asarray(plane.lr)
-            guess = estimate(lr)
+            fitted = self.intensity.fit(lr)
+            density = fitted.log_offset is not None
+            guess = estimate(fitted.forward(lr) if density else lr, density=density)
             suffered = Suffered(guess.blur.sigma, guess.noise.slope, guess.noise.intercept)
-            found.append(described(suffered, self.intensity.fit(lr)))
+            found.append(described(suffered, fitted))
         names = ("blur", "noise") if found else ()
         return {name: (min(f[name] for f in found), max(f[name] for f in found)) for name in names}
 
