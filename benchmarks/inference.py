@@ -104,7 +104,8 @@ def engine(image: np.ndarray, upscaler: Upscaler) -> tuple[Finished, float]:
 def by_backend(image: np.ndarray, model: Model, target: Target) -> dict[str, tuple[Finished, float]]:
     """Return the runs with torch and with OpenVINO, the faster first; prints what preparing OpenVINO took."""
     backends = ["torch"]
-    able = openvino.can_run(model.network) or model.network.fixes
+    able = openvino.can_run(model.network, target.precision)
+    able = able or (model.network.fixes and not (target.precision == "bf16" and model.network.rounds_badly))
     if target.device == "cpu" and openvino.installed() and able:
         backends.append("openvino")
     done: dict[str, tuple[Finished, float]] = {}

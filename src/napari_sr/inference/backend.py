@@ -68,7 +68,7 @@ def iter_backend(
     then is, and how long that took, is measured once on a computer, when a job is long enough to be worth it.
     """
     model, target = prepared.model, prepared.target
-    possible = target.device == "cpu" and openvino.installed() and openvino.can_run(model.network)
+    possible = target.device == "cpu" and openvino.installed() and openvino.can_run(model.network, target.precision)
     if wanted == "torch" or not possible:
         return "torch", tiling
     known = timings.remembered(model, target)

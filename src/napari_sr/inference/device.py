@@ -65,7 +65,7 @@ def cpu_has_fast_bf16() -> bool:
 def choose(device: str = "auto", precision: str = "auto", *, rounds_badly: bool = False) -> Target:
     """Return the device and precision for ``auto``, or what was asked for if it exists.
 
-    A network that rounds badly gets no bfloat16 unless that is asked for: fp16, with eight times finer steps, on a GPU.
+    A network that rounds badly gets fp16 on a GPU, whose steps are eight times finer than those of bfloat16.
 
     Raises
     ------
@@ -83,8 +83,7 @@ def choose(device: str = "auto", precision: str = "auto", *, rounds_badly: bool 
         if device.startswith("cuda"):
             major, _ = torch.cuda.get_device_capability(torch.device(device))
             return Target(device, "bf16" if major >= 8 and not rounds_badly else "fp16")
-        fast = device == "cpu" and cpu_has_fast_bf16()
-        return Target(device, "bf16" if fast and not rounds_badly else "fp32")
+        return Target(device, "bf16" if device == "cpu" and cpu_has_fast_bf16() else "fp32")
     if precision not in DTYPES:
         raise ConfigError(f"precision: {precision!r} is not known; use auto, {', '.join(DTYPES)}")
     if device == "cpu" and precision == "fp16":

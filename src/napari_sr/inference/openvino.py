@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from napari_sr.errors import Cancelled, SRError
 from napari_sr.networks import SRNetwork
+from napari_sr.networks.image_conv import ImageConv
 
 #: what OpenVINO calls the precisions
 HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -30,13 +31,16 @@ def installed() -> bool:
     return importlib.util.find_spec("openvino") is not None
 
 
-def can_run(network: SRNetwork) -> bool:
+def can_run(network: SRNetwork, precision: str) -> bool:
     """Return True if a network is one that OpenVINO could be faster with: trained here, and no fixed interpolation.
+
+    In bfloat16 it rounds every sum: not one that this is bad for.
 
     Not one that pools over windows, such as RCAN where its channels are not fixed: on a busy Zen 3, compiling
     em-rcan-x4 took more than four minutes.
     """
-    return network.trainable and not network.foreign and not network.localises
+    exact = precision != "bf16" or not network.rounds_badly
+    return network.trainable and not network.foreign and not network.localises and exact
 
 
 class _Learnt(nn.Module):
@@ -52,7 +56,9 @@ class OpenVINONetwork:
     """A prepared network, compiled by OpenVINO for this processor and for images of any size.
 
     What is linear beside it (:meth:`SRNetwork.linear_part`) stays with torch, in float32: its taps nearly cancel. With
-    ``fp32`` results are those of torch to 1e-5 of the range; with ``bf16`` they are rounded as torch's are.
+    ``fp32`` results are those of torch to 1e-5 of the range; with ``bf16`` they are rounded as torch's are, and what is
+    learnt once more at the end (some 2000 different values of a generator that learns the whole image). The image that
+    it sees is not (:class:`napari_sr.networks.image_conv.ImageConv`).
 
     A network whose steps depend on the size of its input (windows, pyramids) is recorded again for each size; whether
     it is one, a second size tells.
@@ -71,9 +77,13 @@ class OpenVINONetwork:
     """
 
     def __init__(self, network: SRNetwork, precision: str) -> None:
+        network = copy.deepcopy(network)
         if precision == "fp32":  # products of bfloat16 would bury what is weak in a spectrum under what is strong
-            network = copy.deepcopy(network)
             network.transform_by_products()
+        else:
+            for module in network.modules():
+                if isinstance(module, ImageConv):
+                    module.rounded_to = torch.bfloat16
         self.network, self.precision = network, precision
         self._requests: dict[tuple[int, ...], Any] = {}
         graph = _recorded(network, (1, network.in_channels, *EXAMPLE), sizes=(-1, -1, -1))

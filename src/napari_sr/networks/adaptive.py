@@ -15,6 +15,7 @@ from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import OutputHead, conv
 from napari_sr.networks.filter_bank import FilterBank
 from napari_sr.networks.fused import FusedBlock
+from napari_sr.networks.image_conv import image_conv, untrained
 
 Skip = Literal["bilinear", "filters"]
 
@@ -76,7 +77,7 @@ class AdaptiveSR(SRNetwork):
     ) -> None:
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.num_blocks, self.num_features, self.skip = num_blocks, num_features, skip
-        self.first = conv(in_channels, num_features)
+        self.first = image_conv(in_channels, num_features)
         self.blocks = nn.ModuleList(ToldBlock(num_features=num_features) for _ in range(num_blocks))
         self.last = OutputHead(
             in_channels=num_features, out_channels=out_channels * scale**2, kernel_size=3, activation="linear"
@@ -109,7 +110,7 @@ class AdaptiveSR(SRNetwork):
         told = self.told.expand(lr.shape[0], -1) if conditions is None else conditions  # (N, 3)
         modulation = self.embed(told.to(self.first.weight.dtype))
         scales, shifts = modulation.reshape(lr.shape[0], self.num_blocks + 1, 2, self.num_features, 1, 1).unbind(2)
-        x = self.first(lr.to(self.first.weight.dtype)) * (1 + scales[:, 0]) + shifts[:, 0]  # (N, F, H, W)
+        x = self.first(lr) * (1 + scales[:, 0]) + shifts[:, 0]  # (N, F, H, W)
         for number, block in enumerate(self.blocks, start=1):
             x = block(x, 1 + scales[:, number], shifts[:, number])
         sr: Tensor = F.pixel_shuffle(self.last(x), self.scale)  # (N, C, H * scale, W * scale)
@@ -169,7 +170,7 @@ class FoldedAdaptive(SRNetwork):
         return self.learnt(lr) + self.linear_part(lr)
 
     def learnt(self, lr: Tensor) -> Tensor:
-        x = self.blocks(self.first(lr.to(self.first.weight.dtype)))
+        x = self.blocks(self.first(lr))
         return F.pixel_shuffle(self.last(x), self.scale)
 
     def linear_part(self, lr: Tensor) -> Tensor:
@@ -181,7 +182,7 @@ class FoldedAdaptive(SRNetwork):
 
 def _scaled(layer: nn.Conv2d, scale: Tensor, shift: Tensor) -> nn.Conv2d:
     """Return the convolution whose output is scaled and shifted, feature by feature."""
-    folded = conv(layer.in_channels, layer.out_channels, layer.kernel_size[0])
+    folded = untrained(layer)
     assert layer.bias is not None
     assert folded.bias is not None
     folded.weight.data.copy_(layer.weight * scale[:, None, None, None])

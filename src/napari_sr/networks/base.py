@@ -31,7 +31,8 @@ class SRNetwork(nn.Module, ABC):
     #: sides of a training patch that a tile may have where a statistic over the tile enters: measured, as that which
     #: costs no PSNR
     patches_a_tile: ClassVar[int] = 1
-    #: True for one that loses more than 0.02 dB of PSNR in bfloat16: it is only taken where it is asked for
+    #: True for one that loses more than 0.02 dB of PSNR where all its sums are rounded to bfloat16: not computed by a
+    #: library that does so, and in fp16 on a GPU
     rounds_badly: ClassVar[bool] = False
     #: tiles begin at multiples of so many LR pixels: what is counted from their corner is then the same in all of them
     grid: int = 1

@@ -13,6 +13,7 @@ from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import Head, OutputHead, conv
 from napari_sr.networks.channel_attention import ChannelAttention
 from napari_sr.networks.fused import ConvActivated
+from napari_sr.networks.image_conv import image_conv
 from napari_sr.networks.wiener import WienerFilter
 
 
@@ -142,7 +143,7 @@ class DFCAN(SRNetwork):
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.num_blocks = num_groups * num_blocks
         self.skip = skip
-        self.first = conv(in_channels, num_features)
+        self.first = image_conv(in_channels, num_features)
         self.groups = nn.ModuleList(
             nn.Sequential(
                 *(
@@ -177,7 +178,7 @@ class DFCAN(SRNetwork):
         return sr if linear is None else sr + linear
 
     def learnt(self, lr: Tensor) -> Tensor:
-        features = F.gelu(self.first(lr.to(self.first.weight.dtype)))  # (N, F, H, W)
+        features = F.gelu(self.first(lr))  # (N, F, H, W)
         for group in self.groups:
             features = features + group(features)
         # GELU acts pixel by pixel, so it may come before the shuffle

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import OutputHead, bicubic, bicubic_reach, conv, same_channels
+from napari_sr.networks.image_conv import image_conv
 
 
 @NETWORKS.register("drcn", title="DRCN (deeply recursive)", reference="Kim et al. 2016, arXiv:1511.04491")
@@ -32,7 +33,7 @@ class DRCN(SRNetwork):
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         same_channels(in_channels, out_channels)
         self.num_blocks = num_blocks
-        self.first = conv(in_channels, num_features)
+        self.first = image_conv(in_channels, num_features)
         self.embed = conv(num_features, num_features)
         self.recursion = conv(num_features, num_features)
         self.reconstruct = conv(num_features, num_features)
@@ -59,7 +60,7 @@ class DRCN(SRNetwork):
         The paper supervises all of them while it trains (eq. 8); recipes here, the output alone.
         """
         image = bicubic(lr, self.scale)
-        hidden = F.relu(self.embed(F.relu(self.first(image.to(self.first.weight.dtype)))))
+        hidden = F.relu(self.embed(F.relu(self.first(image))))
         every = []
         for _ in range(self.num_blocks):
             hidden = F.relu(self.recursion(hidden))

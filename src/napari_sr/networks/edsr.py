@@ -16,6 +16,7 @@ from napari_sr.networks.blocks import (
     shuffle_upsampler,
 )
 from napari_sr.networks.fused import FusedBlock
+from napari_sr.networks.image_conv import image_conv
 
 
 class ResidualBlock(nn.Module):
@@ -71,7 +72,7 @@ class EDSR(SRNetwork):
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.factors, self.num_blocks = factors_of(scale), num_blocks
         self.values = ValueShift(mean=mean, value_range=value_range, channels=(in_channels, out_channels))
-        self.first = conv(in_channels, num_features)
+        self.first = image_conv(in_channels, num_features)
         self.blocks = nn.Sequential(
             *(ResidualBlock(num_features=num_features, res_scale=res_scale) for _ in range(num_blocks))
         )
@@ -84,7 +85,7 @@ class EDSR(SRNetwork):
         return 1 + 2 * self.num_blocks + 1 + shuffle_reach(1, self.factors)
 
     def forward(self, lr: Tensor) -> Tensor:
-        features = self.first(self.values.forward(lr).to(self.first.weight.dtype))  # (N, F, H, W)
+        features = self.first(self.values.forward(lr))  # (N, F, H, W)
         features = features + self.after(self.blocks(features))
         sr: Tensor = self.last(self.upsample(features))  # (N, C, H * scale, W * scale)
         return self.values.inverse(sr)

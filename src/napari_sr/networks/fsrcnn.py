@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import conv, no_autocast
+from napari_sr.networks.image_conv import image_conv
 
 KERNEL = 9
 
@@ -60,7 +61,7 @@ class FSRCNN(SRNetwork):
     ) -> None:
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.num_blocks = num_blocks
-        self.first = conv(in_channels, num_features, 5)
+        self.first = image_conv(in_channels, num_features, 5)
         layers: list[nn.Module] = [nn.PReLU(num_features), conv(num_features, num_shrunk, 1), nn.PReLU(num_shrunk)]
         for _ in range(num_blocks):
             layers += [conv(num_shrunk, num_shrunk), nn.PReLU(num_shrunk)]
@@ -77,6 +78,6 @@ class FSRCNN(SRNetwork):
         return 2 + self.num_blocks + (self.scale - 1 + KERNEL // 2) // self.scale
 
     def forward(self, lr: Tensor) -> Tensor:
-        features = self.body(self.first(lr.to(self.first.weight.dtype)))  # (N, F, H, W)
+        features = self.body(self.first(lr))  # (N, F, H, W)
         sr: Tensor = self.last(features)  # (N, C, H * scale, W * scale)
         return sr

@@ -65,14 +65,14 @@ class ConvPlus(nn.Conv2d):
 
 
 class FusedBlock(nn.Module):
-    """conv - activation - conv, plus the input."""
+    """conv - activation - conv, plus the input, or plus another image of its size."""
 
     def __init__(self, conv1: nn.Conv2d, activation: nn.Module, conv2: nn.Conv2d) -> None:
         super().__init__()
         self.conv1, self.conv2 = ConvActivated(conv1, activation), ConvPlus(conv2)
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv2(self.conv1(x), x)
+    def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
+        out: Tensor = self.conv2(self.conv1(x), x if other is None else other)
         return out
 
 

@@ -9,6 +9,7 @@ from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import OutputHead, conv, factors_of, same_channels, shuffle_reach, shuffle_upsampler
 from napari_sr.networks.edsr import ResidualBlock
+from napari_sr.networks.image_conv import image_conv
 
 #: slope of the activations
 LEAK = 0.1
@@ -33,7 +34,7 @@ class MSRResNet(SRNetwork):
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         same_channels(in_channels, out_channels)
         self.factors, self.num_blocks = factors_of(scale), num_blocks
-        self.first = conv(in_channels, num_features)
+        self.first = image_conv(in_channels, num_features)
         self.blocks = nn.Sequential(
             *(ResidualBlock(num_features=num_features, res_scale=1.0) for _ in range(num_blocks))
         )
@@ -47,7 +48,7 @@ class MSRResNet(SRNetwork):
         return 1 + 2 * self.num_blocks + shuffle_reach(2, self.factors)
 
     def forward(self, lr: Tensor) -> Tensor:
-        features = self.blocks(F.leaky_relu(self.first(lr.to(self.first.weight.dtype)), LEAK))  # (N, F, H, W)
+        features = self.blocks(F.leaky_relu(self.first(lr), LEAK))  # (N, F, H, W)
         for factor, layer in zip(self.factors, self.upsample, strict=True):
             features = F.leaky_relu(F.pixel_shuffle(layer(features), factor), LEAK)
         sr: Tensor = self.last(F.leaky_relu(self.fine(features), LEAK))  # (N, C, H * scale, W * scale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from napari_sr.networks import NETWORKS
@@ -18,6 +19,10 @@ from napari_sr.networks.blocks import (
 )
 from napari_sr.networks.channel_attention import ChannelAttention, cell_of
 from napari_sr.networks.fused import FusedBlock
+from napari_sr.networks.image_conv import as_weights, image_conv
+
+#: in which what the blocks add is kept apart
+BFLOAT16 = torch.bfloat16
 
 
 class ChannelAttentionBlock(nn.Module):
@@ -30,8 +35,9 @@ class ChannelAttentionBlock(nn.Module):
         self.conv2 = conv(num_features, num_features)
         self.attention: nn.Module = ChannelAttention(num_features=num_features, reduction=reduction)
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.attention(self.conv2(self.act(self.conv1(x))))
+    def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
+        """Return what is made of ``x``, plus another image of its size; plus ``x`` if there is none."""
+        out: Tensor = (x if other is None else other) + self.attention(self.conv2(self.act(self.conv1(x))))
         return out
 
     def fold(self) -> None:
@@ -50,7 +56,11 @@ class ChannelAttentionBlock(nn.Module):
 
 
 class ResidualGroup(nn.Module):
-    """Blocks and a convolution, plus the input."""
+    """Blocks and a convolution, plus the input.
+
+    What twenty blocks add is little beside what they add it to: rounded to bfloat16 with it after every block, it cost
+    0.02 dB of PSNR. So, there, what was added is kept by itself, and the input, in single precision, beside it.
+    """
 
     def __init__(self, *, num_features: int, num_blocks: int, reduction: int) -> None:
         super().__init__()
@@ -60,7 +70,14 @@ class ResidualGroup(nn.Module):
         self.conv = conv(num_features, num_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.conv(self.blocks(x))
+        if self.conv.weight.dtype != BFLOAT16:
+            out: Tensor = x + self.conv(self.blocks(as_weights(x, self.conv)))
+            return out
+        start = as_weights(x, self.conv)
+        added = torch.zeros_like(start)
+        for block in self.blocks:
+            added = block(start + added, added)
+        out = x + self.conv(start + added)
         return out
 
 
@@ -106,7 +123,8 @@ class RCAN(SRNetwork):
         self.factors = factors_of(scale)
         self.values = ValueShift(mean=mean, value_range=value_range, channels=(in_channels, out_channels))
         self.num_groups, self.num_blocks, self.patch = num_groups, num_blocks, 0
-        self.first = conv(in_channels, num_features)
+        self.first = image_conv(in_channels, num_features)
+        self.first.keeps_sums = True
         self.groups = nn.Sequential(
             *(
                 ResidualGroup(num_features=num_features, num_blocks=num_blocks, reduction=reduction)
@@ -138,7 +156,7 @@ class RCAN(SRNetwork):
         return self
 
     def forward(self, lr: Tensor) -> Tensor:
-        features = self.first(self.values.forward(lr).to(self.first.weight.dtype))  # (N, F, H, W)
-        features = features + self.after(self.groups(features))
-        sr: Tensor = self.last(self.upsample(features))  # (N, C, H * scale, W * scale)
+        features = self.first(self.values.forward(lr))  # (N, F, H, W)
+        features = features + self.after(as_weights(self.groups(features), self.after))
+        sr: Tensor = self.last(self.upsample(as_weights(features, self.after)))  # (N, C, H * scale, W * scale)
         return self.values.inverse(sr)

@@ -12,6 +12,7 @@ from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import Head, OutputHead, conv, factors_of, to_multiple
 from napari_sr.networks.fused import ConvActivated
+from napari_sr.networks.image_conv import image_conv
 
 
 class DenseBlock(nn.Module):
@@ -87,7 +88,7 @@ class RRDBNet(SRNetwork):
         self.factors = factors_of(scale) + factors_of(unshuffle)
         self.num_blocks, self.unshuffle = num_blocks, unshuffle
         self.pools_tile, self.grid = unshuffle > 1, unshuffle
-        self.first = conv(in_channels * unshuffle**2, num_features)
+        self.first = image_conv(in_channels * unshuffle**2, num_features)
         dense = {"num_features": num_features, "growth": growth}
         self.blocks = nn.Sequential(*(RRDB(*(self.dense_block(**dense) for _ in range(3))) for _ in range(num_blocks)))
         self.after = conv(num_features, num_features)
@@ -112,7 +113,7 @@ class RRDBNet(SRNetwork):
     def forward(self, lr: Tensor) -> Tensor:
         height, width = lr.shape[-2:]
         squares = F.pixel_unshuffle(to_multiple(lr, self.unshuffle), self.unshuffle)
-        features = self.first(squares.to(self.first.weight.dtype))  # (N, F, H, W)
+        features = self.first(squares)  # (N, F, H, W)
         features = features + self.after(self.blocks(features))
         for factor, layer in zip(self.factors, self.upsample, strict=True):
             features = F.leaky_relu(layer(F.interpolate(features, scale_factor=float(factor), mode="nearest")), 0.2)

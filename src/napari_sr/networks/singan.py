@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import OutputHead, conv, same_channels
+from napari_sr.networks.image_conv import image_conv
 
 #: how many times smaller an image of the pyramid is than the next: SinGAN's authors take the cube root of two
 STEPS_PER_OCTAVE = 3
@@ -27,7 +28,7 @@ class PatchGenerator(nn.Module):
 
     def __init__(self, *, channels: int, num_features: int, num_blocks: int) -> None:
         super().__init__()
-        self.first = conv(channels, num_features)
+        self.first = image_conv(channels, num_features)
         layers: list[nn.Module] = [nn.BatchNorm2d(num_features), nn.LeakyReLU(0.2)]
         for _ in range(num_blocks):
             layers += [conv(num_features, num_features), nn.BatchNorm2d(num_features), nn.LeakyReLU(0.2)]
@@ -42,7 +43,7 @@ class PatchGenerator(nn.Module):
     def forward(self, image: Tensor, noise: Tensor | None = None) -> Tensor:
         """Add detail to an image (N, C, H, W), given noise of the same shape or none."""
         disturbed = image if noise is None else image + noise
-        detail: Tensor = self.last(self.body(self.first(disturbed.to(self.first.weight.dtype))))
+        detail: Tensor = self.last(self.body(self.first(disturbed)))
         return image + detail
 
 

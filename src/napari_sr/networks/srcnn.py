@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import OutputHead, bicubic, bicubic_reach, conv
+from napari_sr.networks.image_conv import image_conv
 
 
 @NETWORKS.register("srcnn", title="SRCNN", reference="Dong et al. 2014, arXiv:1501.00092")
@@ -36,7 +37,7 @@ class SRCNN(SRNetwork):
         num_blocks: int = 1,
     ) -> None:
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
-        self.first = conv(in_channels, num_features, 9)
+        self.first = image_conv(in_channels, num_features, 9)
         layers: list[nn.Module] = [nn.ReLU()]
         for number in range(num_blocks):
             layers += [conv(num_maps if number else num_features, num_maps, 1), nn.ReLU()]
@@ -49,5 +50,5 @@ class SRCNN(SRNetwork):
 
     def forward(self, lr: Tensor) -> Tensor:
         image = bicubic(lr, self.scale)  # (N, C, H * scale, W * scale)
-        sr: Tensor = self.last(self.body(self.first(image.to(self.first.weight.dtype))))
+        sr: Tensor = self.last(self.body(self.first(image)))
         return sr

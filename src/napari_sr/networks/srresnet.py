@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import Head, OutputHead, conv
+from napari_sr.networks.image_conv import image_conv
 from napari_sr.networks.wgan import UpsampleBlock
 
 
@@ -47,7 +48,7 @@ class SRResNet(SRNetwork):
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.factors = [3] if scale == 3 else [2] * int(math.log2(scale))
         self.num_blocks = num_blocks
-        self.first = conv(in_channels, num_features, 9)
+        self.first = image_conv(in_channels, num_features, 9)
         self.act = nn.PReLU()
         self.blocks = nn.Sequential(*(ResidualBlock(num_features=num_features) for _ in range(num_blocks)))
         self.after = nn.Sequential(conv(num_features, num_features), nn.BatchNorm2d(num_features))
@@ -62,7 +63,7 @@ class SRResNet(SRNetwork):
         return reach + 1 + 2 * self.num_blocks + 4
 
     def forward(self, lr: Tensor) -> Tensor:
-        features = self.act(self.first(lr.to(self.first.weight.dtype)))  # (N, F, H, W)
+        features = self.act(self.first(lr))  # (N, F, H, W)
         features = features + self.after(self.blocks(features))
         sr: Tensor = self.last(self.upsample(features))  # (N, C, H * scale, W * scale)
         return sr

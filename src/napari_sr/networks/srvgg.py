@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import OutputHead, conv, same_channels
+from napari_sr.networks.image_conv import image_conv
 
 
 @NETWORKS.register(
@@ -33,7 +34,7 @@ class SRVGGNet(SRNetwork):
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         same_channels(in_channels, out_channels)
         self.num_blocks = num_blocks
-        self.first = conv(in_channels, num_features)
+        self.first = image_conv(in_channels, num_features)
         layers: list[nn.Module] = [nn.PReLU(num_features)]
         for _ in range(num_blocks):
             layers += [conv(num_features, num_features), nn.PReLU(num_features)]
@@ -47,6 +48,6 @@ class SRVGGNet(SRNetwork):
         return self.num_blocks + 2
 
     def forward(self, lr: Tensor) -> Tensor:
-        features = self.body(self.first(lr.to(self.first.weight.dtype)))  # (N, F, H, W)
+        features = self.body(self.first(lr))  # (N, F, H, W)
         sr: Tensor = F.pixel_shuffle(self.last(features), self.scale)
         return sr + F.interpolate(lr.float(), scale_factor=float(self.scale), mode="nearest")

@@ -19,6 +19,7 @@ from napari_sr.networks.blocks import (
     shuffle_upsampler,
     to_multiple,
 )
+from napari_sr.networks.image_conv import image_conv
 from napari_sr.networks.swin import Residual, SwinBlock, residual_conv, shift_mask
 
 Upsampler = Literal["pixelshuffle", "pixelshuffledirect", "nearest+conv"]
@@ -84,7 +85,7 @@ class SwinIR(SRNetwork):
         )  # fmt: skip
         self.grid = window_size
         self.values = ValueShift(mean=mean, value_range=value_range, channels=(in_channels, out_channels))
-        self.first = conv(in_channels, num_features)
+        self.first = image_conv(in_channels, num_features)
         self.norm1 = nn.LayerNorm(num_features)
         count = num_blocks * num_layers
         drops = [drop_path * number / max(count - 1, 1) for number in range(count)]
@@ -149,7 +150,7 @@ class SwinIR(SRNetwork):
     def forward(self, lr: Tensor) -> Tensor:
         height, width = lr.shape[-2:]
         values = to_multiple(self.values.forward(lr), self.window_size)
-        features = self.first(values.to(self.first.weight.dtype))  # (N, F, H, W)
+        features = self.first(values)  # (N, F, H, W)
         features = features + self.after(self._deep(features))
         sr = self._upsampled(features)[..., : height * self.scale, : width * self.scale]
         return self.values.inverse(sr)

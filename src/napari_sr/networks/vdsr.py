@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import OutputHead, bicubic, bicubic_reach, conv, same_channels
+from napari_sr.networks.image_conv import image_conv
 
 
 @NETWORKS.register("vdsr", title="VDSR", reference="Kim et al. 2016, arXiv:1511.04587")
@@ -27,7 +28,7 @@ class VDSR(SRNetwork):
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         same_channels(in_channels, out_channels)
         self.num_blocks = num_blocks
-        self.first = conv(in_channels, num_features)
+        self.first = image_conv(in_channels, num_features)
         layers: list[nn.Module] = [nn.ReLU()]
         for _ in range(num_blocks):
             layers += [conv(num_features, num_features), nn.ReLU()]
@@ -44,5 +45,5 @@ class VDSR(SRNetwork):
 
     def forward(self, lr: Tensor) -> Tensor:
         image = bicubic(lr, self.scale)  # (N, C, H * scale, W * scale)
-        residual: Tensor = self.last(self.body(self.first(image.to(self.first.weight.dtype))))
+        residual: Tensor = self.last(self.body(self.first(image)))
         return image + residual

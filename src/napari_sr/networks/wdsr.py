@@ -11,6 +11,7 @@ from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import Mean, OutputHead, ValueShift, conv
 from napari_sr.networks.fused import FusedBlock
+from napari_sr.networks.image_conv import image_conv, untrained
 
 
 class WideBlock(nn.Module):
@@ -65,7 +66,7 @@ class WDSR(SRNetwork):
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.num_blocks = num_blocks
         self.values = ValueShift(mean=mean, value_range=value_range, channels=(in_channels, out_channels))
-        self.first = weight_norm(conv(in_channels, num_features))
+        self.first = weight_norm(image_conv(in_channels, num_features))
         self.blocks = nn.Sequential(
             *(WideBlock(num_features=num_features, expansion=expansion) for _ in range(num_blocks))
         )
@@ -81,7 +82,7 @@ class WDSR(SRNetwork):
 
     def forward(self, lr: Tensor) -> Tensor:
         values = self.values.forward(lr)
-        features = self.blocks(self.first(values.to(self.first.weight.dtype)))  # (N, F, H, W)
+        features = self.blocks(self.first(values))  # (N, F, H, W)
         sr = F.pixel_shuffle(self.last(features) + self.skip(values), self.scale)  # (N, C, H * scale, W * scale)
         return self.values.inverse(sr)
 
@@ -99,7 +100,7 @@ class WDSR(SRNetwork):
 
 def _plain(layer: nn.Conv2d) -> nn.Conv2d:
     """Return the convolution with its weights as they are."""
-    plain = conv(layer.in_channels, layer.out_channels, layer.kernel_size[0])
+    plain = untrained(layer)
     assert layer.bias is not None
     assert plain.bias is not None
     plain.weight.data.copy_(layer.weight.detach())

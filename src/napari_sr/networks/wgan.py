@@ -11,6 +11,7 @@ from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import Head, OutputHead, conv
 from napari_sr.networks.fused import ConvActivated, FusedBlock
+from napari_sr.networks.image_conv import image_conv
 
 
 class ResidualBlock(nn.Module):
@@ -81,7 +82,7 @@ class WGANGenerator(SRNetwork):
         factors = [3] if scale == 3 else [2] * int(math.log2(scale))
         self.num_blocks = num_blocks
         self.factors = factors
-        self.first = conv(in_channels, num_features, 5)
+        self.first = image_conv(in_channels, num_features, 5)
         self.blocks = nn.Sequential(*(ResidualBlock(num_features=num_features) for _ in range(num_blocks)))
         self.upsample = nn.Sequential(*(UpsampleBlock(num_features=num_features, factor=f) for f in factors))
         self.last = OutputHead(in_channels=num_features, out_channels=out_channels, kernel_size=5, activation=head)
@@ -97,7 +98,7 @@ class WGANGenerator(SRNetwork):
         return math.ceil(radius + 2 / grid - 1e-9)
 
     def forward(self, lr: Tensor) -> Tensor:
-        features = self.first(lr.to(self.first.weight.dtype))  # (N, F, H, W)
+        features = self.first(lr)  # (N, F, H, W)
         features = features + self.blocks(features)
         features = self.upsample(features)  # (N, F, H * scale, W * scale)
         sr: Tensor = self.last(features)
