@@ -149,7 +149,10 @@ def sources(name: str, rng: np.random.Generator) -> tuple[list[np.ndarray], np.n
             drawn = [draw_tissue(SECTION, int(seed)).astype(np.float32) for seed in seeds]
         return drawn, np.linspace(0, 1, len(drawn) + 1)[1:]
     planes = load_sources(TrainConfig.read(HERE / name).train, 1)
-    share = np.array([p.weight / math.sqrt(p.hr.size) for p in planes])  # a stack counts less than its planes
+    pixels: dict[int, int] = {}
+    for p in planes:
+        pixels[p.source] = pixels.get(p.source, 0) + p.hr.size
+    share = np.array([p.weight * p.hr.size / pixels[p.source] for p in planes])  # as in training
     return [np.asarray(p.hr) for p in planes], np.cumsum(share / share.sum())
 
 
