@@ -16,6 +16,11 @@ TILES = 36
 #: smallest side of an image from which anything is estimated
 SMALLEST = 16
 
+#: pixels that a blank margin has at least, along both axes; and those beside it that are left out, too
+MARGIN, BESIDE = 6, 2
+#: least share of the convex hull of an image's content that is content
+CONVEX = 0.95
+
 #: variance of the rounding to whole numbers
 ROUNDING = 1 / 12
 #: an extreme value is a limit if it has this share of all pixels, and as many times more than the values next to it
@@ -48,8 +53,18 @@ def tiles(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return tiles spread evenly over a 2-D image, as an array (tile, row, column).
 
     They cover the image where :data:`TILES` are enough for that, and overlap where its sides are no multiples of
-    theirs. A side below :data:`TILE` is that of the tiles.
+    theirs. A side below :data:`TILE` is that of the tiles. Blank margins are NaN, if they leave half of a tile.
     """
+    blank = margins(image)
+    if blank is None:
+        return _cut(image)
+    inside = tuple(slice(kept.min(), kept.max() + 1) for kept in np.nonzero(~blank))
+    without = np.where(_cut(blank[inside]) > 0, np.nan, _cut(image[inside]))
+    enough = min(without.shape[1:]) >= SMALLEST and (np.isfinite(without).mean(axis=(1, 2)) >= 0.5).any()
+    return without if enough else _cut(image)
+
+
+def _cut(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     height, width = image.shape
     shape = min(TILE, height), min(TILE, width)
     rows, columns = (-(-n // t) for n, t in zip(image.shape, shape, strict=True))
@@ -63,10 +78,52 @@ def tiles(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return np.stack(found).astype(np.float64)
 
 
-def filled(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the tiles at least half of whose values are finite, the others of them replaced by the nearest ones.
+def margins(image: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
+    """Return where a 2-D image is blank around its content, as sections that were aligned, turned or stitched are.
 
-    If there is none, one tile of zeros.
+    An area of one value that reaches the border, and the pixels next to it, around what is convex: the empty
+    background of cells is none. None if there is no such area.
+    """
+    from scipy import ndimage
+    from scipy.spatial import ConvexHull, QhullError
+
+    for value in _long_runs(image):
+        padded = np.pad(image == value, MARGIN, mode="edge")
+        thick = ndimage.binary_opening(padded, np.ones((MARGIN, MARGIN), bool))
+        areas = ndimage.label(thick)[0]
+        outside = np.unique(np.concatenate([areas[0], areas[-1], areas[:, 0], areas[:, -1]]))
+        blank = np.isin(areas, outside[outside > 0])[MARGIN:-MARGIN, MARGIN:-MARGIN]
+        rows = np.flatnonzero(~blank.all(axis=1))
+        if len(rows) < SMALLEST or not blank.any():
+            continue
+        first, last = np.argmin(blank[rows], axis=1), blank.shape[1] - np.argmin(blank[rows][:, ::-1], axis=1)
+        corners = [(row + down, column) for row, *ends in zip(rows, first, last, strict=True)
+                   for column in ends for down in (0, 1)]  # fmt: skip
+        try:
+            hull = ConvexHull(corners).volume  # of two dimensions: the area
+        except QhullError:
+            continue
+        if (~blank).sum() >= CONVEX * hull:
+            return np.asarray(ndimage.binary_dilation(blank, iterations=BESIDE))
+    return None
+
+
+def _long_runs(image: npt.NDArray[Any]) -> list[Any]:
+    """Return the values that pixels next to each other along the border have, most of them first; at most two."""
+    found: dict[Any, int] = {}
+    for line in (image[0], image[-1], image[:, 0], image[:, -1]):
+        changes = np.flatnonzero(line[1:] != line[:-1]) + 1
+        for run in np.split(line, changes):
+            if len(run) >= MARGIN:
+                found[run[0]] = found.get(run[0], 0) + len(run)
+    return sorted(found, key=lambda value: -found[value])[:2]
+
+
+def filled(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the tiles at least half of whose values are finite, the others replaced; if there is none, one of zeros.
+
+    By what lies there once the tile is turned or mirrored, which has the details of the rest; where that is not finite
+    either, by the nearest value.
     """
     from scipy import ndimage
 
@@ -78,6 +135,10 @@ def filled(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.zeros((1, *sample.shape[1:]))
     sample, good = sample[kept].copy(), good[kept]
     for tile, known in zip(sample, good, strict=True):
+        for turned in ((slice(None, None, -1),) * 2, (slice(None, None, -1),), (slice(None), slice(None, None, -1))):
+            there = ~known & known[turned]
+            tile[there] = tile[turned][there]
+            known |= there
         if not known.all():
             nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
             tile[:] = tile[tuple(nearest)]
