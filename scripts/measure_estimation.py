@@ -3,7 +3,7 @@
 python scripts/measure_estimation.py FOLDER [--cases 300] [--seed 0] [--only NAME] [--details]
 
 FOLDER holds em_flyem_medulla, sem_axondeepseg_MIT, em_vnc_sstem_NC, fluo_neubias, fluo_ccby_notebooks and
-fluo_osteosarcoma. The network of napari_sr.estimation.learned was fitted on the training images of the first two, on
+fluo_osteosarcoma. The networks of napari_sr.estimation.learned were fitted on the training images of the first two, on
 fluorescence images other than those below (but for two, BBBC022 and osteosarcoma), and on other N-body boxes; nothing
 was fitted on ssTEM. Cases are drawn at random from a grid of reductions, blurs, noises, rounding and inversion. Prints
 tables in markdown.
@@ -139,7 +139,7 @@ def numbers(errors: Sequence[float]) -> str:
 
 def row(name: str, cases: Sequence[Case], spectra: dict[int, Image]) -> str:
     """Return one line of the table."""
-    found = [estimate(c.lr) for c in cases]
+    found = [estimate(c.lr, density=name == "N-body") for c in cases]
     noises = [e.noise for e in found]
     blurs = [e.blur.sigma - c.blur for c, e in zip(cases, found, strict=True)]
     quiet = [e for c, e in zip(cases, blurs, strict=True) if c.noise in {"none", "1 %"}]

@@ -66,3 +66,9 @@ def test_an_image_is_judged_as_it_is_where_margins_leave_nothing(section):
     little = np.pad(section[:18, :100], 60)
     assert margins(little) is not None
     assert np.isfinite(tiles(little)).all()
+
+
+def test_saturated_cells_at_the_border_are_no_margin(section):
+    y, x = np.mgrid[:160, :160]
+    cells = (y - 20) ** 2 + (x + 10) ** 2 < 45**2, (y - 150) ** 2 + (x - 120) ** 2 < 40**2
+    assert margins(np.where(cells[0] | cells[1], np.uint8(255), section)) is None

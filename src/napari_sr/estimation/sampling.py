@@ -18,8 +18,9 @@ SMALLEST = 16
 
 #: pixels that a blank margin has at least, along both axes; and those beside it that are left out, too
 MARGIN, BESIDE = 6, 2
-#: least share of the convex hull of an image's content that is content
-CONVEX = 0.95
+#: least share of the convex hull of an image's content that is content; of a side of the image, or of all its border,
+#: that is blank
+CONVEX, WHOLE_SIDE, MUCH = 0.95, 0.95, 0.4
 
 #: variance of the rounding to whole numbers
 ROUNDING = 1 / 12
@@ -87,36 +88,43 @@ def margins(image: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
     from scipy import ndimage
     from scipy.spatial import ConvexHull, QhullError
 
-    for value in _long_runs(image):
-        padded = np.pad(image == value, MARGIN, mode="edge")
-        thick = ndimage.binary_opening(padded, np.ones((MARGIN, MARGIN), bool))
-        areas = ndimage.label(thick)[0]
-        outside = np.unique(np.concatenate([areas[0], areas[-1], areas[:, 0], areas[:, -1]]))
-        blank = np.isin(areas, outside[outside > 0])[MARGIN:-MARGIN, MARGIN:-MARGIN]
-        rows = np.flatnonzero(~blank.all(axis=1))
-        if len(rows) < SMALLEST or not blank.any():
-            continue
-        first, last = np.argmin(blank[rows], axis=1), blank.shape[1] - np.argmin(blank[rows][:, ::-1], axis=1)
-        corners = [(row + down, column) for row, *ends in zip(rows, first, last, strict=True)
-                   for column in ends for down in (0, 1)]  # fmt: skip
-        try:
-            hull = ConvexHull(corners).volume  # of two dimensions: the area
-        except QhullError:
-            continue
-        if (~blank).sum() >= CONVEX * hull:
-            return np.asarray(ndimage.binary_dilation(blank, iterations=BESIDE))
-    return None
+    value = _border(image)
+    if value is None:
+        return None
+    padded = np.pad(image == value, MARGIN, mode="edge")
+    thick = ndimage.binary_opening(padded, np.ones((MARGIN, MARGIN), bool))
+    areas = ndimage.label(thick)[0]
+    outside = np.unique(np.concatenate([areas[0], areas[-1], areas[:, 0], areas[:, -1]]))
+    blank = np.isin(areas, outside[outside > 0])[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    rows = np.flatnonzero(~blank.all(axis=1))
+    if len(rows) < SMALLEST:
+        return None
+    inside = blank[rows]
+    ends = np.argmin(inside, axis=1), inside.shape[1] - np.argmin(inside[:, ::-1], axis=1)
+    corners = np.concatenate([np.stack([rows + down, end], axis=1) for end in ends for down in (0, 1)])
+    try:
+        hull = ConvexHull(corners).volume  # of two dimensions: the area
+    except QhullError:
+        return None
+    convex = (~blank).sum() >= CONVEX * hull
+    return np.asarray(ndimage.binary_dilation(blank, iterations=BESIDE)) if convex else None
 
 
-def _long_runs(image: npt.NDArray[Any]) -> list[Any]:
-    """Return the values that pixels next to each other along the border have, most of them first; at most two."""
+def _border(image: npt.NDArray[Any]) -> Any | None:
+    """Return the value of a side of the image, or of much of its border in long runs; None if there is none.
+
+    Not that of a bright cell or two at the border, which are saturated.
+    """
+    sides = (image[0], image[-1], image[:, 0], image[:, -1])
     found: dict[Any, int] = {}
-    for line in (image[0], image[-1], image[:, 0], image[:, -1]):
-        changes = np.flatnonzero(line[1:] != line[:-1]) + 1
-        for run in np.split(line, changes):
+    for side in sides:
+        for run in np.split(side, np.flatnonzero(side[1:] != side[:-1]) + 1):
             if len(run) >= MARGIN:
                 found[run[0]] = found.get(run[0], 0) + len(run)
-    return sorted(found, key=lambda value: -found[value])[:2]
+                if len(run) >= WHOLE_SIDE * len(side):
+                    return run[0]
+    value = max(found, key=lambda one: found[one], default=None)
+    return value if found and found[value] >= MUCH * sum(map(len, sides)) else None
 
 
 def filled(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
