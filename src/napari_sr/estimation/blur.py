@@ -149,7 +149,13 @@ def judge(
         raise ImageError(f"A reference for the blur has {RINGS} values, not {np.shape(reference)}.")
     noise = estimate_noise(values) if noise is None else noise
     sample = filled(tiles(values))
-    found = spectrum(sample)
+    return judge_sample(sample, spectrum(sample), noise, values.dtype, reference=reference)
+
+
+def judge_sample(
+    sample: FloatArray, found: Spectrum, noise: Noise, dtype: np.dtype[Any], *, reference: FloatArray | None = None
+) -> tuple[Blur, Noise]:
+    """Return what :func:`judge` does of an image of some ``dtype``, from its tiles and their spectrum."""
     counts = (found.frequency > LOWEST) & (found.power > 0)
     # power of rounding errors alone is no object's
     if not counts.any() or found.power.max() <= np.finfo(np.float64).eps * np.abs(sample).max() ** 2:
@@ -161,7 +167,7 @@ def judge(
     share = min(float(np.exp(quantile(NOISES, chance.sum(axis=0), CAUTIOUS))), 1.0)
     kind = "power law" if reference is None else "reference"
     blur = Blur(min(sigma, LARGEST), sigma > LARGEST, f"{kind} times Gaussian, plus noise")
-    return blur, noise.times(share, rounding(values.dtype, sample))
+    return blur, noise.times(share, rounding(dtype, sample))
 
 
 def estimate_blur(image: npt.NDArray[Any], noise: Noise | None = None, *, reference: FloatArray | None = None) -> Blur:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.estimation.blur import judge
+from napari_sr.estimation.blur import judge_sample
 from napari_sr.estimation.noise import HIGH_PASS, Noise, block_means, estimate_noise
 from napari_sr.estimation.sampling import extremes, filled, rounding, tiles
 from napari_sr.estimation.spectrum import RINGS, spectrum
@@ -117,7 +117,7 @@ def statistics(image: npt.NDArray[Any]) -> Statistics | None:
     steps = np.diff(sample, axis=2)
     least = rounding(image.dtype, sample)
     noise = estimate_noise(image)
-    blur, judged = judge(image, noise)
+    blur, judged = judge_sample(sample, found, noise, image.dtype)
     share = float(judged.variance(sample).mean()) / variance
     rest = [
         _log((steps**2).mean() / variance),
