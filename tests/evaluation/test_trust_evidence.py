@@ -131,9 +131,9 @@ def test_stacks_colours_and_densities(hr, rng):
     found = ask(density, lr, card="nbody", density=True)
     assert found.by_card.rse < 1e-5  # on its logarithm, as the card says
     above, below = (np.log10(x + 0.02) for x in (density, lr))
-    own = own_degradation(estimate(below).blur.sigma, 4)
+    own = own_degradation(estimate(below, density=True).blur.sigma, 4)
     assert found.own.rse == pytest.approx(plane_consistency(above, below, scale=4, degradation=own).rse, rel=1e-4)
-    assert found.detail == pytest.approx(as_seen(above, below, estimate(below)).ratio, rel=1e-4)
+    assert found.detail == pytest.approx(as_seen(above, below, estimate(below, density=True)).ratio, rel=1e-4)
 
 
 # -- fine detail ----------------------------------------------------------------------------------

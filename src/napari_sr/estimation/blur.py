@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
-from napari_sr.estimation.noise import Noise, estimate_noise
+from napari_sr.estimation.noise import Noise, noise_of
 from napari_sr.estimation.sampling import checked, filled, rounding, tiles
 from napari_sr.estimation.spectrum import RINGS, Spectrum, spectrum
 
@@ -147,8 +147,9 @@ def judge(
     values = checked(image)
     if reference is not None and np.shape(reference) != (RINGS,):
         raise ImageError(f"A reference for the blur has {RINGS} values, not {np.shape(reference)}.")
-    noise = estimate_noise(values) if noise is None else noise
-    sample = filled(tiles(values))
+    taken = tiles(values)
+    noise = noise_of(taken, values.dtype) if noise is None else noise
+    sample = filled(taken)
     return judge_sample(sample, spectrum(sample), noise, values.dtype, reference=reference)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.estimation.blur import judge_sample
-from napari_sr.estimation.noise import HIGH_PASS, Noise, block_means, estimate_noise
+from napari_sr.estimation.noise import HIGH_PASS, Noise, block_means, noise_of
 from napari_sr.estimation.sampling import extremes, filled, rounding, tiles
 from napari_sr.estimation.spectrum import RINGS, spectrum
 from napari_sr.estimation.structure import structure
@@ -102,7 +102,8 @@ def statistics(image: npt.NDArray[Any]) -> Statistics | None:
 
     All features are free of units: they stay what they are if the image is inverted, or multiplied by a number.
     """
-    sample = filled(tiles(image))
+    taken = tiles(image)
+    sample = filled(taken)
     variance = float(sample.var())
     # rounding errors of a constant are no image
     if min(sample.shape[1:]) < SMALLEST or variance <= (np.finfo(np.float32).eps * float(np.abs(sample).max())) ** 2:
@@ -116,7 +117,7 @@ def statistics(image: npt.NDArray[Any]) -> Statistics | None:
         parts.append(_details(bands[step], cut, step, side, variance))
     steps = np.diff(sample, axis=2)
     least = rounding(image.dtype, sample)
-    noise = estimate_noise(image)
+    noise = noise_of(taken, image.dtype)
     blur, judged = judge_sample(sample, found, noise, image.dtype)
     share = float(judged.variance(sample).mean()) / variance
     rest = [

@@ -188,10 +188,14 @@ def estimate_noise(image: npt.NDArray[Any]) -> Noise:
         If it is no such image.
     """
     values = checked(image)
-    sample = tiles(values)
+    return noise_of(tiles(values), values.dtype)
+
+
+def noise_of(sample: FloatArray, dtype: np.dtype[Any]) -> Noise:
+    """Return what :func:`estimate_noise` does of an image of some ``dtype``, from its tiles."""
     bad = ~np.isfinite(sample)
     good = sample[~bad]
-    least = rounding(values.dtype, good)
+    least = rounding(dtype, good)
     if not good.size or good.min() == good.max():
         return Noise(0.0, least, "constant image", least)
     # a high-pass of differences from the middle: a large offset would cost it digits

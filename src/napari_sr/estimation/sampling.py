@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.errors import ImageError
+from napari_sr.estimation.margins import margins, within
 
 #: side of a tile in pixels
 TILE = 128
@@ -16,12 +17,10 @@ TILES = 36
 #: smallest side of an image from which anything is estimated
 SMALLEST = 16
 
-#: pixels that a blank margin has at least, along both axes; and those beside it that are left out, too
-MARGIN, BESIDE = 6, 2
-#: least share of the convex hull of an image's content that is content; of a side of the image, or of all its border,
-#: that is blank
-CONVEX, WHOLE_SIDE, MUCH = 0.95, 0.95, 0.4
-
+#: widest of what is thin, in pixels
+THIN = 4
+#: standard deviation in pixels of the Gaussian over the difference in brightness where areas are filled
+SEAM = 3.0
 #: variance of the rounding to whole numbers
 ROUNDING = 1 / 12
 #: an extreme value is a limit if it has this share of all pixels, and as many times more than the values next to it
@@ -59,10 +58,9 @@ def tiles(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     blank = margins(image)
     if blank is None:
         return _cut(image)
-    inside = tuple(slice(kept.min(), kept.max() + 1) for kept in np.nonzero(~blank))
-    without = np.where(_cut(blank[inside]) > 0, np.nan, _cut(image[inside]))
-    enough = min(without.shape[1:]) >= SMALLEST and (np.isfinite(without).mean(axis=(1, 2)) >= 0.5).any()
-    return without if enough else _cut(image)
+    inside, blank = within(image, blank)
+    without = np.where(_cut(blank) > 0, np.nan, _cut(inside))
+    return without if (np.isfinite(without).mean(axis=(1, 2)) >= 0.5).any() else _cut(image)
 
 
 def _cut(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -79,59 +77,12 @@ def _cut(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return np.stack(found).astype(np.float64)
 
 
-def margins(image: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
-    """Return where a 2-D image is blank around its content, as sections that were aligned, turned or stitched are.
-
-    An area of one value that reaches the border, and the pixels next to it, around what is convex: the empty
-    background of cells is none. None if there is no such area.
-    """
-    from scipy import ndimage
-    from scipy.spatial import ConvexHull, QhullError
-
-    value = _border(image)
-    if value is None:
-        return None
-    padded = np.pad(image == value, MARGIN, mode="edge")
-    thick = ndimage.binary_opening(padded, np.ones((MARGIN, MARGIN), bool))
-    areas = ndimage.label(thick)[0]
-    outside = np.unique(np.concatenate([areas[0], areas[-1], areas[:, 0], areas[:, -1]]))
-    blank = np.isin(areas, outside[outside > 0])[MARGIN:-MARGIN, MARGIN:-MARGIN]
-    rows = np.flatnonzero(~blank.all(axis=1))
-    if len(rows) < SMALLEST:
-        return None
-    inside = blank[rows]
-    ends = np.argmin(inside, axis=1), inside.shape[1] - np.argmin(inside[:, ::-1], axis=1)
-    corners = np.concatenate([np.stack([rows + down, end], axis=1) for end in ends for down in (0, 1)])
-    try:
-        hull = ConvexHull(corners).volume  # of two dimensions: the area
-    except QhullError:
-        return None
-    convex = (~blank).sum() >= CONVEX * hull
-    return np.asarray(ndimage.binary_dilation(blank, iterations=BESIDE)) if convex else None
-
-
-def _border(image: npt.NDArray[Any]) -> Any | None:
-    """Return the value of a side of the image, or of much of its border in long runs; None if there is none.
-
-    Not that of a bright cell or two at the border, which are saturated.
-    """
-    sides = (image[0], image[-1], image[:, 0], image[:, -1])
-    found: dict[Any, int] = {}
-    for side in sides:
-        for run in np.split(side, np.flatnonzero(side[1:] != side[:-1]) + 1):
-            if len(run) >= MARGIN:
-                found[run[0]] = found.get(run[0], 0) + len(run)
-                if len(run) >= WHOLE_SIDE * len(side):
-                    return run[0]
-    value = max(found, key=lambda one: found[one], default=None)
-    return value if found and found[value] >= MUCH * sum(map(len, sides)) else None
-
-
 def filled(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the tiles at least half of whose values are finite, the others replaced; if there is none, one of zeros.
 
-    By what lies there once the tile is turned or mirrored, which has the details of the rest; where that is not finite
-    either, by the nearest value.
+    What is thin, as single pixels and dead columns are, by the nearest value. Areas by what lies there once the tile is
+    turned or mirrored, which has the details of the rest, made as bright as what is around; where that is not finite
+    either, by the nearest value, too.
     """
     from scipy import ndimage
 
@@ -143,10 +94,20 @@ def filled(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.zeros((1, *sample.shape[1:]))
     sample, good = sample[kept].copy(), good[kept]
     for tile, known in zip(sample, good, strict=True):
+        if known.all():
+            continue
+        nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+        thin = ~known & ~ndimage.binary_opening(~known, np.ones((THIN + 1, THIN + 1), bool))
+        tile[thin] = tile[tuple(nearest)][thin]
+        known |= thin
         for turned in ((slice(None, None, -1),) * 2, (slice(None, None, -1),), (slice(None), slice(None, None, -1))):
-            there = ~known & known[turned]
-            tile[there] = tile[turned][there]
-            known |= there
+            there, both = ~known & known[turned], known & known[turned]
+            if there.any() and both.any():
+                other = tile[turned].copy()
+                nearest = ndimage.distance_transform_edt(~both, return_distances=False, return_indices=True)
+                offset = ndimage.gaussian_filter((tile - other)[tuple(nearest)], SEAM)
+                tile[there] = (other + offset)[there]
+                known |= there
         if not known.all():
             nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
             tile[:] = tile[tuple(nearest)]
