@@ -120,10 +120,13 @@ def draw(of: str, seed: int, count: int, folder: Path) -> None:
         tilt = float(rng.normal(0, TILT)) if not kind.density and rng.random() < 0.5 else 0.0
         before = 1.0 if rng.random() < AS_THEY_ARE else rng.uniform(1, kind.reduction)
 
-        def cut(length: int, hr: np.ndarray = hr, tilt: float = tilt, before: float = before) -> np.ndarray:
+        def cut(
+            length: int, hr: np.ndarray = hr, tilt: float = tilt, before: float = before, simulated: bool = simulated
+        ) -> np.ndarray:
             wide = min(round(length * before), *hr.shape)
             top, left = (int(rng.integers(0, n - wide + 1)) for n in hr.shape)
-            return tilted(reduced(hr[top : top + wide, left : left + wide], min(length, wide)), tilt)
+            part = tilted(reduced(hr[top : top + wide, left : left + wide], min(length, wide)), tilt)
+            return np.maximum(part, 0) if simulated else part
 
         family = AnyDensity(scale) if simulated else AnyMicroscope(scale, limits_of(hr), inverts=kind.inverts)
         lr, _, suffered, _ = family.pair(cut, side, margin, rng)

@@ -17,7 +17,8 @@ from napari_sr.inference.openvino import OpenVINONetwork
 from napari_sr.inference.tiling import Tiling
 from napari_sr.inference.timings import Timing
 from napari_sr.models.store import load_model
-from napari_sr.networks import NETWORKS
+from napari_sr.networks import NETWORKS, SRNetwork
+from napari_sr.networks.image_conv import ImageConv
 
 TRAINED = sorted(n for n in NETWORKS if NETWORKS[n].trainable and not NETWORKS[n].foreign)
 
@@ -50,6 +51,47 @@ def test_rounding_costs_shipped_models_no_quality(name):
     less = lost(model, prepared.network(told, precision="fp32"), prepared.openvino(told))
     assert less[0] < 0.02
     assert less[1] < 0.0005
+
+
+class FirstFeatures(SRNetwork):
+    """What the convolution that sees the image makes of it."""
+
+    halo = 3
+
+    def __init__(self, network):
+        super().__init__(scale=network.scale, in_channels=network.in_channels, out_channels=network.out_channels)
+        self.network = network
+        with torch.no_grad():
+            self.first().weight.sub_(self.first().weight.mean((1, 2, 3), keepdim=True))
+            self.first().bias.zero_()
+
+    def first(self):
+        return next(m for m in self.network.modules() if isinstance(m, ImageConv))
+
+    def forward(self, lr):
+        found = []
+        handle = self.first().register_forward_hook(lambda module, given, made: found.append(made))
+        self.network.learnt(lr)
+        handle.remove()
+        return found[0]
+
+
+@pytest.mark.parametrize("name", [name for name in TRAINED if not NETWORKS[name].full_precision])
+def test_it_sees_all_of_the_image(name):
+    """bf16 on the CPU, a bright image of weak structure; what rounds the image is not computed so."""
+    torch.manual_seed(0)
+    model = make_model(name, 2)
+    if not openvino.can_run(model.network, "bf16"):
+        assert model.network.rounds_badly or model.network.computes_first or model.network.localises
+        return
+    network = FirstFeatures(Prepared(model, Target("cpu", "fp32")).network({}))
+    lr = 0.9 + 0.002 * torch.rand(1, 1, 64, 64)
+    with torch.inference_mode():
+        expected = network(lr)[..., 3:-3, 3:-3]
+        found = OpenVINONetwork(network, "bf16")(lr)[..., 3:-3, 3:-3]
+    off = found - expected
+    off = off - off.mean((2, 3), keepdim=True)  # rounded weights no longer cancel
+    assert off.std() < 0.05 * expected.std()
 
 
 def test_the_engine_uses_it_and_says_so(image):

@@ -1,12 +1,13 @@
 """The degradation of one's own microscope, measured on one of its images."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 import tifffile
 
-from napari_sr.degradations import degrade, make_degradation
+from napari_sr.degradations import degrade, low_resolution, make_degradation
 from napari_sr.degradations.composed import parse
 from napari_sr.images.samples import load_sample
 from napari_sr.inference.own_microscope import degradation_like, degradation_like_file
@@ -61,3 +62,20 @@ def test_files_of_stacks_too(tmp_path, hr):
     lr = degrade(hr, "gaussian(sigma=3) + area", 4).astype(np.uint8)
     tifffile.imwrite(tmp_path / "stack.tif", np.stack([lr] * 3), imagej=True, metadata={"axes": "ZYX"})
     assert degradation_like_file(tmp_path / "stack.tif", 4) == degradation_like(lr, 4)
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_blank_margins_are_no_range_of_brightness(rng, value):
+    hr = np.asarray(load_sample("em-phantom").hr)
+    lr = low_resolution(hr, make_degradation("gaussian(sigma=2) + area + noise(sigma=6)", 4), rng).astype(np.uint8)
+    framed = np.pad(lr, 30, constant_values=value)
+    noise = [float(re.search(r"noise\(sigma=([\d.]+)\)", degradation_like(image, 4))[1]) for image in (lr, framed)]
+    assert noise[1] == pytest.approx(noise[0], rel=0.15)
+
+
+def test_simulated_densities_have_no_noise(rng):
+    density = np.asarray(load_sample("nbody").hr)
+    lr = low_resolution(density, make_degradation("gaussian(sigma=2) + area", 4), rng).astype(np.float32)
+    steps = degradation_like(lr, 4).split(" + ")
+    assert [step.partition("(")[0] for step in steps] == ["gaussian", "area"]
+    assert float(steps[0][len("gaussian(sigma=") : -1]) == pytest.approx(2, abs=0.4)

@@ -28,3 +28,10 @@ def test_densities_are_recognised():
 @pytest.mark.parametrize("image", [np.zeros((8, 8)), np.full((8, 8), np.nan), np.full((8, 8), 7, np.uint8)])
 def test_where_there_is_nothing_to_see_nothing_is_guessed(image):
     assert guess_kind(image) == ""
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_a_section_in_a_black_or_white_frame_is_one_all_the_same(value):
+    tissue = np.asarray(load_sample("em-phantom").hr)
+    framed = np.pad(tissue, 250, constant_values=value)
+    assert guess_kind(tissue) == guess_kind(framed) == "EM"

@@ -156,6 +156,17 @@ def test_activations_without_a_name_are_refused():
             ConvActivated(layer, activation)
 
 
+@pytest.mark.parametrize("dtype", TRIED)
+def test_a_block_can_be_added_to_something_else(dtype):
+    torch.manual_seed(0)
+    block = FusedBlock(nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1)).to(dtype)
+    x, other = features(2, 16, 9, 12, dtype=dtype), features(2, 16, 9, 12, dtype=dtype)
+    with torch.inference_mode():
+        found, plain = block(x, other), block(x)
+    tolerance = {torch.float32: 1e-5, torch.bfloat16: 0.05}[dtype]
+    torch.testing.assert_close((found - other).float(), (plain - x).float(), rtol=0, atol=tolerance)
+
+
 def test_rcan_is_fused_once_its_channels_are_fixed():
     network = with_weights("rcan")
     lr = torch.rand(1, 1, 24, 33)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from rounding import lost, told_to
+from rounding import lost, rounding_of, told_to
 from small_models import SMALL
 from torch import nn
 
@@ -11,7 +11,7 @@ from napari_sr import load_model
 from napari_sr.inference.device import Target, prepare
 from napari_sr.models.store import shipped_names
 from napari_sr.networks import NETWORKS, create_network
-from napari_sr.networks.image_conv import HALF, ImageConv, image_conv
+from napari_sr.networks.image_conv import HALF, ImageConv
 from napari_sr.networks.rcan import ResidualGroup
 
 
@@ -90,12 +90,31 @@ def test_features_can_stay_in_single_precision(bright):
 
 
 @pytest.mark.parametrize("name", [n for n in NETWORKS if NETWORKS[n].trainable and not NETWORKS[n].foreign])
-def test_what_sees_the_image_does_not_round_it(name):
+def test_what_sees_the_image_gets_all_of_it(name):
+    """In bfloat16, on the processor: not only what that keeps of it."""
     network = create_network(name, scale=NETWORKS[name].scales[0], **SMALL.get(name, {}))
     prepared = prepare(network, Target("cpu", "bf16"))
-    first = [m for m in prepared.modules() if isinstance(m, ImageConv)]
-    assert first or all(p.dtype == torch.float32 for p in prepared.parameters())
-    assert isinstance(image_conv(1, 2), ImageConv)
+    seen = []
+    for module in prepared.modules():
+        if isinstance(module, ImageConv):
+            module.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.inference_mode():
+        prepared(torch.rand(1, network.in_channels, 32, 32))
+    if not all(p.dtype == torch.float32 for p in prepared.parameters()):
+        assert seen
+        assert all(image.dtype == torch.float32 for image in seen)
+        assert (seen[0] != seen[0].bfloat16()).any()
+
+
+def test_pixels_can_be_put_in_order_first(bright):
+    layer = ImageConv(4, 6, 3, padding=1)
+
+    def squares(image):
+        return torch.pixel_unshuffle(image, 2)
+
+    torch.testing.assert_close(layer(bright.float(), squares), layer(squares(bright.float())), rtol=0, atol=0)
+    low = layer.bfloat16()
+    torch.testing.assert_close(low(bright.float(), squares), low(squares(bright.float())), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("name", [n for n in sorted(shipped_names()) if load_model(n).card.kind == "EM"])
@@ -106,6 +125,28 @@ def test_half_precision_costs_no_quality(name):
     less = lost(model, *runs)
     assert less[0] < 0.02
     assert less[1] < 0.0005
+
+
+@pytest.mark.parametrize("name", ["em-x4", "em-dfcan-x4", "em-wgan-pixel-x4", "em-wgan-x4", "em-rcan-x4"])
+def test_it_is_what_rounding_had_cost_most(name, monkeypatch):
+    """Beside the same with an image that is rounded; of RCAN, also with all sums rounded."""
+    model = load_model(name)
+    ours = rounding_of(model)
+    monkeypatch.setattr("napari_sr.networks.image_conv.HALF", ())
+    assert ours < 0.9 * rounding_of(model)
+
+
+def test_sums_that_are_kept_cost_less_than_rounded_ones(monkeypatch):
+    model = load_model("em-rcan-x4")
+    ours = rounding_of(model)
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_sr.networks.rcan.BFLOAT16", None)
+        apart = rounding_of(model)
+    for module in model.network.modules():
+        if isinstance(module, ImageConv):
+            module.keeps_sums = False
+    assert ours < 0.95 * apart
+    assert ours < 0.95 * rounding_of(model)
 
 
 def test_sums_that_are_kept_apart_are_the_same(monkeypatch):

@@ -34,12 +34,13 @@ def installed() -> bool:
 def can_run(network: SRNetwork, precision: str) -> bool:
     """Return True if a network is one that OpenVINO could be faster with: trained here, and no fixed interpolation.
 
-    In bfloat16 it rounds every sum: not one that this is bad for.
+    In bfloat16 it rounds every number: not one that this is bad for, or whose first convolution would see less of the
+    image by it.
 
     Not one that pools over windows, such as RCAN where its channels are not fixed: on a busy Zen 3, compiling
     em-rcan-x4 took more than four minutes.
     """
-    exact = precision != "bf16" or not network.rounds_badly
+    exact = precision != "bf16" or not (network.rounds_badly or network.computes_first)
     return network.trainable and not network.foreign and not network.localises and exact
 
 

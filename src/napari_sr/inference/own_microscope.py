@@ -11,9 +11,13 @@ import numpy.typing as npt
 
 from napari_sr.degradations.suffered import pixel_spread
 from napari_sr.estimation import estimate
+from napari_sr.estimation.margins import margins
 from napari_sr.images.axes import Layout
 from napari_sr.images.readers import read_image
 from napari_sr.inference.conditions import middle_square
+from napari_sr.intensity import Intensity
+from napari_sr.models.fit import DENSITY
+from napari_sr.models.kind import guess_kind
 
 #: noise of less than this share of the range is that of rounding
 NO_NOISE = 0.01
@@ -41,11 +45,17 @@ def degradation_like(lr: npt.NDArray[Any], scale: int) -> str:
     str
         As :func:`napari_sr.degradations.make_degradation` takes it.
     """
-    found = estimate(lr)
+    density = guess_kind(lr) == DENSITY
+    seen = np.log10(np.maximum(lr, 0) + Intensity().offset) if density else lr
+    found = estimate(seen, density=density)
     optics = (found.blur.sigma * scale) ** 2 - pixel_spread(scale)
     steps = [f"gaussian(sigma={math.sqrt(optics):.2f})"] if optics > 0.01 else []
     steps.append("area")
-    low, high = (float(v) for v in np.nanpercentile(np.asarray(lr, np.float64), (0.1, 99.9)))
+    if density:  # those that were simulated have no noise
+        return " + ".join(steps)
+    blank = margins(lr)
+    shown = np.asarray(lr if blank is None else lr[~blank], np.float64)
+    low, high = (float(v) for v in np.nanpercentile(shown, (0.1, 99.9)))
     # those of the image without its noise, which widens them
     low, high = (
         min(low + WIDENED * float(found.noise.sigma(low)), (low + high) / 2),

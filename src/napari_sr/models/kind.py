@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_sr.estimation.margins import SMALLEST, margins
+
 KINDS = ("EM", "fluorescence", "N-body")
 TITLES = {"EM": "electron microscopy", "fluorescence": "fluorescence", "N-body": "N-body density"}
 #: fluorescence is mostly dark with bright structures: median, as a share of the range, and skewness. Over 186 planes of
@@ -17,12 +19,17 @@ MEAN, PEAK = (0.5, 2.0), 8.0
 
 
 def guess_kind(image: npt.NDArray[Any]) -> str:
-    """Return the likely kind of a 2-D image, one of :data:`KINDS`; empty if it is constant or holds no numbers."""
-    values = np.asarray(image, dtype=np.float64).ravel()
+    """Return the likely kind of a 2-D image, one of :data:`KINDS`; empty if it is constant or holds no numbers.
+
+    Blank margins are left out.
+    """
+    image = np.asarray(image)
+    blank = margins(image) if image.ndim == 2 and min(image.shape) >= SMALLEST else None
+    values = np.asarray(image if blank is None else image[~blank], dtype=np.float64).ravel()
     values = values[np.isfinite(values)]
     if not values.size or values.max() <= values.min():
         return ""
-    mean, whole = values.mean(), np.asarray(image).dtype.kind != "f"
+    mean, whole = values.mean(), image.dtype.kind != "f"
     if not whole and values.min() >= 0 and MEAN[0] < mean < MEAN[1] and values.max() > PEAK * mean:
         return "N-body"
     low, high = np.percentile(values, (0.5, 99.5))

@@ -34,6 +34,9 @@ class SRNetwork(nn.Module, ABC):
     #: True for one that loses more than 0.02 dB of PSNR where all its sums are rounded to bfloat16: not computed by a
     #: library that does so, and in fp16 on a GPU
     rounds_badly: ClassVar[bool] = False
+    #: True if what its first convolution sees is computed from the image, by interpolation or a shift of its values: a
+    #: library that rounds every number rounds that, too (:class:`napari_sr.networks.image_conv.ImageConv`)
+    computes_first: bool = False
     #: tiles begin at multiples of so many LR pixels: what is counted from their corner is then the same in all of them
     grid: int = 1
     #: False for fixed interpolations, which have nothing to train

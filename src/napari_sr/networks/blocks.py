@@ -99,6 +99,11 @@ class ValueShift:
         self.mean = DIV2K_MEAN if mean == "div2k" else None
         self.value_range = value_range
 
+    @property
+    def changes(self) -> bool:
+        """True if it does anything."""
+        return self.mean is not None or self.value_range != 1
+
     def forward(self, lr: Tensor) -> Tensor:
         """Return what the weights expect, in single precision at least."""
         if self.mean is not None:

@@ -26,6 +26,7 @@ class DRCN(SRNetwork):
     """
 
     scales = (2, 3, 4, 8)
+    computes_first = True
 
     def __init__(
         self, *, scale: int, in_channels: int = 1, out_channels: int = 1, num_features: int = 256, num_blocks: int = 16

@@ -72,6 +72,7 @@ class EDSR(SRNetwork):
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.factors, self.num_blocks = factors_of(scale), num_blocks
         self.values = ValueShift(mean=mean, value_range=value_range, channels=(in_channels, out_channels))
+        self.computes_first = self.values.changes
         self.first = image_conv(in_channels, num_features)
         self.blocks = nn.Sequential(
             *(ResidualBlock(num_features=num_features, res_scale=res_scale) for _ in range(num_blocks))

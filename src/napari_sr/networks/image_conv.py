@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from napari_sr.networks.blocks import conv, no_autocast
 
 #: precisions that keep fewer bits of an image than it has
 HALF = (torch.bfloat16, torch.float16)
@@ -17,9 +21,9 @@ class ImageConv(nn.Conv2d):
     that rounding is sharpened with it: it cost up to 0.04 dB, and everything else in half precision 0.005. So the image
     enters as two, x = a + b, with a the rounded one and b what is missing, and the same weights are used for both:
 
-        w * x = [w, w] * [a, b]
+        w * x = [w, w] * [a, b],
 
-    In single precision it is an ordinary convolution.
+    which keeps sixteen bits. In single precision it is an ordinary convolution.
 
     Attributes
     ----------
@@ -34,18 +38,29 @@ class ImageConv(nn.Conv2d):
     rounded_to: torch.dtype | None = None
     keeps_sums = False
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return features (N, F, H, W), of the precision that the rest is computed in."""
+    def forward(self, image: Tensor, arranged: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """Return features (N, F, H, W), of the precision that the rest is computed in.
+
+        Parameters
+        ----------
+        image
+            (N, C, H, W).
+        arranged
+            Puts the pixels in another order first, such as squares of them into channels.
+        """
+        in_order = arranged or (lambda part: part)
         dtype = self._products(image)
         if dtype not in HALF:
-            return super().forward(image.to(self.weight.dtype))
+            return super().forward(in_order(image).to(self.weight.dtype))
+        # parts of what is given: OpenVINO rounds what it has done anything else to
+        rough = image.to(dtype).float()
+        both = torch.cat([in_order(rough), in_order(image.float() - rough)], 1)
+        weight, bias = torch.cat([self.weight, self.weight], 1), self.bias
         if self.keeps_sums and dtype == self.weight.dtype:
-            assert self.bias is not None
-            return F.conv2d(image.float(), self.weight.float(), self.bias.float(), padding=self.padding)
-        rough = image.to(dtype)
-        # as differences of numbers of that precision, both parts are exact
-        both = torch.cat([rough.float(), image.float() - rough.float()], 1).to(self.weight.dtype)
-        return F.conv2d(both, torch.cat([self.weight, self.weight], 1), self.bias, padding=self.padding)
+            assert bias is not None
+            with no_autocast(image.device):
+                return F.conv2d(both, weight.float(), bias.float(), padding=self.padding)
+        return F.conv2d(both.to(weight.dtype), weight, bias, padding=self.padding)
 
     def _products(self, image: Tensor) -> torch.dtype:
         kind = image.device.type
@@ -61,8 +76,12 @@ def as_weights(features: Tensor, layer: nn.Conv2d) -> Tensor:
 
 def untrained(layer: nn.Conv2d) -> nn.Conv2d:
     """Return a convolution of the same kind and size, which keeps height and width, with weights of its own."""
-    kind = ImageConv if isinstance(layer, ImageConv) else nn.Conv2d
-    return kind(layer.in_channels, layer.out_channels, layer.kernel_size[0], padding=layer.kernel_size[0] // 2)
+    sizes = layer.in_channels, layer.out_channels, layer.kernel_size[0]
+    if not isinstance(layer, ImageConv):
+        return conv(*sizes)
+    made = image_conv(*sizes)
+    made.rounded_to, made.keeps_sums = layer.rounded_to, layer.keeps_sums
+    return made
 
 
 def image_conv(in_channels: int, out_channels: int, kernel_size: int = 3) -> ImageConv:

@@ -122,6 +122,7 @@ class RCAN(SRNetwork):
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.factors = factors_of(scale)
         self.values = ValueShift(mean=mean, value_range=value_range, channels=(in_channels, out_channels))
+        self.computes_first = self.values.changes
         self.num_groups, self.num_blocks, self.patch = num_groups, num_blocks, 0
         self.first = image_conv(in_channels, num_features)
         self.first.keeps_sums = True

@@ -110,10 +110,12 @@ class RRDBNet(SRNetwork):
         reach += 1 + 15 * self.num_blocks + 1
         return reach * self.unshuffle + self.unshuffle - 1
 
+    def _squares(self, lr: Tensor) -> Tensor:
+        return F.pixel_unshuffle(to_multiple(lr, self.unshuffle), self.unshuffle)
+
     def forward(self, lr: Tensor) -> Tensor:
         height, width = lr.shape[-2:]
-        squares = F.pixel_unshuffle(to_multiple(lr, self.unshuffle), self.unshuffle)
-        features = self.first(squares)  # (N, F, H, W)
+        features = self.first(lr, self._squares)  # (N, F, H, W)
         features = features + self.after(self.blocks(features))
         for factor, layer in zip(self.factors, self.upsample, strict=True):
             features = F.leaky_relu(layer(F.interpolate(features, scale_factor=float(factor), mode="nearest")), 0.2)

@@ -67,6 +67,7 @@ class SinGAN(SRNetwork):
     """
 
     scales = (2, 3, 4, 8)
+    computes_first = True
     pools_tile = True
 
     def __init__(

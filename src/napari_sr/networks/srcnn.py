@@ -25,6 +25,7 @@ class SRCNN(SRNetwork):
     """
 
     scales = (2, 3, 4, 8)
+    computes_first = True
 
     def __init__(
         self,

@@ -85,6 +85,7 @@ class SwinIR(SRNetwork):
         )  # fmt: skip
         self.grid = window_size
         self.values = ValueShift(mean=mean, value_range=value_range, channels=(in_channels, out_channels))
+        self.computes_first = self.values.changes
         self.first = image_conv(in_channels, num_features)
         self.norm1 = nn.LayerNorm(num_features)
         count = num_blocks * num_layers
@@ -147,10 +148,12 @@ class SwinIR(SRNetwork):
             reach = -(-(reach + 1) // factor)
         return 1 + reach
 
+    def _whole_windows(self, lr: Tensor) -> Tensor:
+        return to_multiple(lr, self.window_size)
+
     def forward(self, lr: Tensor) -> Tensor:
         height, width = lr.shape[-2:]
-        values = to_multiple(self.values.forward(lr), self.window_size)
-        features = self.first(values)  # (N, F, H, W)
+        features = self.first(self.values.forward(lr), self._whole_windows)  # (N, F, H, W)
         features = features + self.after(self._deep(features))
         sr = self._upsampled(features)[..., : height * self.scale, : width * self.scale]
         return self.values.inverse(sr)

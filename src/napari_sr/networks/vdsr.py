@@ -21,6 +21,7 @@ class VDSR(SRNetwork):
     """
 
     scales = (2, 3, 4, 8)
+    computes_first = True
 
     def __init__(
         self, *, scale: int, in_channels: int = 1, out_channels: int = 1, num_features: int = 64, num_blocks: int = 18

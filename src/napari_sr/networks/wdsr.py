@@ -66,6 +66,7 @@ class WDSR(SRNetwork):
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.num_blocks = num_blocks
         self.values = ValueShift(mean=mean, value_range=value_range, channels=(in_channels, out_channels))
+        self.computes_first = self.values.changes
         self.first = weight_norm(image_conv(in_channels, num_features))
         self.blocks = nn.Sequential(
             *(WideBlock(num_features=num_features, expansion=expansion) for _ in range(num_blocks))
