@@ -15,9 +15,9 @@ from collections.abc import Callable
 import numpy as np
 from measure_cells import test_sets
 
+import napari_sr.estimation.sampling
 from napari_sr import load_model, upscale
 from napari_sr.degradations import low_resolution_told, make_degradation
-import napari_sr.estimation.sampling
 from napari_sr.metrics.pixel import psnr
 
 SETS = ("FlyEM, independent", "AxonDeepSeg SEM, test")
