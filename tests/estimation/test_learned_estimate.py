@@ -91,8 +91,9 @@ def test_blur_and_noise_over_a_grid(sharp, rng, kind, noise, optics):
     """Drawn cells, of another seed than those that it was trained on, and densities of a box that it has not seen."""
     drawn = [lr_of(sharp[kind], optics, noise, rng) for _ in range(3)]
     found = [estimate(lr, density=kind == "N-body") for lr, _ in drawn]
-    # in strong noise, the spectrum of one small image says little of its blur
-    assert np.mean([one.blur.sigma for one in found]) == pytest.approx(drawn[0][1], abs=0.2 if noise < 10 else 0.35)
+    # in noise, the spectrum of one small image says little of its blur, and less is told on purpose
+    blur, true = np.mean([one.blur.sigma for one in found]), drawn[0][1]
+    assert true - (0.2 if noise < 5 else 0.35) < blur < true + (0.2 if noise < 10 else 0.35)
     told = np.mean([np.sqrt(one.noise.variance(lr).mean()) for one, (lr, _) in zip(found, drawn, strict=True)])
     if noise >= 5:
         assert told == pytest.approx(2 * noise, rel=0.3)
