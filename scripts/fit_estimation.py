@@ -89,8 +89,8 @@ DROPOUT, JITTER, DECAY = 0.2, 0.12, 0.1
 #: quantile of the noise that is learnt: too little of it costs more than too much
 CAUTIOUS = 0.6
 #: quantile of the blur that is learnt, with hardly any noise and with more: sharpening what is sharp costs more than
-#: leaving blur behind. Noise that is sharpened becomes texture: with the median, noisy sections of real microscopes were
-#: full of it, though PSNR on images whose noise is known hardly told
+#: leaving blur behind. Noise that is sharpened becomes texture: with the median, noisy sections of real microscopes
+#: were full of it, though PSNR on images whose noise is known hardly told
 CLEAR, IN_NOISE = 0.4, 0.3
 #: ln(noise variance / image variance) above which there is noise
 NOISY = -4.0
