@@ -3,6 +3,7 @@
     python scripts/fit_estimation.py --of images --seeds 1 2 --cases 9000 --out cases      # draws; these and
     python scripts/fit_estimation.py --of densities --seeds 1 2 --cases 5000 --out cases   # those side by side
     python scripts/fit_estimation.py --fit cases --of images       # writes estimation/learned_images.npz
+    python scripts/fit_estimation.py --fit cases --of images_even  # the same, with as much blur as is most likely
     python scripts/fit_estimation.py --fit cases --of densities    # writes estimation/learned_densities.npz
 
 Images are members of the family of any microscope, as in training (napari_sr.degradations.microscope), of the training
@@ -91,7 +92,7 @@ CAUTIOUS = 0.6
 #: quantile of the blur that is learnt, with hardly any noise and with more: sharpening what is sharp costs more than
 #: leaving blur behind. Noise that is sharpened becomes texture: with the median, noisy sections of real microscopes
 #: were full of it, though PSNR on images whose noise is known hardly told
-CLEAR, IN_NOISE = 0.4, 0.3
+CLEAR, IN_NOISE = 0.4, {learned.IMAGES: 0.3, learned.EVEN: 0.5, learned.DENSITIES: 0.5}
 #: ln(noise variance / image variance) above which there is noise
 NOISY = -4.0
 
@@ -176,9 +177,9 @@ def pinball(error: Tensor, quantile: float | Tensor) -> Tensor:
     return torch.maximum(quantile * error, (quantile - 1) * error).mean()
 
 
-def train(seen: Tensor, missing: Tensor, noisy: Tensor, seed: int) -> nn.Sequential:
+def train(seen: Tensor, missing: Tensor, noisy: Tensor, in_noise: float, seed: int) -> nn.Sequential:
     """Train one member on what is missing from the judgement by the spectrum; prints errors on a tenth of the cases."""
-    quantile = torch.where(noisy, IN_NOISE, CLEAR)
+    quantile = torch.where(noisy, in_noise, CLEAR)
     torch.manual_seed(seed)
     order = torch.randperm(len(seen))
     test, rest = order[: len(seen) // 10], order[len(seen) // 10 :]
@@ -207,12 +208,12 @@ def train(seen: Tensor, missing: Tensor, noisy: Tensor, seed: int) -> nn.Sequent
 
 def fit(of: str, folder: Path) -> None:
     """Train an ensemble on all drawn cases and write it."""
-    found = [np.load(path) for path in sorted(folder.glob(f"{of}*.npz"))]
+    found = [np.load(path) for path in sorted(folder.glob(f"{of.split('_', maxsplit=1)[0]}*.npz"))]
     seen, true = (np.concatenate([f[key] for f in found]) for key in ("seen", "true"))
     mean, deviation = seen.mean(axis=0), seen.std(axis=0) + 1e-3
     normalised = torch.from_numpy((seen - mean) / deviation).clamp(-FARTHEST, FARTHEST)
     missing, noisy = torch.from_numpy(true - seen[:, -2:]), torch.from_numpy(true[:, 1] > NOISY)
-    members = [train(normalised, missing, noisy, seed) for seed in range(MEMBERS)]
+    members = [train(normalised, missing, noisy, IN_NOISE[of], seed) for seed in range(MEMBERS)]
     layers = [[layer for layer in member if isinstance(layer, nn.Linear)] for member in members]
     arrays = {"mean": mean, "deviation": deviation}
     for number in range(len(layers[0])):
@@ -227,7 +228,7 @@ def fit(of: str, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--of", choices=list(KINDS), required=True)
+    parser.add_argument("--of", choices=list(IN_NOISE), required=True)
     parser.add_argument("--seeds", type=int, nargs="*", default=[])
     parser.add_argument("--cases", type=int, default=9000, help="of each seed")
     parser.add_argument("--out", type=Path, default=Path("cases"))

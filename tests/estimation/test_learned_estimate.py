@@ -11,7 +11,7 @@ from napari_sr.degradations.noise import PhotonNoise, smoothed
 from napari_sr.degradations.resample import BlockMean
 from napari_sr.estimation import estimate
 from napari_sr.estimation.blur import LARGEST, judge
-from napari_sr.estimation.learned import DENSITIES, FARTHEST, IMAGES, SMALLEST, Weights, statistics, weights
+from napari_sr.estimation.learned import DENSITIES, EVEN, FARTHEST, IMAGES, SMALLEST, Weights, statistics, weights
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_the_ensemble_is_that_of_torch(rng):
     np.testing.assert_allclose(ours(x), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("of", [IMAGES, DENSITIES])
+@pytest.mark.parametrize("of", [IMAGES, EVEN, DENSITIES])
 def test_what_ships_fits_what_is_seen(sharp, of):
     found = statistics(sharp["EM"][::4, ::4])
     shipped = weights(of)
@@ -91,6 +91,9 @@ def test_blur_and_noise_over_a_grid(sharp, rng, kind, noise, optics):
     """Drawn cells, of another seed than those that it was trained on, and densities of a box that it has not seen."""
     drawn = [lr_of(sharp[kind], optics, noise, rng) for _ in range(3)]
     found = [estimate(lr, density=kind == "N-body") for lr, _ in drawn]
+    if kind == "EM":
+        even = np.mean([estimate(lr, cautious=False).blur.sigma for lr, _ in drawn])
+        assert even == pytest.approx(drawn[0][1], abs=0.2 if noise < 10 else 0.35)
     # in noise, the spectrum of one small image says little of its blur, and less is told on purpose
     blur, true = np.mean([one.blur.sigma for one in found]), drawn[0][1]
     assert true - (0.2 if noise < 5 else 0.35) < blur < true + (0.2 if noise < 10 else 0.35)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.estimation.blur import LARGEST, Blur, estimate_blur, judge
-from napari_sr.estimation.learned import DENSITIES, IMAGES, statistics, weights
+from napari_sr.estimation.learned import DENSITIES, EVEN, IMAGES, statistics, weights
 from napari_sr.estimation.noise import Noise, estimate_noise
 from napari_sr.estimation.quiet import noise_of_quiet_blocks
 from napari_sr.estimation.sampling import checked, is_blank, rounding
@@ -32,7 +32,7 @@ class Estimate:
     noise: Noise
 
 
-def estimate(image: npt.NDArray[Any], *, density: bool = False) -> Estimate:
+def estimate(image: npt.NDArray[Any], *, density: bool = False, cautious: bool = True) -> Estimate:
     """Return blur and noise of a 2-D image, each judged with the other.
 
     Both are what a small network learnt from images of known blur and noise (:mod:`napari_sr.estimation.learned`): it
@@ -47,6 +47,9 @@ def estimate(image: npt.NDArray[Any], *, density: bool = False) -> Estimate:
         Any real dtype, from 16 pixels a side; infinite values and NaN are left out.
     density
         True for the logarithm of a density: its network learnt from simulated boxes alone.
+    cautious
+        True for less blur than is likely in noisy images, as a model should be told: noise that it sharpens becomes
+        texture. False for what made the image.
 
     Raises
     ------
@@ -57,7 +60,7 @@ def estimate(image: npt.NDArray[Any], *, density: bool = False) -> Estimate:
     found = statistics(values)
     if found is None:
         return Estimate(*judge(values))
-    sigma, share = weights(DENSITIES if density else IMAGES)(found.features)
+    sigma, share = weights(DENSITIES if density else IMAGES if cautious else EVEN)(found.features)
     noise, sample = found.noise, found.sample
     # noise is no part of what it lies on: it cannot vary more than both together
     seen, variance = float(noise.variance(sample).mean()), min(float(np.exp(share)), 1.0) * found.variance

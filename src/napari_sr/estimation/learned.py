@@ -37,8 +37,9 @@ SATURATED = 0.02
 #: values beyond so many standard deviations of those in training are taken as that
 FARTHEST = 4.0
 WEIGHTS = "learned_{}.npz"
-#: what there is a network for: images of microscopes, and the logarithms of densities
-IMAGES, DENSITIES = "images", "densities"
+#: what there is a network for: images of microscopes, as a model is told of them and, with as much blur as there is
+#: most likely, to make such images; and the logarithms of densities
+IMAGES, EVEN, DENSITIES = "images", "images_even", "densities"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Weights:
 
 @cache
 def weights(of: str = IMAGES) -> Weights:
-    """Return the network that ships, of :data:`IMAGES` or of :data:`DENSITIES`."""
+    """Return a network that ships, of :data:`IMAGES`, :data:`EVEN` or :data:`DENSITIES`."""
     path = resources.files("napari_sr.estimation").joinpath(WEIGHTS.format(of))
     with path.open("rb") as file, np.load(file) as found:
         layers = range(sum(key.startswith("matrix") for key in found))

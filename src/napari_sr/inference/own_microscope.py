@@ -47,7 +47,7 @@ def degradation_like(lr: npt.NDArray[Any], scale: int) -> str:
     """
     density = guess_kind(lr) == DENSITY
     seen = np.log10(np.maximum(lr, 0) + Intensity().offset) if density else lr
-    found = estimate(seen, density=density)
+    found = estimate(seen, density=density, cautious=False)
     optics = (found.blur.sigma * scale) ** 2 - pixel_spread(scale)
     steps = [f"gaussian(sigma={math.sqrt(optics):.2f})"] if optics > 0.01 else []
     steps.append("area")
