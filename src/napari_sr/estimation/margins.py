@@ -30,7 +30,7 @@ def margins(image: npt.NDArray[Any]) -> Mask | None:
     blank = _of_one_value(thin)
     if blank is None:
         return None
-    again = _of_one_value(_inside(thin, blank))  # a ring that is not finite, and then a frame of one value
+    again = _of_one_value(within(thin, blank)[0])  # a ring that is not finite, and then a frame of one value
     if again is not None:
         blank[_box(blank)] |= again
     return blank.repeat(step, axis=0).repeat(step, axis=1)[: image.shape[0], : image.shape[1]]
@@ -105,7 +105,3 @@ def _is_convex(blank: Mask) -> bool:
 def _box(blank: Mask) -> tuple[slice, slice]:
     rows, columns = (np.flatnonzero((~blank).any(axis=axis)) for axis in (1, 0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-
-
-def _inside(image: npt.NDArray[Any], blank: Mask) -> npt.NDArray[Any]:
-    return image[_box(blank)]
