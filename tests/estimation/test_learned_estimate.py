@@ -1,5 +1,8 @@
 """What the network that estimates blur and noise sees, and how well it judges images that it has not seen."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -172,3 +175,13 @@ def test_noise_is_never_more_than_the_image(sharp, rng, monkeypatch):
     monkeypatch.setattr("napari_sr.estimation.weights", lambda of: lambda features: np.array([0.4, np.log(8.0)]))
     noise = estimate(image).noise
     assert float(noise.variance(image).mean()) <= 1.05 * float(image.var())
+
+
+def test_the_first_estimate_loads_nothing_that_takes_a_second():
+    code = (
+        "import sys, numpy as np; from napari_sr.estimation import estimate\n"
+        "estimate(np.random.default_rng(0).poisson(50, (64, 64)).astype('u1'))\n"
+        "print(sorted({'scipy.stats', 'scipy.optimize', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

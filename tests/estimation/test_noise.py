@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import correlate, gaussian_filter
 from scipy.special import comb
 
 from napari_sr.errors import ImageError
 from napari_sr.estimation import Noise, estimate, estimate_noise
-from napari_sr.estimation.noise import BLOCK, FREEDOM, HIGH_PASS, blocks, fit
-from napari_sr.estimation.sampling import TILE, TILES, extremes, tiles
+from napari_sr.estimation.noise import BLOCK, FREEDOM, HIGH_PASS, blocks, fit, high_pass, inner
+from napari_sr.estimation.sampling import TILE, TILES, extremes, quantiles, tiles
 
 
 def smooth(rng, shape=(256, 256), sigma=12.0):
@@ -30,7 +30,8 @@ def test_variance_is_a_line_above_a_floor():
 
 
 def test_the_constant_of_the_blocks_is_that_of_white_noise(rng):
-    level, variance = blocks(rng.normal(5, 3, size=(40, 126, 126)), np.zeros((40, 126, 126), bool))
+    sample = rng.normal(5, 3, size=(40, 126, 126))
+    level, variance = blocks(sample, inner(high_pass(sample)), np.zeros((40, 126, 126), bool))
     assert len(level) == 40 * (120 // BLOCK) ** 2
     assert level.mean() == pytest.approx(5, abs=0.02)
     assert variance.mean() == pytest.approx(9, rel=0.02)
@@ -43,11 +44,29 @@ def test_the_constant_of_the_blocks_is_that_of_white_noise(rng):
 
 def test_no_surface_of_the_fifth_degree_is_noise():
     rows, columns = np.mgrid[-16:16, -16:16].astype(float)
-    none = np.zeros((1, 32, 32), bool)
-    assert blocks((rows**5 * columns**5 + columns**4 * rows)[None], none)[1].max() == 0
+    assert high_pass((rows**5 * columns**5 + columns**4 * rows)[None])[:, 3:-3, 3:-3].max() == 0
     # and of the sixth, 6! along each axis is left
     square = (720**2 / float((HIGH_PASS**2).sum())) ** 2
-    np.testing.assert_allclose(blocks((rows**6 * columns**6)[None], none)[1], square, rtol=0.05)
+    np.testing.assert_allclose(high_pass((rows**6 * columns**6)[None])[:, 3:-3, 3:-3] ** 2, square, rtol=0.05)
+
+
+@pytest.mark.parametrize(("dtype", "close"), [(np.float64, 1e-12), (np.float32, 1e-5)])
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_the_high_pass_is_a_filter_of_binomial_taps(rng, step, dtype, close):
+    sample = rng.normal(size=(2, 44, 61))
+    taps = np.zeros(6 * step + 1)
+    taps[::step] = [comb(6, k) * (-1) ** k for k in range(7)]
+    expected = correlate(sample, np.outer(taps, taps)[None], mode="reflect") / (taps**2).sum()
+    found = high_pass(sample.astype(dtype), step)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, rtol=0, atol=close)
+
+
+def test_quantiles_are_those_of_numpy(rng):
+    for shape in ((1,), (7,), (30, 41)):
+        values = rng.normal(size=shape)
+        shares = (0.0, 0.05, 0.5, 0.83, 1.0)
+        np.testing.assert_allclose(quantiles(values, shares), np.quantile(values, shares))
 
 
 @pytest.mark.parametrize(("slope", "intercept"), [(0.0, 9.0), (0.5, 4.0), (2.0, 1.0), (-0.5, 110.0), (-2.0, 402.0)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,12 @@ def extremes(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         if len(following) and first > max(CUT[0] * values.size, CUT[1] * following.mean()):
             ends.append(value)
     return np.array(ends, dtype=np.float64)
+
+
+def quantiles(values: npt.NDArray[np.float64], shares: Sequence[float]) -> npt.NDArray[np.float64]:
+    """Return what :func:`numpy.quantile` does, which is several times slower than sorting."""
+    ordered = np.sort(values, axis=None)
+    return np.interp(np.multiply(shares, ordered.size - 1), np.arange(ordered.size), ordered)
 
 
 def rounding(dtype: np.dtype[Any], values: npt.NDArray[np.float64]) -> float:
