@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sr.errors import ConfigError
-from napari_sr.inference.tiles import STRETCH, fitted_tile, plan_axis, plan_tiles, smallest_tile
+from napari_sr.inference.tiles import MORE, NARROW, STRETCH, fitted_tile, plan_axis, plan_tiles, smallest_tile
 
 
 @st.composite
@@ -103,6 +103,27 @@ def test_fitted_windows_are_no_more_and_read_no_more(length, tile, halo, blend, 
 
 def test_two_windows_do_where_three_would():
     assert fitted_tile(512, tile=256, halo=11, blend=0) == 267
+
+
+@pytest.mark.parametrize("halo", [0, 5, 13, 40])
+@pytest.mark.parametrize("length", [*range(240, 300, 7), 512, 777, 1024])
+@pytest.mark.parametrize("tile", [192, 256])
+def test_long_windows_are_multiples_if_they_should_be(length, tile, halo):
+    plain = plan_tiles((length, length), scale=2, tile=tile, halo=halo, fit=True)
+    plan = plan_tiles((length, length), scale=2, tile=tile, halo=halo, fit=True, multiple=8)
+    assert plan.rows == plain.rows
+    widths = {s.outer_stop - s.outer_start for s in plan.columns}
+    one = len(plan.columns) == 1 and length + 2 * halo > (1 + MORE) * length - 16  # two would read much more
+    assert one or all(width % 8 == 0 or width <= NARROW for width in widths)
+    for span, following in itertools.pairwise(plan.columns):
+        assert span.inner_stop == following.inner_start
+        assert span.outer_stop - span.inner_stop >= halo
+        assert following.inner_start - following.outer_start >= halo
+    assert (plan.columns[0].inner_start, plan.columns[-1].inner_stop) == (0, length)
+
+
+def test_one_long_window_stays_where_two_would_read_much_more():
+    assert fitted_tile(251, tile=256, halo=60, blend=0, multiple=8) >= 251
     assert len(plan_tiles((512, 300), scale=4, tile=256, halo=11, fit=True)) == 4
     assert len(plan_tiles((512, 280), scale=4, tile=256, halo=11, fit=True)) == 2
     assert len(plan_tiles((512, 512), scale=4, tile=256, halo=11)) == 9

@@ -24,7 +24,7 @@ from napari_sr.inference.device import is_out_of_memory
 from napari_sr.inference.output import RowWriter
 from napari_sr.inference.runner import Runner
 from napari_sr.inference.tiles import Span, TilePlan, plan_tiles
-from napari_sr.inference.tiling import Tiling, may_fit
+from napari_sr.inference.tiling import Tiling, may_fit, multiple_of
 from napari_sr.inference.values import image_values
 from napari_sr.intensity import FittedIntensity
 from napari_sr.networks.interpolation import Bicubic
@@ -83,7 +83,7 @@ class Plane:
             return self.tiles(tiling)
         return plan_tiles(
             self.layout.plane_shape, scale=run.model.scale, tile=tiling.tile, halo=tiling.halo, blend=tiling.blend,
-            grid=tiling.grid, fit=not run.tile_given and may_fit(run.model.network),
+            grid=tiling.grid, fit=not run.tile_given and may_fit(run.model.network), multiple=multiple_of(run.target),
         )  # fmt: skip
 
 

@@ -27,6 +27,8 @@ from napari_sr.errors import ConfigError
 
 #: by how much a tile may be larger than the one that was found to be fastest, if fewer of them then do
 STRETCH = 0.12
+#: width in pixels up to which any is as good as a multiple, and by how much more two windows may read than a wider one
+NARROW, MORE = 240, 0.3
 
 
 @dataclass(frozen=True)
@@ -118,11 +120,24 @@ def plan_axis(length: int, *, tile: int, halo: int, blend: int, grid: int = 1) -
     return tuple(spans)
 
 
-def fitted_tile(length: int, *, tile: int, halo: int, blend: int, grid: int = 1) -> int:
+def fitted_tile(length: int, *, tile: int, halo: int, blend: int, grid: int = 1, multiple: int = 1) -> int:
     """Return the side of as few windows as ``tile`` allows, or a little larger ones, that ``length`` needs no more of.
 
-    Three windows of 256 pixels over 512 read half as much again as two of 267.
+    Three windows of 256 pixels over 512 read half as much again as two of 267. If they should be a ``multiple`` of
+    pixels long, they are made longer; one long window that is none becomes two, if these read little more.
     """
+    side = _up(_fewest(length, tile=tile, halo=halo, blend=blend, grid=grid), multiple)
+    if side < length or length <= NARROW or length % multiple == 0:
+        return side
+    half = _up(-(-(length + 2 * halo + blend) // 2) + grid - 1, multiple)
+    return half if 2 * half <= (1 + MORE) * length else side
+
+
+def _up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
+
+
+def _fewest(length: int, *, tile: int, halo: int, blend: int, grid: int) -> int:
     shared, settings = 2 * halo + blend, {"halo": halo, "blend": blend, "grid": grid}
     plain = plan_axis(length, tile=tile, **settings)
     for count in range(1, len(plain) + 1):
@@ -162,17 +177,29 @@ class TilePlan:
 
 
 def plan_tiles(
-    shape: tuple[int, int], *, scale: int, tile: int, halo: int = 0, blend: int = 0, grid: int = 1, fit: bool = False
+    shape: tuple[int, int],
+    *,
+    scale: int,
+    tile: int,
+    halo: int = 0,
+    blend: int = 0,
+    grid: int = 1,
+    fit: bool = False,
+    multiple: int = 1,
 ) -> TilePlan:
-    """Plan the tiles of an LR image of ``shape``; see :func:`plan_axis`. ``fit`` adapts their sides to the image."""
+    """Plan the tiles of an LR image of ``shape``; see :func:`plan_axis`.
 
-    def axis(length: int) -> tuple[Span, ...]:
-        side = fitted_tile(length, tile=tile, halo=halo, blend=blend, grid=grid) if fit else tile
-        return plan_axis(length, tile=side, halo=halo, blend=blend, grid=grid)
+    ``fit`` adapts their sides to the image, and their widths to a ``multiple`` of pixels.
+    """  # fmt: skip
+
+    def axis(length: int, multiple: int) -> tuple[Span, ...]:
+        settings = {"halo": halo, "blend": blend, "grid": grid}
+        side = fitted_tile(length, tile=tile, multiple=multiple, **settings) if fit else tile
+        return plan_axis(length, tile=side, **settings)
 
     return TilePlan(
-        rows=axis(shape[0]),
-        columns=axis(shape[1]),
+        rows=axis(shape[0], 1),
+        columns=axis(shape[1], multiple),
         scale=scale,
         blended=blend > 0,
     )
