@@ -11,7 +11,8 @@ from torch import nn
 
 from napari_sr.inference.device import Target, prepare
 from napari_sr.inference.runner import interruptible
-from napari_sr.networks import NETWORKS, create_network, fused
+from napari_sr.networks import NETWORKS, blocks, create_network, fused
+from napari_sr.networks.blocks import OutputHead
 from napari_sr.networks.channel_attention import channel_factors, fix_channels
 from napari_sr.networks.fused import ConvActivated, ConvPlus, FusedBlock
 
@@ -176,3 +177,46 @@ def test_rcan_is_fused_once_its_channels_are_fixed():
     assert bool(of(prepared, FusedBlock)) == fused.can_fuse(torch.float32)
     with torch.inference_mode():
         torch.testing.assert_close(prepared(lr), network(lr), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", TRIED)
+@pytest.mark.parametrize("order", [torch.channels_last, torch.contiguous_format])
+def test_blocks_write_over_the_sum_before_them_and_nothing_else(dtype, order):
+    if not fused.can_fuse(dtype):
+        return
+    torch.manual_seed(0)
+    chain = nn.Sequential(
+        *(FusedBlock(nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1)) for _ in range(3))
+    ).to(dtype)
+    x = torch.randn(2, 16, 9, 12).to(dtype).contiguous(memory_format=order)
+    before = x.clone()
+    with torch.inference_mode():
+        expected = chain(x)
+        fused._overwrite(chain)
+        assert [block.conv2.overwrites for block in chain] == [False, True, True]
+        found = chain(x)
+    assert torch.equal(x, before)
+    torch.testing.assert_close(found, expected, rtol={torch.float32: 1e-6, torch.bfloat16: 1e-2}[dtype], atol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(("kernel_size", "shape"), [(3, (1, 4, 37, 20)), (9, (2, 4, 50, 11)), (1, (1, 4, 21, 9))])
+def test_strips_of_the_last_convolution_are_the_whole(monkeypatch, kernel_size, shape, dtype):
+    whole, heights = F.conv2d, []
+
+    def counted(x, *rest, **settings):
+        heights.append(x.shape[2])
+        return whole(x, *rest, **settings)
+
+    monkeypatch.setattr(F, "conv2d", counted)
+    monkeypatch.setattr(blocks, "STRIP", 500)
+    torch.manual_seed(0)
+    head = OutputHead(in_channels=4, out_channels=2, kernel_size=kernel_size, activation="tanh")
+    features = torch.randn(shape).to(dtype)
+    with torch.inference_mode():
+        found = head(features)
+    assert len(heights) > 1
+    assert max(heights) < shape[2]
+    heights.clear()
+    torch.testing.assert_close(found, head(features).detach(), rtol=1e-6, atol=1e-6)
+    assert heights == [shape[2]]  # where gradients are recorded

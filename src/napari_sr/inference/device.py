@@ -110,9 +110,9 @@ def prepare(network: SRNetwork, target: Target, conditions: Mapping[str, float] 
         prepared = prepared.to(dtype)
         for head, state in zip(heads, kept, strict=True):
             head.float().load_state_dict(state)
-    prepared = prepared.to(target.device)
-    if prepared.trainable:  # interpolations are three times slower that way; torch has no type for this form of `to`
-        prepared = prepared.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # interpolations are three times slower channels last; torch has no type for this form of `to`
+    order = torch.channels_last if prepared.trainable else None
+    prepared.to(target.device, memory_format=order)  # type: ignore[call-overload]  # in place
     if prepared.trainable and not prepared.foreign and target.device == "cpu":
         fuse(prepared)
     return prepared

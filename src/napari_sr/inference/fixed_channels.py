@@ -37,7 +37,7 @@ SHARE = 32
 #: training patches, and LR pixels, that a job has at least for which it is worth to measure
 WORTH, WORTH_PIXELS = 24, 300**2
 #: patches that are measured at a time
-AT_ONCE = 4
+AT_ONCE = 8
 #: largest mean deviation from the network as it is, of the patch that differs most, as a share of the intensity span:
 #: a grey level of 255
 TOLERANCE = 1 / 255

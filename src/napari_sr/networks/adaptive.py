@@ -159,7 +159,8 @@ class FoldedAdaptive(SRNetwork):
                 told = _scaled(block.conv1, 1 + scales[number], shifts[number])
                 blocks.append(FoldedBlock(conv1=told, conv2=block.conv2))
             self.blocks = nn.Sequential(*blocks)
-            self.last = network.last
+            # the linear part is in single precision; of what is added to it, eight bits are plenty
+            self.last = network.last.conv
             self.filters = network.filters.fixed(network.told) if network.skip == "filters" else None
 
     @property

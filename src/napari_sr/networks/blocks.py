@@ -14,6 +14,8 @@ Head = Literal["tanh", "sigmoid", "linear"]
 Mean = Literal["none", "div2k"]
 #: mean red, green and blue of DIV2K's training images, on which the published colour models were trained
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
+#: numbers that half-precision features are converted at a time, before the last convolution
+STRIP = 2**22
 
 
 def conv(in_channels: int, out_channels: int, kernel_size: int = 3) -> nn.Conv2d:
@@ -143,6 +145,34 @@ class OutputHead(nn.Module):
         bias = None if bias is None else bias.float()
         # autocast would cast the operands back down
         with no_autocast(features.device):
-            out = F.conv2d(features.float(), weight, bias, padding=self.conv.padding)
+            if _in_strips(features):
+                out = _by_strips(features, weight, bias)
+            else:
+                out = F.conv2d(features.float(), weight, bias, padding=self.conv.padding)
         activations = {"tanh": torch.tanh, "sigmoid": torch.sigmoid}
         return activations[self.activation](out) if self.activation in activations else out
+
+
+def _in_strips(features: Tensor) -> bool:
+    """Return True for large features that single precision would need much fresh memory for, where none is recorded."""
+    recorded = torch.is_grad_enabled() or torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+    large = features.dtype != torch.float32 and features.numel() > STRIP
+    return large and features.device.type == "cpu" and not recorded
+
+
+def _by_strips(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return a convolution in single precision of features in half, which keeps height and width.
+
+    Strip by strip, of which the converted features fit into memory that was used before: the same numbers in little
+    more than half of the time.
+    """
+    images, channels, height, width = features.shape
+    reach = weight.shape[-1] // 2
+    rows = max(STRIP // (images * channels * width), 4 * reach, 1)
+    out = torch.empty(images, weight.shape[0], height, width, device=features.device)
+    for start in range(0, height, rows):
+        stop = min(start + rows, height)
+        top, bottom = max(start - reach, 0), min(stop + reach, height)
+        strip = F.conv2d(features[:, :, top:bottom].float(), weight, bias, padding=reach)
+        out[:, :, start:stop] = strip[:, :, start - top : stop - top]
+    return out
