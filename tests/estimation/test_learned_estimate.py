@@ -83,8 +83,9 @@ def test_the_ensemble_is_that_of_torch(rng):
 def test_what_ships_fits_what_is_seen(sharp, of):
     found = statistics(sharp["EM"][::4, ::4])
     shipped = weights(of)
-    assert shipped.mean.shape == found.features.shape
-    assert shipped(found.features).shape == (2,)
+    seen = found.seen_by(of)
+    assert shipped.mean.shape == seen.shape
+    assert shipped(seen).shape == (2,)
 
 
 @pytest.mark.parametrize("kind", ["EM", "N-body"])
@@ -185,3 +186,27 @@ def test_the_first_estimate_loads_nothing_that_takes_a_second():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def of_a_scan(sharp, rng, *, smeared=0.0, noise=0.0, rows=0.0):
+    """Drawn cells whose noise is smeared along the rows, and whose rows differ (per cent of the range)."""
+    lr, _ = lr_of(sharp["EM"], 0.6, 0, rng)
+    lr = lr + smoothed(rng.normal(0, 2 * noise, lr.shape), (0.0, smeared)) + rng.normal(0, 2 * rows, (len(lr), 1))
+    return lr.astype(np.float32)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("noise", [3.0, 6.0])
+@pytest.mark.parametrize("smeared", [0.5, 0.9])
+def test_noise_that_a_scan_smears_is_seen(sharp, rng, smeared, noise, turned):
+    """Filters along both axes, as before, saw a fifth to a half of it."""
+    drawn = [of_a_scan(sharp, rng, smeared=smeared, noise=noise) for _ in range(3)]
+    told = [np.sqrt(estimate(lr.T if turned else lr).noise.variance(lr).mean()) for lr in drawn]
+    assert np.mean(told) == pytest.approx(2 * noise, rel=0.35)
+
+
+@pytest.mark.parametrize("rows", [2.0, 4.0])
+def test_rows_that_differ_are_told_as_noise_in_part(sharp, rng, rows):
+    drawn = [of_a_scan(sharp, rng, rows=rows) for _ in range(3)]
+    told = np.mean([np.sqrt(estimate(lr).noise.variance(lr).mean()) for lr in drawn])
+    assert 0.5 * 2 * rows < told < 1.2 * 2 * rows

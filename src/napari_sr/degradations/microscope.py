@@ -155,6 +155,10 @@ class AnyMicroscope:
         member = draw_member(self.scale, low=low, high=high, inverted=inverted, white=math.inf, rng=rng)
         return replace(member, rounded=False)  # as the image's own type does
 
+    def member(self, *, low: float, high: float, inverted: bool, white: float, rng: np.random.Generator) -> Member:
+        """Draw a member for an image whose values and whose inversion are known; see :func:`draw_member`."""
+        return draw_member(self.scale, low=low, high=high, inverted=inverted, white=white, rng=rng)
+
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Return the limits of blur (LR pixels) and noise (per cent of the range)."""
         widest = math.sqrt((WIDEST * self.scale) ** 2 + BlockMean(self.scale).spread)
@@ -182,7 +186,7 @@ class AnyMicroscope:
         wide = cut(round(whole * (1.0 if rng.random() < 0.3 else rng.uniform(1, 2))))
         hr = (np.asarray(wide, np.float32) - self._low()) / self._span()
         hr, low, high, inverted, white = vary(reduced(hr, whole), self.inverts, rng)
-        member = draw_member(s, low=low, high=high, inverted=inverted, white=white, rng=rng)
+        member = self.member(low=low, high=high, inverted=inverted, white=white, rng=rng)
         lr = member(hr, rng)[margin : margin + side, margin : margin + side]
         inner = slice(margin * s, (margin + side) * s)
         return lr, hr[inner, inner], member.suffered(), fitted_limits(low, high, rng)

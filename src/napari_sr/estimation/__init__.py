@@ -36,10 +36,10 @@ def estimate(image: npt.NDArray[Any], *, density: bool = False, cautious: bool =
     """Return blur and noise of a 2-D image, each judged with the other.
 
     Both are what a small network learnt from images of known blur and noise (:mod:`napari_sr.estimation.learned`): it
-    sees noise that neighbouring pixels share, and takes less structure for noise. Where the quietest parts of an image
-    hold nothing but noise, its noise is at least theirs (:mod:`napari_sr.estimation.quiet`). How the noise depends on
-    brightness is that of :func:`estimate_noise`. Images of less than 44 pixels a side are judged by the shape of their
-    spectrum alone (:func:`napari_sr.estimation.blur.judge`).
+    sees noise that neighbouring pixels or whole rows share, and takes less structure for noise. Where the quietest
+    parts of an image hold nothing but noise, its noise is at least theirs (:mod:`napari_sr.estimation.quiet`). How
+    the noise depends on brightness is that of :func:`estimate_noise`. Images of less than 44 pixels a side are judged
+    by the shape of their spectrum alone (:func:`napari_sr.estimation.blur.judge`).
 
     Parameters
     ----------
@@ -60,7 +60,8 @@ def estimate(image: npt.NDArray[Any], *, density: bool = False, cautious: bool =
     found = statistics(values)
     if found is None:
         return Estimate(*judge(values))
-    sigma, share = weights(DENSITIES if density else IMAGES if cautious else EVEN)(found.features)
+    of = DENSITIES if density else IMAGES if cautious else EVEN
+    sigma, share = weights(of)(found.seen_by(of))
     noise, sample = found.noise, found.sample
     # noise is no part of what it lies on: it cannot vary more than both together
     seen, variance = float(noise.variance(sample).mean()), min(float(np.exp(share)), 1.0) * found.variance

@@ -1,12 +1,12 @@
 """Blur and noise of one image, by a small network that has seen many images of known blur and noise.
 
-What it sees are the statistics that published methods go by: the power spectrum in rings (its slope is the object's and
-the blur's, its floor the noise's, Field 1987, doi:10.1364/JOSAA.4.002379), the variances of fine and coarser detail
-over blocks, of which the lowest are noise alone (Foi et al. 2008, doi:10.1109/TIP.2008.2001399), whether the finest
-detail has directions, as structure has (:mod:`napari_sr.estimation.structure`), and what
-:func:`napari_sr.estimation.blur.judge` makes of them. By how much that is wrong is learnt, by
-``scripts/fit_estimation.py``: where structure is taken for noise, where noise that neighbouring pixels share is taken
-for structure, and how steep spectra of tissue and cells are without blur.
+What it sees are the statistics that published methods go by: the power spectrum in rings (its slope is the object's
+and the blur's, its floor the noise's, Field 1987, doi:10.1364/JOSAA.4.002379), the variances of fine and coarser
+detail over blocks, of which the lowest are noise alone (Foi et al. 2008, doi:10.1109/TIP.2008.2001399), whether the
+finest detail has directions, as structure has (:mod:`napari_sr.estimation.structure`), what a scan does to noise
+(:mod:`napari_sr.estimation.scan`), and what :func:`napari_sr.estimation.blur.judge` makes of them. By how much that is
+wrong is learnt, by ``scripts/fit_estimation.py``: where structure is taken for noise, where noise that neighbouring
+pixels share is taken for structure, and how steep spectra of tissue and cells are without blur.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy.typing as npt
 from napari_sr.estimation.blur import judge_sample
 from napari_sr.estimation.noise import HIGH_PASS, Noise, block_means, high_pass, noise_of
 from napari_sr.estimation.sampling import extremes, filled, quantiles, rounding, tiles
+from napari_sr.estimation.scan import NUMBERS, scan
 from napari_sr.estimation.spectrum import RINGS, spectrum
 from napari_sr.estimation.structure import structure
 
@@ -97,6 +98,10 @@ class Statistics:
     variance: float
     noise: Noise
 
+    def seen_by(self, of: str) -> FloatArray:
+        """Return what the network of one kind of image sees: nobody scans densities."""
+        return self.features[NUMBERS:] if of == DENSITIES else self.features
+
 
 def statistics(image: npt.NDArray[Any]) -> Statistics | None:
     """Return what the network sees of a 2-D image; None if that is too little.
@@ -129,7 +134,7 @@ def statistics(image: npt.NDArray[Any]) -> Statistics | None:
         blur.sigma,
         _log(share),
     ]
-    features = np.concatenate([structure(unit, bands), rings, *details, np.array(rest, dtype=np.float64)])
+    features = np.concatenate([scan(unit), structure(unit, bands), rings, *details, np.array(rest, dtype=np.float64)])
     return Statistics(features, sample, cut, variance, noise)
 
 

@@ -94,6 +94,13 @@ def high_pass(sample: npt.NDArray[Real], step: int = 1) -> npt.NDArray[Real]:
     return found
 
 
+def high_pass_along(sample: npt.NDArray[Real]) -> npt.NDArray[Real]:
+    """Return what the high-pass along columns alone leaves of tiles; white noise keeps its variance."""
+    matrix = _matrix(sample.shape[1], 1) / np.sqrt((HIGH_PASS**2).sum())
+    found: npt.NDArray[Real] = matrix.astype(sample.dtype) @ sample
+    return found
+
+
 @lru_cache(maxsize=16)
 def _matrix(length: int, step: int) -> FloatArray:
     """Return the high-pass along one axis as a matrix: their product is faster than a filter of so many taps."""
