@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.estimation.noise import HIGH_PASS, high_pass_along
+from napari_sr.estimation.noise import HIGH_PASS, block_means, high_pass_along
 from napari_sr.estimation.sampling import quantiles
 
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
-#: side of the blocks over which variances are compared, and their quantiles
-SIDE, QUANTILES = 8, (0.05, 0.2, 0.5)
+#: quantiles of the variances of blocks
+QUANTILES = (0.05, 0.2, 0.5)
 #: distances in pixels over which noise may be alike
 APART = (1, 2)
 #: parts that a row is cut into: what is alike in those that do not touch is no structure
@@ -69,9 +69,6 @@ def _along(sample: Float32Array) -> FloatArray:
     squares = high * high
     variance = float(squares.mean())
     alike = [float((high[:, :, d:] * high[:, :, :-d]).mean()) / max(variance, NOTHING) for d in APART]
-    tiles, rows, columns = squares.shape
-    rows, columns = rows // SIDE, columns // SIDE
-    down = squares[:, : rows * SIDE, : columns * SIDE].reshape(tiles, rows, SIDE, columns * SIDE).sum(axis=2)
-    blocks = down.reshape(tiles, rows, columns, SIDE).sum(axis=3).ravel() / SIDE**2
-    logs = np.log(np.array([variance, *quantiles(blocks, QUANTILES), max(noise_of_rows(high), 0.0)]) + NOTHING)
+    quiet = quantiles(block_means(squares), QUANTILES)
+    logs = np.log(np.array([variance, *quiet, max(noise_of_rows(high), 0.0)]) + NOTHING)
     return np.array([*logs, *alike])
