@@ -3,7 +3,8 @@
     python benchmarks/inference.py [--size 1024] [--models em-x4 em-dfcan-x4] [--device cuda] [--usual fp32]
     python benchmarks/inference.py --size 512 --models wgan:4 rrdb:2 srvgg:4 swinir:4
 
-A model is one that ships, or NETWORK:SCALE with random weights, which are as fast.
+A model is one that ships, or NETWORK:SCALE with random weights, which are as fast; it gets as much context as the usual
+loop gives (what a file's network needs is measured when it is opened).
 
 The usual loop is the one of Real-ESRGAN's programs: one tile after another with 10 px of context, fp32 in tiles of
 256 px, and as its users speed it up: autocast to half precision, channels last, in tiles of 128 px (CPU) or 512 px
@@ -88,7 +89,10 @@ def model_of(name: str) -> Model:
     network, scale = name.split(":")
     torch.manual_seed(0)
     made = create_network(network, scale=int(scale)).eval()
-    card = ModelCard(name=name, network=network, hyper_parameters=made.hyper_parameters, scale=int(scale))
+    card = ModelCard(
+        name=name, network=network, hyper_parameters=made.hyper_parameters, scale=int(scale),
+        halo=dict.fromkeys(("fp32", "low"), min(PAD, made.halo)),
+    )  # fmt: skip
     return Model(network=made, card=card)
 
 

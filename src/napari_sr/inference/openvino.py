@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from napari_sr.errors import Cancelled, SRError
 from napari_sr.networks import SRNetwork
+from napari_sr.networks.dense_sums import dense_as_sums
 from napari_sr.networks.image_conv import ImageConv
 
 #: what OpenVINO calls the precisions
@@ -79,6 +80,7 @@ class OpenVINONetwork:
 
     def __init__(self, network: SRNetwork, precision: str) -> None:
         network = copy.deepcopy(network)
+        dense_as_sums(network)
         if precision == "fp32":  # products of bfloat16 would bury what is weak in a spectrum under what is strong
             network.transform_by_products()
         else:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.blocks import Head
-from napari_sr.networks.rrdb import DenseBlock, RRDBNet
+from napari_sr.networks.dense_sums import DenseSums
+from napari_sr.networks.rrdb import SHARE, SLOPE, DenseBlock, RRDBNet
 
 
 class ResidualDenseBlock(DenseBlock):
@@ -22,19 +26,37 @@ class ResidualDenseBlock(DenseBlock):
         self.shortcut = nn.Conv2d(num_features, growth, 1, bias=False)
         self.noise: nn.Parameter | None = nn.Parameter(torch.zeros(num_features, 1, 1))
 
+    def as_sums(self) -> nn.Module:
+        """See :mod:`napari_sr.networks.dense_sums`."""
+        return ResidualDenseSums(self)
+
+    def residual(self, number: int, out: Tensor, seen: Sequence[Tensor]) -> Tensor:
+        return _residual(self.shortcut, number, out, seen)
+
     def forward(self, x: Tensor) -> Tensor:
-        seen = [x]
-        for number, layer in enumerate(self.convs[:4]):
-            out = self.act(layer(torch.cat(seen, dim=1)))
-            if number == 1:
-                out = out + self.shortcut(x)
-            elif number == 3:
-                out = out + seen[2]
-            seen.append(out)
-        result: Tensor = x + 0.2 * self.convs[4](torch.cat(seen, dim=1))
+        result = super().forward(x)
         if self.training and self.noise is not None:
             result = result + self.noise * torch.randn_like(result)
         return result
+
+
+class ResidualDenseSums(DenseSums):
+    """:class:`ResidualDenseBlock` as a :class:`DenseSums`."""
+
+    def __init__(self, block: ResidualDenseBlock) -> None:
+        super().__init__(cast(Sequence[nn.Conv2d], block.convs), slope=SLOPE, share=SHARE)
+        self.shortcut = block.shortcut
+
+    def residual(self, number: int, out: Tensor, seen: Sequence[Tensor]) -> Tensor:
+        return _residual(self.shortcut, number, out, seen)
+
+
+def _residual(shortcut: nn.Module, number: int, out: Tensor, seen: Sequence[Tensor]) -> Tensor:
+    if number == 1:
+        out = out + shortcut(seen[0])
+    elif number == 3:
+        out = out + seen[2]
+    return out
 
 
 @NETWORKS.register(

@@ -32,7 +32,7 @@ class _WithWeights(nn.Conv2d):
     """A convolution that takes the weights of another one."""
 
     def __init__(self, layer: nn.Conv2d) -> None:
-        super().__init__(**_like(layer))
+        super().__init__(**like(layer))
         self.weight, self.bias = layer.weight, layer.bias
 
     def reset_parameters(self) -> None:
@@ -142,7 +142,8 @@ def _overwrite(blocks: nn.Sequential) -> None:
             block.conv2.overwrites = True
 
 
-def _like(layer: nn.Conv2d) -> dict[str, Any]:
+def like(layer: nn.Conv2d) -> dict[str, Any]:
+    """Return what a convolution of the same shape, without numbers yet, is made of."""
     names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
     return {name: getattr(layer, name) for name in names} | {"bias": layer.bias is not None, "device": "meta"}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +12,11 @@ from torch import Tensor, nn
 from napari_sr.networks import NETWORKS
 from napari_sr.networks.base import SRNetwork
 from napari_sr.networks.blocks import Head, OutputHead, conv, factors_of, to_multiple
-from napari_sr.networks.fused import ConvActivated
+from napari_sr.networks.dense_sums import DenseSums
 from napari_sr.networks.image_conv import image_conv
+
+#: of activations below zero, and of what a block makes that is added to its input
+SLOPE, SHARE = 0.2, 0.2
 
 
 class DenseBlock(nn.Module):
@@ -22,22 +26,26 @@ class DenseBlock(nn.Module):
         super().__init__()
         widths = [growth] * 4 + [num_features]
         self.convs = nn.ModuleList(conv(num_features + i * growth, width) for i, width in enumerate(widths))
-        self.act: nn.Module = nn.LeakyReLU(0.2)
+
+    def as_sums(self) -> nn.Module:
+        """See :mod:`napari_sr.networks.dense_sums`."""
+        return DenseSums(cast(Sequence[nn.Conv2d], self.convs), slope=SLOPE, share=SHARE)
 
     def fused(self) -> nn.Module:
         """See :mod:`napari_sr.networks.fused`."""
-        for number, layer in enumerate(self.convs[:4]):
-            assert isinstance(layer, nn.Conv2d)
-            self.convs[number] = ConvActivated(layer, self.act)
-        self.act = nn.Identity()
-        return self
+        return self.as_sums()
+
+    def residual(self, number: int, out: Tensor, seen: Sequence[Tensor]) -> Tensor:
+        """Return output ``number`` (from 0) as the convolutions after it see it; ``seen`` is what they see else."""
+        return out
 
     def forward(self, x: Tensor) -> Tensor:
         seen = [x]
-        for layer in self.convs[:4]:
-            seen.append(self.act(layer(torch.cat(seen, dim=1))))
-        out: Tensor = x + 0.2 * self.convs[4](torch.cat(seen, dim=1))
-        return out
+        for number, layer in enumerate(self.convs[:4]):
+            out = F.leaky_relu(layer(torch.cat(seen, dim=1)), SLOPE)
+            seen.append(self.residual(number, out, seen))
+        sr: Tensor = x + SHARE * self.convs[4](torch.cat(seen, dim=1))
+        return sr
 
 
 class RRDB(nn.Module):
@@ -48,7 +56,7 @@ class RRDB(nn.Module):
         self.blocks = nn.Sequential(*blocks)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + 0.2 * self.blocks(x)
+        out: Tensor = x + SHARE * self.blocks(x)
         return out
 
 
