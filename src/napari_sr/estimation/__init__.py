@@ -15,7 +15,7 @@ from napari_sr.estimation.blur import LARGEST, Blur, estimate_blur, judge
 from napari_sr.estimation.learned import DENSITIES, EVEN, IMAGES, statistics, weights
 from napari_sr.estimation.noise import Noise, estimate_noise
 from napari_sr.estimation.quiet import noise_of_quiet_blocks
-from napari_sr.estimation.sampling import checked, is_blank, rounding
+from napari_sr.estimation.sampling import checked, in_reach, is_blank, rounding
 from napari_sr.estimation.spectrum import sharp_spectrum
 
 __all__ = ["Blur", "Estimate", "Noise", "estimate", "estimate_blur", "estimate_noise", "is_blank", "sharp_spectrum"]
@@ -54,9 +54,14 @@ def estimate(image: npt.NDArray[Any], *, density: bool = False, cautious: bool =
     Raises
     ------
     ImageError
-        If the image is no such image.
+        If the image is no such image, or its values are so far from 1 that their squares are no numbers.
     """
-    values = checked(image)
+    values, unit = in_reach(checked(image))
+    found = _estimate(values, density=density, cautious=cautious)
+    return found if unit == 1 else Estimate(found.blur, found.noise.in_units(unit))
+
+
+def _estimate(values: npt.NDArray[Any], *, density: bool, cautious: bool) -> Estimate:
     found = statistics(values)
     if found is None:
         return Estimate(*judge(values))

@@ -75,6 +75,10 @@ class Noise:
         """Return the noise with a ``share`` of its variance, but at least the variance ``least``."""
         return Noise(self.slope * share, self.intercept * share, self.method, max(self.floor * share, least))
 
+    def in_units(self, unit: float) -> Noise:
+        """Return the noise of an image of which this is the noise after a division by ``unit``."""
+        return Noise(self.slope * unit, self.intercept * unit**2, self.method, self.floor * unit**2)
+
 
 def high_pass(sample: npt.NDArray[Real], step: int = 1) -> npt.NDArray[Real]:
     """Return what the high-pass along both axes leaves of tiles; white noise keeps its variance.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ SEAM = 3.0
 ROUNDING = 1 / 12
 #: an extreme value is a limit if it has this share of all pixels, and as many times more than the values next to it
 CUT = (0.001, 3.0)
+#: binary exponents of an image's largest value up to which it is measured as it is, and up to which at all
+REACH, FARTHEST = 40, 500
 
 
 def checked(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -42,6 +45,31 @@ def checked(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if values.dtype.kind not in "buif":
         raise ImageError(f"Blur and noise need an image of real numbers, not {values.dtype}.")
     return values
+
+
+def in_reach(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], float]:
+    """Return an image in units in which squares of squares are numbers, and the unit, a power of two.
+
+    Masses in grams and densities in kilograms per cubic metre are far from 1. Images whose largest value is not, and
+    integers, stay as they are.
+
+    Raises
+    ------
+    ImageError
+        If not even their squares are.
+    """
+    if values.dtype.kind != "f":
+        return values, 1.0
+    largest = float(np.abs(values).max(where=np.isfinite(values), initial=0))
+    exponent = math.frexp(largest)[1]
+    if abs(exponent) <= REACH:
+        return values, 1.0
+    if abs(exponent) > FARTHEST:
+        raise ImageError(
+            f"Values of the image reach {largest:.0e}: squares of such numbers cannot be computed with. "
+            "Save it in other units, so that they are nearer to 1."
+        )
+    return np.ldexp(values.astype(np.float64), -exponent), 2.0**exponent
 
 
 def is_blank(plane: npt.NDArray[Any]) -> bool:
