@@ -21,6 +21,8 @@ Kind = Literal["identity", "range", "percentile", "fixed", "log", "standard"]
 LARGEST = float(np.finfo(np.float64).max)
 #: pixels that the statistics of a large image are taken from
 SAMPLE_PIXELS = 1_000_000
+#: means of densities in units of the mean density: of another part of the universe, not of another unit
+USUAL_MEAN = (0.2, 5.0)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ class Intensity:
         Where low and high are mapped to. A tanh or sigmoid head needs room above and below, since it
         cannot reach its limits.
     offset
-        Added before the logarithm.
+        Added before the logarithm, to densities in units of their mean.
+    unit
+        Of the densities whose logarithm is taken; None for what :func:`density_unit` says of the image.
     """
 
     kind: Kind = "percentile"
@@ -86,6 +90,7 @@ class Intensity:
     lower: float = 0.0
     upper: float = 1.0
     offset: float = field(default=2e-2)
+    unit: float | None = None
 
     @property
     def depends_on_image(self) -> bool:
@@ -109,7 +114,7 @@ class Intensity:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what :meth:`from_dict` takes."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "unit" or value is not None}
 
     def fit(self, sample: npt.NDArray[Any]) -> FittedIntensity:
         """Fit to finite pixel values of the whole image (or a regular sample of it)."""
@@ -117,7 +122,9 @@ class Intensity:
         if self.kind == "identity":
             return FittedIntensity(0.0, 1.0)
         if self.kind == "log":
-            return FittedIntensity(self.low, self.high, log_offset=self.offset, **limits)
+            unit = density_unit(sample) if self.unit is None else self.unit
+            shift = float(np.log10(unit))
+            return FittedIntensity(self.low + shift, self.high + shift, log_offset=self.offset * unit, **limits)
         if self.kind == "fixed":
             return FittedIntensity(self.low, self.high, **limits)
         values = np.asarray(sample, dtype=np.float64)
@@ -138,6 +145,20 @@ class Intensity:
         if not high > low:  # 1 is nothing beside large numbers
             low, high = low - 2**-20 * abs(low), low + 2**-20 * abs(low)
         return FittedIntensity(low, high, **limits)
+
+
+def density_unit(density: npt.NDArray[Any]) -> float:
+    """Return what densities have to be divided by to be in units of their mean: 1 if they already are.
+
+    Simulations also give masses a volume (kg/m³, solar masses a Mpc³) or particles a cell. log10(density + 0.02) makes
+    no sense of them: at a hundredth or a thousand times the unit, models gained up to 14 dB less.
+    """
+    values = np.asarray(density, dtype=np.float64)
+    values = values[np.isfinite(values)]
+    with np.errstate(over="ignore"):
+        mean = float(np.maximum(values, 0).mean()) if values.size else 0.0
+    usual = mean <= 0 or USUAL_MEAN[0] <= mean <= USUAL_MEAN[1] or not np.isfinite(mean)
+    return 1.0 if usual else mean
 
 
 def regular_sample(image: npt.NDArray[Any], pixels: int = SAMPLE_PIXELS) -> npt.NDArray[Any]:

@@ -126,7 +126,8 @@ def test_stacks_colours_and_densities(hr, rng):
     single = ask(hr, lr)
     np.testing.assert_allclose(both.own.residual[..., 1], single.own.residual, atol=1e-5)
     assert both.detail == pytest.approx(single.detail)
-    density = np.exp(4 * gaussian_filter(rng.normal(size=(256, 256)), 3) * 6).astype(np.float32)
+    density = np.exp(4 * gaussian_filter(rng.normal(size=(256, 256)), 3) * 6)
+    density = (density / density.mean()).astype(np.float32)
     lr = degrade(density, "nbody", 4)
     found = ask(density, lr, card="nbody", density=True)
     assert found.by_card.rse < 1e-5  # on its logarithm, as the card says
@@ -134,6 +135,12 @@ def test_stacks_colours_and_densities(hr, rng):
     own = own_degradation(estimate(below, density=True).blur.sigma, 4)
     assert found.own.rse == pytest.approx(plane_consistency(above, below, scale=4, degradation=own).rse, rel=1e-4)
     assert found.detail == pytest.approx(as_seen(above, below, estimate(below, density=True)).ratio, rel=1e-4)
+    mean = lr.mean(dtype=np.float64)
+    units = (1 / mean, 8.6e-27 / mean)  # the mean density itself, and kilograms per cubic metre
+    usual, other = (ask(density * unit, lr * unit, card="area", density=True) for unit in units)
+    assert other.own.rse == pytest.approx(usual.own.rse, rel=1e-3)
+    assert other.by_card.rse == pytest.approx(usual.by_card.rse, rel=1e-3)
+    assert other.detail == pytest.approx(usual.detail, rel=1e-3)
 
 
 # -- fine detail ----------------------------------------------------------------------------------

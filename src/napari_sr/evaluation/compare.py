@@ -15,9 +15,10 @@ from napari_sr.evaluation.map_kinds import FLAGGED, HALLUCINATED
 from napari_sr.evaluation.table import Table
 from napari_sr.evaluation.tally import (
     SPECTRAL,
-    log_density,
     mean_row,
+    own_log,
     plane_niqe,
+    seen_beside,
     spectral_figures,
     with_score_of_means,
 )
@@ -75,7 +76,7 @@ def iter_comparison(asked: ComparisonRequest) -> Generator[ComparisonProgress | 
     planes = (reference.plane(number) for number in range(count))
     data_range = asked.data_range
     if data_range is None:
-        data_range = data_range_of(planes, log_density if asked.density else None)
+        data_range = data_range_of(planes, own_log if asked.density else None)
     scored = asked.coarsest() if asked.density else None
     extra = (*(SPECTRAL if scored else ()), *((NIQE,) if asked.naturalness else ()), *asked.learned)
     metrics = (*asked.metrics, *extra)
@@ -193,7 +194,7 @@ class _Pair:
 
 
 def _pair(asked: ComparisonRequest, candidate: GridImage, number: int, linear: Plane, covered: Overlap) -> _Pair:
-    view = log_density if asked.density else np.asarray
+    view = seen_beside(linear, density=asked.density)
     raw = brought(candidate, number, asked.reference)
     pred, target = view(raw), view(linear)
     inside = (covered.rows, covered.columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_sr.evaluation.tally import log_density
+from napari_sr.evaluation.tally import own_log
 from napari_sr.images.listing import read_planes
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.naturalness import NaturalModel, fit_naturalness, shipped_model
@@ -35,5 +35,5 @@ def natural_model(name: str, *, density: bool = False) -> NaturalModel:
     if path.suffix.lower() == ".npz":
         return NaturalModel.load(path)
     images = read_planes(path)
-    seen = [log_density(image) for image in images] if density else images
+    seen = [own_log(image) for image in images] if density else images
     return fit_naturalness(seen, data_range=data_range_of(seen))

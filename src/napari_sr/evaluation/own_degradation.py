@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_sr.estimation import Blur, Estimate, estimate, is_blank
 from napari_sr.estimation.sampling import SMALLEST
-from napari_sr.evaluation.tally import log_density
+from napari_sr.evaluation.tally import own_log
 from napari_sr.images.axes import Layout
 from napari_sr.inference.conditions import telling_square
 
@@ -60,5 +60,5 @@ class Estimates:
         square = telling_square(self.lr, self.layout, channel)[1]
         if is_blank(square):
             return None
-        found = estimate(log_density(square) if self.density else square, density=self.density)
+        found = estimate(own_log(square) if self.density else square, density=self.density)
         return found if self.blur is None else replace(found, blur=Blur(self.blur, False, "given"))

@@ -17,7 +17,7 @@ from napari_sr.evaluation.comparison import Comparison, ComparisonRequest
 from napari_sr.evaluation.html import figure_html, page, pictures_html, table_html
 from napari_sr.evaluation.plots import ring_correlations, spectra
 from napari_sr.evaluation.table import Table
-from napari_sr.evaluation.tally import log_density
+from napari_sr.evaluation.tally import seen_beside
 
 Plane = npt.NDArray[Any]
 #: images that are shown, and the side of what is shown of them, in pixels of the target
@@ -80,9 +80,9 @@ def evaluation_report(table: Table, gallery: Gallery, *, title: str) -> str:
 def comparison_report(asked: ComparisonRequest, found: Comparison) -> str:
     """Return what was compared, and what came out, as HTML: the pictures are those of the middle plane."""
     reference = asked.reference
-    view = log_density if asked.density else np.asarray
     gallery = Gallery(reference.count(), [f"plane {n + 1}" for n in range(reference.count())])
     number = reference.count() // 2
+    view = seen_beside(reference.plane(number), density=asked.density)
     preds = {c.name: view(brought(c, number, reference)) for c in asked.candidates}
     gallery.kept[number] = (preds, view(reference.plane(number)))
     gallery.titles = [reference.name] if reference.count() == 1 else gallery.titles

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.table import Row, Table
+from napari_sr.intensity import density_unit
 from napari_sr.metrics.finite import measured
 from napari_sr.metrics.learned import FID, fid
 from napari_sr.metrics.learned import learned as learned_figure
@@ -23,9 +25,19 @@ LOG_OFFSET = 2e-2
 TRUTH = "truth (HR)"
 
 
-def log_density(density: Plane) -> npt.NDArray[np.float64]:
-    """Return log10(density + 0.02), the field on which N-body images are compared."""
-    return np.asarray(np.log10(np.maximum(np.asarray(density, np.float64), 0) + LOG_OFFSET))
+def log_density(density: Plane, unit: float = 1.0) -> npt.NDArray[np.float64]:
+    """Return log10(density + 0.02), the field on which N-body images are compared, of densities in a ``unit``."""
+    return np.asarray(np.log10(np.maximum(np.asarray(density, np.float64) / unit, 0) + LOG_OFFSET))
+
+
+def seen_beside(reference: Plane, *, density: bool) -> Callable[[Plane], Plane]:
+    """Return how images are compared with a reference: densities by their logarithm, in its unit."""
+    return partial(log_density, unit=density_unit(reference)) if density else np.asarray
+
+
+def own_log(density: Plane) -> npt.NDArray[np.float64]:
+    """Return the logarithm of a density in its own unit."""
+    return log_density(density, density_unit(density))
 
 
 def cropped(image: Plane, border: int) -> Plane:
@@ -109,18 +121,17 @@ class Tally:
     _of_targets: list[float | None] = field(default_factory=list, init=False)
     #: pixels that are not finite, of the targets and by the pictures' names
     _left_out: dict[str, int] = field(default_factory=dict, init=False)
-
-    def view(self, image: Plane) -> Plane:
-        """Return an image as it is compared."""
-        return log_density(image) if self.density else np.asarray(image)
+    #: of the targets' densities
+    _units: list[float] = field(default_factory=list, init=False)
 
     def add(self, target: Plane, preds: Mapping[str, Plane], nearest: Plane | None = None) -> dict[str, Plane]:
         """Measure the pictures of one image, and return them as they are compared.
 
         ``nearest`` is the LR image in large pixels. Raises :class:`ImageError` if sizes do not fit.
         """
-        inner_target = self._inner(target)
-        seen = {name: self.view(pred) for name, pred in preds.items()}
+        inner_target, view = self._inner(target), seen_beside(target, density=self.density)
+        seen = {name: view(pred) for name, pred in preds.items()}
+        self._units.append(density_unit(target) if self.density else 1.0)
         for name, pred in seen.items():
             if pred.shape != target.shape:
                 raise ImageError(f"The images differ in shape: {pred.shape} and {target.shape}.")
@@ -149,7 +160,7 @@ class Tally:
     def _inner(self, target: Plane) -> Plane:
         if min(target.shape) <= 2 * self.crop:
             raise ImageError(f"A border of {self.crop} pixels leaves nothing of an image of {target.shape}.")
-        return cropped(self.view(target), self.crop)
+        return cropped(seen_beside(target, density=self.density)(target), self.crop)
 
     def table(self, **conditions: str) -> Table:
         """Return the table of everything so far, under these conditions, the data range, and the border."""
@@ -157,6 +168,8 @@ class Tally:
             "data range": f"{self.data_range:.4g}" + (" of log10(density + 0.02)" if self.density else ""),
             "border left out": f"{self.crop} px",
         }
+        if units := [f"{unit:.4g}" for unit in sorted(self._units) if unit != 1]:
+            conditions["densities in units of their mean"] = " to ".join(dict.fromkeys((units[0], units[-1])))
         for name, missing in self._left_out.items():
             conditions[f"pixels of {name} that are not finite, left out"] = str(missing)
         columns = (

@@ -11,7 +11,7 @@ import numpy as np
 from napari_sr.degradations import low_resolution, make_degradation
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.table import Table
-from napari_sr.evaluation.tally import Plane, Tally, log_density
+from napari_sr.evaluation.tally import Plane, Tally, own_log, seen_beside
 from napari_sr.inference import Upscaler
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.naturalness import NaturalModel
@@ -63,7 +63,7 @@ def evaluate_images(
     if lr_images is not None and len(lr_images) != len(targets):
         raise ImageError(f"There are {len(lr_images)} LR images, and {len(targets)} targets.")
     if data_range is None:
-        data_range = data_range_of(targets, log_density if density else None)
+        data_range = data_range_of(targets, own_log if density else None)
     tally = Tally(
         metrics=metrics, data_range=data_range,
         crop=crop, density=density, scored=density and lr_images is not None, naturalness=naturalness, learned=learned,
@@ -83,7 +83,7 @@ def evaluate_images(
             low = interpolations[scale]
             bicubic, nearest = (_cut(u(lr, dtype=np.float32), target) for u in low)
             preds = {low[0].model.card.name: bicubic} | preds
-        on_preds(number, tally.add(target, preds, nearest), tally.view(target))
+        on_preds(number, tally.add(target, preds, nearest), seen_beside(target, density=density)(target))
     return tally.table()
 
 
@@ -209,7 +209,7 @@ def iter_evaluated(
         chain = make_degradation(degradation, scale)
     cut = [t[: t.shape[0] // scale * scale, : t.shape[1] // scale * scale] for t in targets]
     tally = Tally(
-        metrics=metrics, data_range=data_range_of(cut, log_density if density else None), crop=crop,
+        metrics=metrics, data_range=data_range_of(cut, own_log if density else None), crop=crop,
         density=density, scored=density, naturalness=naturalness,
     )  # fmt: skip
     for number, stored in enumerate(cut):
@@ -221,7 +221,8 @@ def iter_evaluated(
         nearest = np.repeat(np.repeat(lr, scale, axis=0), scale, axis=1)
         preds = {n: u(lr, dtype=np.float32, should_stop=should_stop) for n, u in upscalers.items()}
         seen = tally.add(target, preds, nearest)
-        on_preds(number, {"LR": tally.view(lr), **seen}, tally.view(target))
+        view = seen_beside(target, density=density)
+        on_preds(number, {"LR": view(lr), **seen}, view(target))
         yield Evaluating(number + 1, len(cut))
     how = f"{degradation or 'measured LR images'} ×{scale}" + ("" if rounded else ", not rounded")
     yield tally.table(degradation=how)

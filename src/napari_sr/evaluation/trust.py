@@ -13,7 +13,7 @@ import numpy.typing as npt
 from napari_sr.degradations import make_degradation
 from napari_sr.errors import ConfigError, ImageError
 from napari_sr.evaluation.evidence import Consistent, Uncertain
-from napari_sr.evaluation.tally import log_density
+from napari_sr.evaluation.tally import seen_beside
 from napari_sr.images.axes import Layout
 from napari_sr.inference import Finished, Progress, Upscaler
 from napari_sr.inference.conditions import Conditions
@@ -59,7 +59,7 @@ def plane_consistency(
             "Compare a part without them."
         )
     chain = make_degradation(degradation, scale).without_noise() if degradation else None
-    view: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] = log_density if density else np.asarray
+    view = seen_beside(lr, density=density)
     if chain is None:
         return fitted_consistency(view(sr), view(lr), scale)
     again = chain(np.asarray(sr, dtype=np.float32), np.random.default_rng(0))
@@ -77,7 +77,8 @@ class Both:
 
     def viewed(self, density: bool) -> Both:
         """Return both as they are compared: densities as their logarithm."""
-        return replace(self, sr=log_density(self.sr), lr=log_density(self.lr)) if density else self
+        view = seen_beside(self.lr, density=density)
+        return replace(self, sr=view(self.sr), lr=view(self.lr))
 
     def consistency(self, scale: int, degradation: str, *, density: bool = False) -> Consistency:
         """Return :func:`plane_consistency` of the two."""

@@ -98,6 +98,7 @@ def upscale_plane(run: Runner, plane: Plane, fits: Callable[[tuple[int, ...]], F
         If the network fails on this image.
     """
     fit = fits(plane.index)
+    run.say_unit(fit[0])
     while True:
         plan = plane.plan(run)
         saved = (run.non_finite, run.tiles_redone)

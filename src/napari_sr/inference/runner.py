@@ -17,9 +17,13 @@ from napari_sr.inference.checks import Checks
 from napari_sr.inference.device import Prepared, Target, kernels
 from napari_sr.inference.events import Report
 from napari_sr.inference.tiling import Tiling
+from napari_sr.intensity import FittedIntensity
 from napari_sr.models.model import Model
 from napari_sr.networks import SRNetwork
 from napari_sr.networks.channel_attention import fixed_channels
+
+#: how a note on densities begins
+UNIT = "Densities were taken in units of"
 
 
 @dataclass
@@ -77,6 +81,13 @@ class Runner:
             f"{self.model.card.name} computed values that are not finite, also in fp32. "
             "The image may lie far outside what the model was trained on."
         )
+
+    def say_unit(self, fitted: FittedIntensity) -> None:
+        """Note once in which unit densities were taken, where that is not their own."""
+        offset, said = self.model.intensity.offset, any(note.startswith(UNIT) for note in self.notes)
+        if fitted.log_offset not in (None, offset) and not said:
+            assert fitted.log_offset is not None
+            self.notes.append(f"{UNIT} {fitted.log_offset / offset:.3g}, their mean")
 
     def report(self, layout: Layout, seconds: float, megapixels: float) -> Report:
         """Sum up what was done."""

@@ -88,10 +88,14 @@ class Upscaler:
 
         It shares the prepared networks of this one.
         """
-        if not self.model.intensity.depends_on_image:
+        intensity = self.model.intensity
+        if not intensity.depends_on_image and intensity.kind != "log":
             return self
         fitted = PlaneFits(image, layout, self.model)(index)[0]
-        fixed = replace(self.model.intensity, kind="fixed", low=fitted.low, high=fitted.high)
+        if fitted.log_offset is None:
+            fixed = replace(intensity, kind="fixed", low=fitted.low, high=fitted.high)
+        else:
+            fixed = replace(intensity, unit=fitted.log_offset / intensity.offset)
         other = copy.copy(self)
         other.model = replace(self.model, card=replace(self.model.card, intensity=fixed.to_dict()))
         other.prepared = self.prepared.of(other.model)

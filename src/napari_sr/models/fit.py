@@ -22,7 +22,7 @@ from napari_sr.degradations import make_degradation
 from napari_sr.errors import ConfigError
 from napari_sr.estimation import estimate, is_blank
 from napari_sr.estimation.sampling import checked
-from napari_sr.intensity import Intensity
+from napari_sr.intensity import Intensity, density_unit
 from napari_sr.models.kind import guess_kind
 from napari_sr.models.model import ModelCard
 from napari_sr.networks import NETWORKS
@@ -105,7 +105,7 @@ def look(image: npt.NDArray[Any], *, kind: str = "", pixel_nm: float | None = No
     if is_blank(checked(image)):
         return Seen(BLUR.default, NOISE.default, kind=kind, guessed=guessed, pixel_nm=pixel_nm, blank=True)
     if kind == DENSITY:  # what models of densities see
-        image = np.log10(np.maximum(np.asarray(image, np.float64), 0) + Intensity().offset)
+        image = np.log10(np.maximum(np.asarray(image, np.float64) / density_unit(image), 0) + Intensity().offset)
     found, fitted = estimate(image, density=kind == DENSITY), Intensity().fit(image)
     noise = noise_conditions(found.noise.slope, found.noise.intercept, low=fitted.low, high=fitted.high)
     return Seen(found.blur.sigma, noise["noise"], noise["shot"], found.blur.bounded, kind, guessed, pixel_nm)

@@ -15,7 +15,7 @@ from napari_sr.degradations import Chain, FloatImage
 from napari_sr.degradations.blur import TRUNCATED, GaussianBlur
 from napari_sr.degradations.resample import BilinearDown, BlockMean, PointSampling
 from napari_sr.degradations.variety import fitted_limits, limits_of, reduced, vary
-from napari_sr.intensity import Intensity
+from napari_sr.intensity import Intensity, density_unit
 from napari_sr.networks import create_network
 from napari_sr.networks.filter_bank import FilterBank
 from napari_sr.networks.wiener import WienerFilter
@@ -86,25 +86,26 @@ class Cuts:
         self.planes, self.intensity = planes, intensity
         weights = np.array([p.weight * p.hr.size for p in planes], dtype=np.float64)
         self.cumulative = np.cumsum(weights / weights.sum())
-        self._limits: dict[int, tuple[float, float]] = {}
+        self._known: dict[int, tuple[float, float, float]] = {}  # unit of densities, limits
 
     def __call__(self, rng: np.random.Generator) -> Callable[[int], FloatImage]:
         index = min(int(np.searchsorted(self.cumulative, rng.random(), side="right")), len(self.planes) - 1)
         plane = self.planes[index].hr
-        if index not in self._limits:
-            self._limits[index] = limits_of(self._logged(np.asarray(plane)))
-        low, high = self._limits[index]
+        if index not in self._known:
+            unit = density_unit(np.asarray(plane)) if self.intensity.kind == "log" else 1.0
+            self._known[index] = unit, *limits_of(self._logged(np.asarray(plane), unit))
+        unit, low, high = self._known[index]
 
         def cut(side: int) -> FloatImage:
             side = min(side, *plane.shape)
             y, x = (int(rng.integers(0, n - side + 1)) for n in plane.shape)
-            window = self._logged(np.asarray(plane[y : y + side, x : x + side]))
+            window = self._logged(np.asarray(plane[y : y + side, x : x + side]), unit)
             return np.asarray((window - low) / max(high - low, 1e-6), dtype=np.float32)
 
         return cut
 
-    def _logged(self, values: npt.NDArray[Any]) -> FloatImage:
-        values = values.astype(np.float32)
+    def _logged(self, values: npt.NDArray[Any], unit: float) -> FloatImage:
+        values = np.asarray(values / unit, dtype=np.float32)
         return np.log10(np.maximum(values, 0) + self.intensity.offset) if self.intensity.kind == "log" else values
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.comparison import ComparisonProgress, Region
 from napari_sr.evaluation.ranking.session import REFERENCE, Question, Session
-from napari_sr.evaluation.tally import log_density
+from napari_sr.evaluation.tally import seen_beside
 from napari_sr.images.grid import Grid, GridImage, onto, overlap
 from napari_sr.metrics.consistency import intensity_fit
 
@@ -86,11 +86,11 @@ def iter_ranking(
             question = _drawn(reference, side, low, high, rng)
         questions.append(question)
         window = _window(reference.grid, question)
+        view = seen_beside(reference.plane(question.plane), density=density)
         for name, image in ((REFERENCE, reference), *((c.name, c) for c in candidates)):
             whole = image.plane(question.plane if image.count() > 1 else 0)
             # the logarithm first: splines through densities ring, down to negative ones
-            seen = log_density(whole) if density else whole
-            cut = np.asarray(onto(seen, image.grid, window, (side, side)), dtype=np.float32)
+            cut = np.asarray(onto(view(whole), image.grid, window, (side, side)), dtype=np.float32)
             if match and name != REFERENCE:
                 scale, offset = intensity_fit(cut, pictures[number, REFERENCE])
                 cut = np.asarray(scale * cut + offset, dtype=np.float32)

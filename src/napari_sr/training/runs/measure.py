@@ -16,7 +16,7 @@ from napari_sr.evaluation.table import Table
 from napari_sr.evaluation.tally import Figures, Tally, mean_row
 from napari_sr.evaluation.test_set import DEFAULT_METRICS
 from napari_sr.inference import Upscaler
-from napari_sr.intensity import FittedIntensity
+from napari_sr.intensity import FittedIntensity, density_unit
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.spectral import spectrum_score
 from napari_sr.models.model import Model
@@ -98,10 +98,11 @@ def _own_values(values: npt.NDArray[np.float32], fitted: FittedIntensity) -> Pla
 def _figures(centre: Centre, whole: WholeImages) -> dict[str, Figures]:
     """Return the figures of bicubic and of every model for one image."""
     density = whole.intensity.kind == "log"
-    offset = whole.intensity.offset
+    offset, unit = whole.intensity.offset, density_unit(centre.hr) if density else 1.0
 
     def view(image: Plane) -> Plane:  # as the network sees it
-        return np.asarray(np.log10(np.maximum(np.asarray(image, np.float64) + offset, TINY))) if density else image
+        values = np.asarray(image, np.float64) / unit + offset if density else image
+        return np.asarray(np.log10(np.maximum(values, TINY))) if density else image
 
     preds = {f"bicubic-x{whole.scale}": centre.bicubic, **centre.sr}
     target = view(centre.hr)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from napari_sr.evaluation.html import figure_html, page, pictures_html, table_html
 from napari_sr.evaluation.table import Table
-from napari_sr.evaluation.tally import log_density
+from napari_sr.evaluation.tally import seen_beside
 from napari_sr.models.card_text import card_sections
 from napari_sr.models.model import ModelCard
 from napari_sr.training.config import TrainConfig
@@ -77,9 +77,7 @@ def _verdict(verdict: Verdict) -> str:
 
 
 def _example(example: Example, *, log: bool) -> str:
-    def shown(image: Plane) -> Plane:
-        return log_density(image) if log else np.asarray(image, np.float64)
-
+    shown = seen_beside(example.hr, density=log)
     low, high = (float(v) for v in np.percentile(shown(example.hr), (0.5, 99.5)))
     images = {"LR": example.lr, "bicubic": example.bicubic, "this model": example.sr, "truth (HR)": example.hr}
     return pictures_html({title: shown(image) for title, image in images.items()}, (low, high))

@@ -239,10 +239,9 @@ def planes(request: ComparisonRequest, number: int, *, log: bool) -> tuple[Any, 
     what is returned is the first row and column that is left.
     """
     from napari_sr.evaluation.compare import brought, common_part
-    from napari_sr.evaluation.tally import log_density
+    from napari_sr.evaluation.tally import seen_beside
 
-    view: Callable[[Any], Any] = log_density if request.density and log else np.asarray
-    part = common_part(request)
-    raw = request.reference.plane(number)[part]
+    part, whole = common_part(request), request.reference.plane(number)
+    view, raw = seen_beside(whole, density=request.density and log), whole[part]
     images = {c.name: view(brought(c, number, request.reference)[part]) for c in request.candidates}
     return raw, view(raw), images, np.array([part[0].start, part[1].start])
