@@ -45,6 +45,10 @@ class FittedIntensity:
         """Network values to one unit of the image (of its logarithm)."""
         return (self.upper - self.lower) / (self.high - self.low)
 
+    def unit(self, intensity: Intensity) -> float:
+        """Return the unit in which densities are taken by the transform that this was fitted from; 1 for others."""
+        return 1.0 if self.log_offset is None else self.log_offset / intensity.offset
+
     def forward(self, image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return network values, float32."""
         wide = np.float64 if image.dtype.itemsize > 2 else np.float32

@@ -84,10 +84,9 @@ class Runner:
 
     def say_unit(self, fitted: FittedIntensity) -> None:
         """Note once in which unit densities were taken, where that is not their own."""
-        offset, said = self.model.intensity.offset, any(note.startswith(UNIT) for note in self.notes)
-        if fitted.log_offset not in (None, offset) and not said:
-            assert fitted.log_offset is not None
-            self.notes.append(f"{UNIT} {fitted.log_offset / offset:.3g}, their mean")
+        unit, said = fitted.unit(self.model.intensity), any(note.startswith(UNIT) for note in self.notes)
+        if unit != 1 and not said:
+            self.notes.append(f"{UNIT} {unit:.3g}, their mean")
 
     def report(self, layout: Layout, seconds: float, megapixels: float) -> Report:
         """Sum up what was done."""

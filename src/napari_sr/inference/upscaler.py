@@ -95,7 +95,7 @@ class Upscaler:
         if fitted.log_offset is None:
             fixed = replace(intensity, kind="fixed", low=fitted.low, high=fitted.high)
         else:
-            fixed = replace(intensity, unit=fitted.log_offset / intensity.offset)
+            fixed = replace(intensity, unit=fitted.unit(intensity))
         other = copy.copy(self)
         other.model = replace(self.model, card=replace(self.model.card, intensity=fixed.to_dict()))
         other.prepared = self.prepared.of(other.model)

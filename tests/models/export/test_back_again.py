@@ -65,6 +65,8 @@ def test_it_makes_of_an_image_what_the_model_does(transform, to, tmp_path, rng):
     model, image = a_model(transform), an_image(rng)
     if transform == "identity":
         image = image / 4000
+    elif transform == "log":  # what is part of a file cannot look for the unit of densities
+        image = image / image.mean()
     path = export_model(model, tmp_path / "given", to=to).path
     again = load_foreign(path, allow_code=to == "torchscript")
     expected = upscaled(model, image)

@@ -92,7 +92,8 @@ def how_to(model: Model, graph: ExportGraph, *, told: Mapping[str, float] | None
 def _values(model: Model, graph: ExportGraph) -> str:
     i = model.intensity
     if graph.fitted is not None or i.kind == "identity":
-        return "Values are those of the image, in and out."
+        of = " Of densities, they are in units of the mean density." if i.kind == "log" else ""
+        return f"Values are those of the image, in and out.{of}"
     if i.kind == "log":
         return (
             f"Values: in, (log10(max(image, 0) + {i.offset:g}) - {i.low:g}) / {i.high - i.low:g} * "

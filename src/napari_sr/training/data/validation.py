@@ -67,6 +67,7 @@ class WholeImages(Dataset[Whole]):
         logarithmic = fitted.log_offset is not None
         span = data_range_of([hr_tensor.numpy()]) if logarithmic else data_range_of([target]) * fitted.gain
         bicubic = self.bicubic(lr_tensor[None])[0]
-        zero = fitted.lower - fitted.low * fitted.gain
+        # where image values, or logarithms of densities in their unit, are zero
+        zero = fitted.lower - (fitted.low - np.log10(fitted.unit(self.intensity))) * fitted.gain
         conditions = told(self.conditions, suffered, fitted)
         return lr_tensor, hr_tensor, bicubic, torch.tensor(span), torch.tensor(zero), conditions

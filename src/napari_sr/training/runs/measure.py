@@ -16,7 +16,7 @@ from napari_sr.evaluation.table import Table
 from napari_sr.evaluation.tally import Figures, Tally, mean_row
 from napari_sr.evaluation.test_set import DEFAULT_METRICS
 from napari_sr.inference import Upscaler
-from napari_sr.intensity import FittedIntensity, density_unit
+from napari_sr.intensity import FittedIntensity
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.spectral import spectrum_score
 from napari_sr.models.model import Model
@@ -29,12 +29,16 @@ TINY = 1e-6
 
 @dataclass(frozen=True)
 class Centre:
-    """The centre of a validation image, and what came out of it, all in image values; ``sr`` by the model's name."""
+    """The centre of a validation image, and what came out of it, all in image values; ``sr`` by the model's name.
+
+    ``unit`` is that of densities, of the whole LR image.
+    """
 
     lr: Plane
     hr: Plane
     bicubic: Plane
     sr: dict[str, Plane]
+    unit: float = 1.0
 
 
 def measure(
@@ -79,7 +83,8 @@ def _centre(upscalers: Sequence[Upscaler], whole: WholeImages, number: int, shou
         part = upscaler.window(lr, axes="YX", index=(), rows=rows, columns=columns, conditions=exact)
         sr[upscaler.model.card.name] = part.image
     hr = np.asarray(plane.hr[in_hr[0], in_hr[1]])
-    return Centre(lr[rows, columns], hr, _own_values(bicubic[0].numpy(), fitted), sr)
+    unit = fitted.unit(whole.intensity)
+    return Centre(lr[rows, columns], hr, _own_values(bicubic[0].numpy(), fitted), sr, unit)
 
 
 def _untold(condition: Condition, seen: float) -> float:
@@ -98,10 +103,10 @@ def _own_values(values: npt.NDArray[np.float32], fitted: FittedIntensity) -> Pla
 def _figures(centre: Centre, whole: WholeImages) -> dict[str, Figures]:
     """Return the figures of bicubic and of every model for one image."""
     density = whole.intensity.kind == "log"
-    offset, unit = whole.intensity.offset, density_unit(centre.hr) if density else 1.0
+    offset = whole.intensity.offset
 
     def view(image: Plane) -> Plane:  # as the network sees it
-        values = np.asarray(image, np.float64) / unit + offset if density else image
+        values = np.asarray(image, np.float64) / centre.unit + offset if density else image
         return np.asarray(np.log10(np.maximum(values, TINY))) if density else image
 
     preds = {f"bicubic-x{whole.scale}": centre.bicubic, **centre.sr}
