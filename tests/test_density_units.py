@@ -4,14 +4,19 @@ import numpy as np
 import pytest
 
 from napari_sr import load_model, upscale
+from napari_sr.conditions import within
 from napari_sr.evaluation.tally import log_density
 from napari_sr.evaluation.test_set import evaluate_images
 from napari_sr.images.axes import Layout
+from napari_sr.images.readers import read_image
 from napari_sr.images.samples import load_sample
-from napari_sr.inference import Finished, Upscaler, iter_upscale
+from napari_sr.inference import Finished, Upscaler, blocks, iter_upscale
+from napari_sr.inference.conditions import estimated
+from napari_sr.inference.to_zarr import iter_upscale_to_zarr
 from napari_sr.intensity import Intensity, density_unit
 from napari_sr.models.fit import fit, look
 from napari_sr.models.kind import guess_kind
+from napari_sr.widgets.super_resolve.fit_watch import conditions_of
 
 UNITS = (8.6e-27, 1e-3, 20.0, 8.7e10, 1e30)
 CPU = {"device": "cpu", "precision": "fp32"}
@@ -69,6 +74,21 @@ def test_the_unit_is_said_once():
         assert [note for note in finished.report.notes if "Densities" in note] == said
 
 
+def test_block_by_block_it_is_the_same_and_said_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(blocks, "SIDE", 64)
+    monkeypatch.setattr(blocks, "SMALLEST", 32)
+    lr, told = coarse(density()).astype(np.float32), {"blur": 0.5, "noise": 0.1, "shot": 0.0}
+    lr[:32] *= np.float32(1e-2)  # a void: of a block of its own, the mean is another one
+    lr *= np.float32(8.7e10)
+    model = load_model("nbody-x4")
+    *_, finished = iter_upscale_to_zarr(lr, tmp_path / "out.zarr", Upscaler(model, **CPU), axes="YX", conditions=told)
+    assert len([note for note in finished.report.notes if "Densities" in note]) == 1
+    found = read_image(tmp_path / "out.zarr").data
+    unit = density_unit(lr)
+    expected = upscale(lr, model, conditions=told, dtype=np.float32, **CPU)
+    np.testing.assert_allclose(log_density(found, unit), log_density(expected, unit), atol=1e-3)
+
+
 def test_parts_of_an_image_have_the_unit_of_the_whole():
     image = coarse(density())
     image[:32] *= 1e-2  # a void
@@ -107,3 +127,15 @@ def test_figures_do_not_depend_on_the_unit(unit):
 def test_a_card_says_nothing_of_units():
     assert "unit" not in LOG.to_dict()
     assert Intensity.from_dict(LOG.to_dict()) == LOG
+
+
+@pytest.mark.parametrize("name", ["nbody-x4", "em-x4", "fluo-x2"])
+def test_the_window_tells_a_model_what_the_command_line_does(name, rng):
+    model = load_model(name)
+    lr = coarse(density()) if name == "nbody-x4" else load_sample("em-phantom").lr
+    wanted, trained = model.network.conditions, model.card.lr_images
+    expected = estimated(wanted, trained, lr, model.intensity.fit(lr))
+    told = conditions_of(look(lr, kind=model.card.kind))
+    for condition in wanted:
+        value = condition.clipped(within(trained.get(condition.name), told[condition.name]))
+        assert value == pytest.approx(expected[condition.name], abs=1e-6), condition.name

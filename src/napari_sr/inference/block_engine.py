@@ -139,12 +139,11 @@ class BlockEngine:
     ) -> Generator[float, None, Counts]:
         runner = Runner(
             self.upscaler.prepared, self.tiling, self.upscaler.tile is not None, conditions=told,
-            backend=self.job.backend, should_stop=should_stop,
+            backend=self.job.backend, should_stop=should_stop, notes=self.notes,
         )  # fmt: skip
         counts = yield from tiles_of(runner, plane, fit, should_stop)
         if runner.tiling != self.tiling:  # memory ran out: the next blocks begin where this one ended
             self.tiling = runner.tiling
-            self.notes += runner.notes
         return counts
 
     def _halved(self, block: Block) -> npt.NDArray[Any]:

@@ -108,7 +108,9 @@ def look(image: npt.NDArray[Any], *, kind: str = "", pixel_nm: float | None = No
         image = np.log10(np.maximum(np.asarray(image, np.float64) / density_unit(image), 0) + Intensity().offset)
     found, fitted = estimate(image, density=kind == DENSITY), Intensity().fit(image)
     noise = noise_conditions(found.noise.slope, found.noise.intercept, low=fitted.low, high=fitted.high)
-    return Seen(found.blur.sigma, noise["noise"], noise["shot"], found.blur.bounded, kind, guessed, pixel_nm)
+    # of densities, noise is seen in their logarithm, and is none of light: their models have seen none
+    shot = 0.0 if kind == DENSITY else noise["shot"]
+    return Seen(found.blur.sigma, noise["noise"], shot, found.blur.bounded, kind, guessed, pixel_nm)
 
 
 @cache
