@@ -5,6 +5,8 @@ import pytest
 
 from napari_sr import load_model, upscale
 from napari_sr.conditions import within
+from napari_sr.degradations import low_resolution, make_degradation
+from napari_sr.densities import density_unit
 from napari_sr.evaluation.tally import log_density
 from napari_sr.evaluation.test_set import evaluate_images
 from napari_sr.images.axes import Layout
@@ -12,8 +14,9 @@ from napari_sr.images.readers import read_image
 from napari_sr.images.samples import load_sample
 from napari_sr.inference import Finished, Upscaler, blocks, iter_upscale
 from napari_sr.inference.conditions import estimated
+from napari_sr.inference.own_microscope import degradation_like
 from napari_sr.inference.to_zarr import iter_upscale_to_zarr
-from napari_sr.intensity import Intensity, density_unit
+from napari_sr.intensity import Intensity
 from napari_sr.models.fit import fit, look
 from napari_sr.models.kind import guess_kind
 from napari_sr.widgets.super_resolve.fit_watch import conditions_of
@@ -139,3 +142,18 @@ def test_the_window_tells_a_model_what_the_command_line_does(name, rng):
     for condition in wanted:
         value = condition.clipped(within(trained.get(condition.name), told[condition.name]))
         assert value == pytest.approx(expected[condition.name], abs=1e-6), condition.name
+
+
+@pytest.mark.parametrize("unit", [8.6e-27, 8.7e10, 1e30])
+@pytest.mark.parametrize("preset", ["nbody", "any-density"])
+def test_low_resolution_is_made_alike_in_every_unit(preset, unit):
+    hr, chain = density(), make_degradation(preset, 4)
+    for seed in range(4):  # of any-density, means and means of logarithms
+        expected, found = (low_resolution(hr * u, chain, np.random.default_rng(seed)) / u for u in (1.0, unit))
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [8.6e-27, 8.7e10, 1e30])
+def test_the_users_own_images_are_imitated_alike_in_every_unit(unit):
+    lr = coarse(density())
+    assert degradation_like(lr * unit, 4) == degradation_like(lr, 4)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.arguments import check_arguments
+from napari_sr.densities import density_unit
 from napari_sr.errors import ConfigError
 
 Kind = Literal["identity", "range", "percentile", "fixed", "log", "standard"]
@@ -21,8 +22,6 @@ Kind = Literal["identity", "range", "percentile", "fixed", "log", "standard"]
 LARGEST = float(np.finfo(np.float64).max)
 #: pixels that the statistics of a large image are taken from
 SAMPLE_PIXELS = 1_000_000
-#: means of densities in units of the mean density: of another part of the universe, not of another unit
-USUAL_MEAN = (0.2, 5.0)
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class Intensity:
     offset
         Added before the logarithm, to densities in units of their mean.
     unit
-        Of the densities whose logarithm is taken; None for what :func:`density_unit` says of the image.
+        Of the densities whose logarithm is taken; None for what napari_sr.densities says of the image.
     """
 
     kind: Kind = "percentile"
@@ -149,20 +148,6 @@ class Intensity:
         if not high > low:  # 1 is nothing beside large numbers
             low, high = low - 2**-20 * abs(low), low + 2**-20 * abs(low)
         return FittedIntensity(low, high, **limits)
-
-
-def density_unit(density: npt.NDArray[Any]) -> float:
-    """Return what densities have to be divided by to be in units of their mean: 1 if they already are.
-
-    Simulations also give masses a volume (kg/m³, solar masses a Mpc³) or particles a cell. log10(density + 0.02) makes
-    no sense of them: at a hundredth or a thousand times the unit, models gained up to 14 dB less.
-    """
-    values = np.asarray(density, dtype=np.float64)
-    values = values[np.isfinite(values)]
-    with np.errstate(over="ignore"):
-        mean = float(np.maximum(values, 0).mean()) if values.size else 0.0
-    usual = mean <= 0 or USUAL_MEAN[0] <= mean <= USUAL_MEAN[1] or not np.isfinite(mean)
-    return 1.0 if usual else mean
 
 
 def regular_sample(image: npt.NDArray[Any], pixels: int = SAMPLE_PIXELS) -> npt.NDArray[Any]:

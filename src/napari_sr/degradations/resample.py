@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_sr.degradations import FloatImage
 from napari_sr.degradations.suffered import pixel_spread
+from napari_sr.densities import USUAL_OF_PARTS, density_unit
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class InLogDensity:
     """Apply a step to log10(density + offset) and return to density.
 
     The block mean of the logarithm is not the logarithm of the block mean; the N-body thesis uses the
-    former.
+    former. Densities in a unit far from their mean are taken in units of it.
     """
 
     step: BlockMean
@@ -113,5 +114,6 @@ class InLogDensity:
         return self.step.spread
 
     def __call__(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
-        logged = np.log10(np.maximum(image, 0) + self.offset)
-        return np.asarray(10 ** self.step(logged, rng) - self.offset)
+        unit = density_unit(image, USUAL_OF_PARTS)
+        logged = np.log10(np.maximum(image / unit, 0) + self.offset)
+        return np.asarray((10 ** self.step(logged, rng) - self.offset) * unit)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_sr.densities import density_unit
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.table import Row, Table
-from napari_sr.intensity import density_unit
 from napari_sr.metrics.finite import measured
 from napari_sr.metrics.learned import FID, fid
 from napari_sr.metrics.learned import learned as learned_figure

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.degradations.suffered import pixel_spread
+from napari_sr.densities import density_unit
 from napari_sr.estimation import estimate
 from napari_sr.estimation.margins import margins
 from napari_sr.images.axes import Layout
@@ -46,7 +47,7 @@ def degradation_like(lr: npt.NDArray[Any], scale: int) -> str:
         As :func:`napari_sr.degradations.make_degradation` takes it.
     """
     density = guess_kind(lr) == DENSITY
-    seen = np.log10(np.maximum(lr, 0) + Intensity().offset) if density else lr
+    seen = np.log10(np.maximum(lr / density_unit(lr), 0) + Intensity().offset) if density else lr
     found = estimate(seen, density=density, cautious=False)
     optics = (found.blur.sigma * scale) ** 2 - pixel_spread(scale)
     steps = [f"gaussian(sigma={math.sqrt(optics):.2f})"] if optics > 0.01 else []

@@ -19,10 +19,11 @@ import numpy.typing as npt
 
 from napari_sr.conditions import BLUR, NOISE, noise_conditions
 from napari_sr.degradations import make_degradation
+from napari_sr.densities import density_unit
 from napari_sr.errors import ConfigError
 from napari_sr.estimation import estimate, is_blank
 from napari_sr.estimation.sampling import checked
-from napari_sr.intensity import Intensity, density_unit
+from napari_sr.intensity import Intensity
 from napari_sr.models.kind import guess_kind
 from napari_sr.models.model import ModelCard
 from napari_sr.networks import NETWORKS

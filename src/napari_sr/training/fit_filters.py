@@ -15,7 +15,8 @@ from napari_sr.degradations import Chain, FloatImage
 from napari_sr.degradations.blur import TRUNCATED, GaussianBlur
 from napari_sr.degradations.resample import BilinearDown, BlockMean, PointSampling
 from napari_sr.degradations.variety import fitted_limits, limits_of, reduced, vary
-from napari_sr.intensity import Intensity, density_unit
+from napari_sr.densities import density_unit
+from napari_sr.intensity import Intensity
 from napari_sr.networks import create_network
 from napari_sr.networks.filter_bank import FilterBank
 from napari_sr.networks.wiener import WienerFilter
