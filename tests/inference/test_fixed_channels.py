@@ -356,9 +356,10 @@ def test_all_views_of_an_uncertainty_map_have_the_factors_of_the_image(rng, monk
     assert np.isfinite(found.deviation).all()
     assert len(asked) == 0  # eight views of a part: too little to do
     *_, found = iter_uncertainty(lr, [model], axes="YX", rows=slice(0, 120), columns=slice(0, 120), **FP32)
-    once = len(asked)
-    assert 1 <= once <= spread_patches.MOST / fixed_channels.AT_ONCE + 1
+    most = -(-spread_patches.MOST // fixed_channels.AT_ONCE) + 1  # one for its context, unless that is known
+    assert 1 <= len(asked) <= most
+    asked.clear()
     model = choosy("rcan")
     lr[:210] = 100 + 0.1 * lr[:210]
     *_, found = iter_uncertainty(lr, [model], axes="YX", rows=slice(100, 310), columns=slice(0, 200), **FP32)
-    assert len(asked) == 2 * once  # what is refused for the whole image is not asked again for each view
+    assert 1 <= len(asked) <= most  # what is refused for the whole image is not asked again for each view
