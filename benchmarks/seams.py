@@ -37,7 +37,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.degradations import degrade
-from napari_sr.evaluation.tally import log_density
+from napari_sr.densities import log_density
 from napari_sr.images.axes import Layout
 from napari_sr.images.samples import load_sample
 from napari_sr.inference import Upscaler

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
+from napari_sr.densities import log_density
 from napari_sr.estimation import sharp_spectrum
-from napari_sr.evaluation.tally import log_density
 from napari_sr.images.listing import read_planes
 from napari_sr.models.model import Model, load, save
 

@@ -33,9 +33,9 @@ from napari_sr.degradations.microscope import WIDEST, AnyMicroscope, Member
 from napari_sr.degradations.noise import RowNoise
 from napari_sr.degradations.suffered import Suffered
 from napari_sr.degradations.variety import limits_of, reduced
+from napari_sr.densities import log_density
 from napari_sr.estimation import learned
 from napari_sr.estimation.learned import FARTHEST, statistics
-from napari_sr.evaluation.tally import log_density
 from napari_sr.training.config import TrainConfig
 from napari_sr.training.data.sources import load_sources
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from finish_models import HERE
 
-from napari_sr.evaluation.tally import log_density
+from napari_sr.densities import log_density
 from napari_sr.images.listing import read_planes
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.naturalness import FOLDER, fit_naturalness

@@ -21,7 +21,7 @@ from finish_models import HERE
 
 from napari_sr import load_model, upscale
 from napari_sr.degradations import low_resolution_told, make_degradation
-from napari_sr.evaluation.tally import log_density
+from napari_sr.densities import log_density
 from napari_sr.images.listing import read_planes
 from napari_sr.intensity import Intensity
 from napari_sr.metrics.data_range import data_range_of

@@ -6,8 +6,7 @@ import pytest
 from napari_sr import load_model, upscale
 from napari_sr.conditions import within
 from napari_sr.degradations import low_resolution, make_degradation
-from napari_sr.densities import density_unit
-from napari_sr.evaluation.tally import log_density
+from napari_sr.densities import density_unit, log_density
 from napari_sr.evaluation.test_set import evaluate_images
 from napari_sr.images.axes import Layout
 from napari_sr.images.readers import read_image

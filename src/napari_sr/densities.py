@@ -1,4 +1,4 @@
-"""In which unit a density is."""
+"""In which unit a density is, and its logarithm."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy.typing as npt
 USUAL_MEAN = (0.2, 5.0)
 #: the same of small parts: in a void, there may be next to nothing
 USUAL_OF_PARTS = (1e-3, 1e3)
+#: added before the logarithm
+LOG_OFFSET = 2e-2
 
 
 def density_unit(density: npt.NDArray[Any], usual: tuple[float, float] = USUAL_MEAN) -> float:
@@ -32,3 +34,13 @@ def density_unit(density: npt.NDArray[Any], usual: tuple[float, float] = USUAL_M
         mean = float(np.maximum(values, 0).mean()) if values.size else 0.0
     stays = mean <= 0 or usual[0] <= mean <= usual[1] or not np.isfinite(mean)
     return 1.0 if stays else mean
+
+
+def log_density(density: npt.NDArray[Any], unit: float = 1.0) -> npt.NDArray[np.float64]:
+    """Return log10(density + 0.02), the field on which N-body images are compared, of densities in a ``unit``."""
+    return np.asarray(np.log10(np.maximum(np.asarray(density, np.float64) / unit, 0) + LOG_OFFSET))
+
+
+def own_log(density: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the logarithm of a density in its own unit."""
+    return log_density(density, density_unit(density))

@@ -6,10 +6,10 @@ import torch
 from scipy.ndimage import gaussian_filter, shift
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from napari_sr.densities import log_density
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.compare import iter_comparison
 from napari_sr.evaluation.comparison import Comparison, ComparisonProgress, ComparisonRequest, Region
-from napari_sr.evaluation.tally import log_density
 from napari_sr.images.grid import Grid, GridImage, onto, overlap
 from napari_sr.images.shift import measured_shift
 from napari_sr.metrics.spectral import spectrum_score

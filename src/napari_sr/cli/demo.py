@@ -61,8 +61,8 @@ def run_job(sample: Sample, models: tuple[str, ...], folder: Path) -> tuple[Tabl
     """Super-resolve one sample with each model; writes TIFFs and a figure, returns table and reports."""
     import numpy as np
 
+    from napari_sr.densities import log_density
     from napari_sr.evaluation import evaluate_models
-    from napari_sr.evaluation.tally import log_density
     from napari_sr.images.geometry import Geometry
     from napari_sr.images.writers import OutputInfo, create_output
     from napari_sr.inference import Finished, iter_upscale
@@ -105,7 +105,7 @@ def figure(sample: Sample, images: Mapping[str, object], models: tuple[str, ...]
     import numpy as np
     from matplotlib.figure import Figure
 
-    from napari_sr.evaluation.tally import log_density
+    from napari_sr.densities import log_density
 
     names = ["LR", *models, "HR", f"{models[0]}_ssim-map", f"{models[0]}_error-map"]
     drawing = Figure(figsize=(3.1 * len(names), 3.5), layout="constrained")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_sr.densities import own_log
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.comparison import Comparison, ComparisonProgress, ComparisonRequest, Region, Shift
 from napari_sr.evaluation.map_kinds import FLAGGED, HALLUCINATED
@@ -16,7 +17,6 @@ from napari_sr.evaluation.table import Table
 from napari_sr.evaluation.tally import (
     SPECTRAL,
     mean_row,
-    own_log,
     plane_niqe,
     seen_beside,
     spectral_figures,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_sr.evaluation.tally import own_log
+from napari_sr.densities import own_log
 from napari_sr.images.listing import read_planes
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.naturalness import NaturalModel, fit_naturalness, shipped_model

@@ -6,9 +6,9 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from napari_sr.densities import own_log
 from napari_sr.estimation import Blur, Estimate, estimate, is_blank
 from napari_sr.estimation.sampling import SMALLEST
-from napari_sr.evaluation.tally import own_log
 from napari_sr.images.axes import Layout
 from napari_sr.inference.conditions import telling_square
 

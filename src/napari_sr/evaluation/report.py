@@ -82,9 +82,10 @@ def comparison_report(asked: ComparisonRequest, found: Comparison) -> str:
     reference = asked.reference
     gallery = Gallery(reference.count(), [f"plane {n + 1}" for n in range(reference.count())])
     number = reference.count() // 2
-    view = seen_beside(reference.plane(number), density=asked.density)
+    target = reference.plane(number)
+    view = seen_beside(target, density=asked.density)
     preds = {c.name: view(brought(c, number, reference)) for c in asked.candidates}
-    gallery.kept[number] = (preds, view(reference.plane(number)))
+    gallery.kept[number] = (preds, view(target))
     gallery.titles = [reference.name] if reference.count() == 1 else gallery.titles
     table = replace(found.table, each=found.per_plane)
     return evaluation_report(table, gallery, title=f"Compared with {reference.name}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_sr.densities import density_unit
+from napari_sr.densities import density_unit, log_density
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.table import Row, Table
 from napari_sr.metrics.finite import measured
@@ -21,23 +21,12 @@ from napari_sr.metrics.spectral import score_of_means, spectrum_error
 
 Plane = npt.NDArray[Any]
 Figures = dict[str, float | None]
-LOG_OFFSET = 2e-2
 TRUTH = "truth (HR)"
-
-
-def log_density(density: Plane, unit: float = 1.0) -> npt.NDArray[np.float64]:
-    """Return log10(density + 0.02), the field on which N-body images are compared, of densities in a ``unit``."""
-    return np.asarray(np.log10(np.maximum(np.asarray(density, np.float64) / unit, 0) + LOG_OFFSET))
 
 
 def seen_beside(reference: Plane, *, density: bool) -> Callable[[Plane], Plane]:
     """Return how images are compared with a reference: densities by their logarithm, in its unit."""
     return partial(log_density, unit=density_unit(reference)) if density else np.asarray
-
-
-def own_log(density: Plane) -> npt.NDArray[np.float64]:
-    """Return the logarithm of a density in its own unit."""
-    return log_density(density, density_unit(density))
 
 
 def cropped(image: Plane, border: int) -> Plane:

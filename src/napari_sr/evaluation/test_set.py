@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from napari_sr.degradations import low_resolution, make_degradation
+from napari_sr.densities import own_log
 from napari_sr.errors import ImageError
 from napari_sr.evaluation.table import Table
-from napari_sr.evaluation.tally import Plane, Tally, own_log, seen_beside
+from napari_sr.evaluation.tally import Plane, Tally, seen_beside
 from napari_sr.inference import Upscaler
 from napari_sr.metrics.data_range import data_range_of
 from napari_sr.metrics.naturalness import NaturalModel

@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.degradations.suffered import pixel_spread
-from napari_sr.densities import density_unit
+from napari_sr.densities import own_log
 from napari_sr.estimation import estimate
 from napari_sr.estimation.margins import margins
 from napari_sr.images.axes import Layout
 from napari_sr.images.readers import read_image
 from napari_sr.inference.conditions import middle_square
-from napari_sr.intensity import Intensity
 from napari_sr.models.fit import DENSITY
 from napari_sr.models.kind import guess_kind
 
@@ -47,7 +46,7 @@ def degradation_like(lr: npt.NDArray[Any], scale: int) -> str:
         As :func:`napari_sr.degradations.make_degradation` takes it.
     """
     density = guess_kind(lr) == DENSITY
-    seen = np.log10(np.maximum(lr / density_unit(lr), 0) + Intensity().offset) if density else lr
+    seen = own_log(lr) if density else lr
     found = estimate(seen, density=density, cautious=False)
     optics = (found.blur.sigma * scale) ** 2 - pixel_spread(scale)
     steps = [f"gaussian(sigma={math.sqrt(optics):.2f})"] if optics > 0.01 else []

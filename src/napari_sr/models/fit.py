@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from napari_sr.conditions import BLUR, NOISE, noise_conditions
 from napari_sr.degradations import make_degradation
-from napari_sr.densities import density_unit
+from napari_sr.densities import own_log
 from napari_sr.errors import ConfigError
 from napari_sr.estimation import estimate, is_blank
 from napari_sr.estimation.sampling import checked
@@ -106,7 +106,7 @@ def look(image: npt.NDArray[Any], *, kind: str = "", pixel_nm: float | None = No
     if is_blank(checked(image)):
         return Seen(BLUR.default, NOISE.default, kind=kind, guessed=guessed, pixel_nm=pixel_nm, blank=True)
     if kind == DENSITY:  # what models of densities see
-        image = np.log10(np.maximum(np.asarray(image, np.float64) / density_unit(image), 0) + Intensity().offset)
+        image = own_log(image)
     found, fitted = estimate(image, density=kind == DENSITY), Intensity().fit(image)
     noise = noise_conditions(found.noise.slope, found.noise.intercept, low=fitted.low, high=fitted.high)
     # of densities, noise is seen in their logarithm, and is none of light: their models have seen none

@@ -86,9 +86,10 @@ def iter_ranking(
             question = _drawn(reference, side, low, high, rng)
         questions.append(question)
         window = _window(reference.grid, question)
-        view = seen_beside(reference.plane(question.plane), density=density)
+        view = None
         for name, image in ((REFERENCE, reference), *((c.name, c) for c in candidates)):
             whole = image.plane(question.plane if image.count() > 1 else 0)
+            view = view or seen_beside(whole, density=density)  # the reference comes first
             # the logarithm first: splines through densities ring, down to negative ones
             cut = np.asarray(onto(view(whole), image.grid, window, (side, side)), dtype=np.float32)
             if match and name != REFERENCE:

@@ -12,7 +12,7 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_sr.degradations import DENSITIES
-from napari_sr.densities import density_unit
+from napari_sr.densities import own_log
 from napari_sr.errors import SRError
 from napari_sr.widgets.base.latest import Latest
 
@@ -121,7 +121,7 @@ def _grey(image: npt.NDArray[Any], limits: tuple[float, float], log: bool) -> np
     values = np.nan_to_num(np.asarray(image, np.float64))
     low, high = limits
     if log:
-        values = np.log10(np.maximum(values / density_unit(values), 0) + 2e-2)
+        values = own_log(values)
         low, high = float(values.min()), float(values.max())
     return np.clip((values - low) / (high - low or 1.0) * 255, 0, 255).astype(np.uint8)
 
