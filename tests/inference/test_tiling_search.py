@@ -24,11 +24,22 @@ def sentences(model, shape=(3000, 3000)):
 
 def test_every_candidate_is_announced(model):
     told, found = sentences(model)
-    assert told == [f"Looking for the fastest tile size ({n} of 5)" for n in range(1, 6)]
+    assert told == [f"Looking for the fastest tile size ({n} of 7)" for n in range(1, 8)]
     assert found.tile in tiling.CANDIDATES["cpu"]
     target = choose("cpu", "fp32")
     again = choose_tiling(model, model.network, target, shape=(3000, 3000), planes=1, tile=None, overlap=None)
     assert (again.halo, again.blend) == (found.halo, found.blend)  # the fastest may be another next time
+
+
+def test_larger_tiles_are_not_tried_when_a_layer_would_fill_the_memory(model, monkeypatch):
+    with torch.inference_mode(), tiling.largest_layer(model.network) as sizes:
+        model.network(torch.zeros(1, 1, 192, 192))
+    assert max(sizes) >= 4 * (4 * 192) ** 2  # what the network returns is among them, in single precision
+    assert not model.network._forward_hooks
+    monkeypatch.setattr(tiling, "LARGEST_LAYER", max(sizes))
+    told, found = sentences(model)
+    assert len(told) == 4  # 64, 96, 128, 192
+    assert found.tile <= 192
 
 
 def test_small_images_need_no_search(model):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -33,8 +34,13 @@ ROOMY, ROOMY_TILE = 13, 260
 WIDTHS = 8
 #: LR pixels that a device gets at a time, if tiles are smaller: a GPU is not filled by one tile of 64 pixels
 AT_ONCE = {"cpu": 0, "cuda": 512**2, "mps": 256**2}
-CANDIDATES = {"cpu": (64, 96, 128, 192, 256), "cuda": (256, 512, 1024), "mps": (128, 256, 512)}
-#: seconds a tile after which larger ones are not tried: progress comes tile by tile
+CANDIDATES = {"cpu": (64, 96, 128, 192, 256, 384, 512), "cuda": (256, 512, 1024), "mps": (128, 256, 512)}
+#: LR pixels of a job from which a search is worth its time
+SEARCH_FROM = {"cpu": 1024**2, "cuda": 4096**2, "mps": 2048**2}
+#: a tile on a processor whose largest layer makes more bytes than that is not tried: a system that runs out of memory
+#: ends the program instead of saying so
+LARGEST_LAYER = 300e6
+#: seconds a tile that are long enough, and not exceeded twice: progress comes tile by tile
 LONGEST_TILE = 2.0
 
 
@@ -187,8 +193,7 @@ def _iter_tile(
     known = timings.remembered(model, target)
     if known.tile > 4 * halo:
         return Tiling(known.tile, halo, blend)
-    largest = max(CANDIDATES[kind])
-    if planes * shape[0] * shape[1] < 16 * largest**2:
+    if planes * shape[0] * shape[1] < SEARCH_FROM[kind]:
         return Tiling(default, halo, blend)
     usable = [t for t in CANDIDATES[kind] if t > 4 * halo]
     if not usable:
@@ -204,13 +209,18 @@ def _fastest(
 ) -> Generator[str, None, tuple[int, float]]:
     """Return the tile that keeps the most LR pixels a second, and how many; none are known if memory runs out."""
     rates: dict[int, float] = {}
+    processor = target.device == "cpu"
+    seconds, made, before = 0.0, 0.0, tiles[0]
     for number, tile in enumerate(tiles, start=1):
+        larger = (tile / before) ** 2
+        if rates and (seconds * larger > 2 * LONGEST_TILE or (processor and made * larger > LARGEST_LAYER)):
+            break
         yield f"Looking for the fastest tile size ({number} of {len(tiles)})"
         lr = torch.rand(1, network.in_channels, tile, tile, device=target.device)
         lr = lr.to(memory_format=torch.channels_last)
         try:
-            with torch.inference_mode(), kernels(target):
-                if number == 1 or target.device != "cpu":
+            with torch.inference_mode(), kernels(target), largest_layer(network) as sizes:
+                if number == 1 or not processor:
                     network(lr)  # builds kernels
                 start = time.perf_counter()
                 network(lr).sum().item()  # .item() waits for the device
@@ -219,9 +229,25 @@ def _fastest(
             if not is_out_of_memory(error):
                 raise
             break  # larger ones will not fit either
+        made, before = float(max(sizes, default=0)), tile
         rates[tile] = (tile - 2 * halo) ** 2 / seconds
-        if seconds > LONGEST_TILE:
-            break
     if not rates:
         return tiles[0], 0.0  # the engine's own fallback halves it and says so
     return max(rates.items(), key=lambda item: item[1])
+
+
+@contextmanager
+def largest_layer(network: SRNetwork) -> Iterator[list[int]]:
+    """Gather how many bytes each layer of a network makes."""
+    sizes: list[int] = []
+
+    def note(module: torch.nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, torch.Tensor):
+            sizes.append(output.numel() * output.element_size())
+
+    handles = [module.register_forward_hook(note) for module in network.modules()]
+    try:
+        yield sizes
+    finally:
+        for handle in handles:
+            handle.remove()
