@@ -110,7 +110,7 @@ def test_it_is_taken_alone_where_it_pays_and_elsewhere_where_it_is_asked_for():
 
 def test_its_tiles_do_not_depend_on_a_measurement():
     """Whoever goes on with a run elsewhere has the same ones."""
-    model = make_model("wgan", 2)
+    model = make_model("wgan", 4, num_features=64)
     job = chosen(model, wanted="openvino")
     assert chosen(model, wanted="openvino", known={**FAST, "openvino_tile": 96}).tiling == job.tiling
     assert chosen(make_model("dfcan", 2), wanted="openvino").tiling.tile == 4 * 32  # patches that it was trained on

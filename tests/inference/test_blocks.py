@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from small_models import make_model
 
+from napari_sr import load_model
 from napari_sr.errors import ConfigError
 from napari_sr.inference.block_tiling import block_tiling
 from napari_sr.inference.blocks import BlockPlan, even_tile, reading
@@ -69,8 +70,23 @@ def test_tiles_of_blocks_are_never_measured_and_given_ones_are_kept():
     target, settings = Target("cpu", "fp32"), {"plane": (40_000, 40_000), "side": 4096, "overlap": None}
     wgan = make_model("wgan", 4)
     halo = wgan.network.halo
-    assert block_tiling(wgan, target, tile=None, **settings) == Tiling(even_tile(1024, 192, halo), halo, 0)
+    assert block_tiling(wgan, target, tile=None, **settings) == Tiling(even_tile(1024, 256, halo), halo, 0)
     assert block_tiling(wgan, target, tile=333, **settings).tile == 333
     assert block_tiling(make_model("dfcan", 2), target, tile=None, **settings) == Tiling(4 * 32, 4, 2)
     with pytest.raises(ConfigError, match="use at least"):
         block_tiling(wgan, target, tile=5, **settings)
+
+
+@pytest.mark.parametrize(("name", "precision", "side"), [
+    ("em-x4", "fp32", 256), ("em-x4", "bf16", 512),
+    ("em-wgan-pixel-x4", "fp32", 192), ("em-wgan-pixel-x4", "bf16", 256),
+])  # fmt: skip
+def test_tiles_of_blocks_are_as_large_as_memory_allows(name, precision, side):
+    """The generator makes 64 features of 4 x 4 pixels an LR pixel, the adaptive network 48 of one."""
+    model, settings = load_model(name), {"plane": (40_000, 40_000), "side": 4096, "overlap": None, "tile": None}
+    found = block_tiling(model, Target("cpu", precision), **settings)
+    needed = model.card.halo["fp32" if precision == "fp32" else "low"]
+    core = found.tile - 2 * found.halo
+    assert core == -(-1024 // -(-1024 // side))
+    assert needed <= found.halo < needed + 8
+    assert precision == "fp32" or found.tile % 8 == 0  # rows that its kernels divide
