@@ -5,7 +5,8 @@
 
 For every cell: PSNR of bicubic interpolation, and what others gain over it: the best linear filter *fitted for that
 very cell* on the training images (the least-squares optimum), the specialists of the theses, and the model that is told
-blur and noise, once exactly and once as estimated from the LR image alone, as users get it.
+blur and noise, once exactly and once as estimated from the LR image alone, as users get it. Real fluorescence has noise
+of its own, of which the LR image keeps some: there, the model is told the sum as well.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from finish_models import HERE
 
 from napari_sr import load_model, upscale
 from napari_sr.degradations import low_resolution_told, make_degradation
+from napari_sr.degradations.suffered import Suffered
 from napari_sr.densities import log_density
+from napari_sr.estimation import estimate_noise
 from napari_sr.images.listing import read_planes
 from napari_sr.intensity import Intensity
 from napari_sr.metrics.data_range import data_range_of
@@ -108,6 +111,7 @@ class TestSet:
     cells: dict[str, str]
     density: bool = False
     partner: str = ""  #: the realistic one
+    noisy: bool = False  #: True if the images have noise of their own
 
 
 def centre(image: Any, side: int, scale: int) -> np.ndarray:
@@ -151,6 +155,7 @@ def test_sets() -> list[TestSet]:
             "fluo-x2",
             ("fluo-wiener-x2",),
             LIGHT_CELLS,
+            noisy=True,
         ),
         *(
             replace(one, title=title, like="em-x2.1.yaml", ours="em-x2", specialists=(), cells=CELLS_X2, partner="")
@@ -158,11 +163,11 @@ def test_sets() -> list[TestSet]:
         ),
         TestSet(
             f"real fluorescence ×2 with hardly any noise of its own ({len(still)} × {still[0].shape[0]}²)",
-            still, "fluo-x2.1.yaml", "fluo-x2", (), LIGHT_CELLS,
+            still, "fluo-x2.1.yaml", "fluo-x2", (), LIGHT_CELLS, noisy=True,
         ),
         TestSet(
             f"real fluorescence ×4 ({len(light)} images, up to 512²)", [centre(p, 512, 4) for p in light],
-            "fluo-x4.1.yaml", "fluo-x4", (), LIGHT_CELLS_X4,
+            "fluo-x4.1.yaml", "fluo-x4", (), LIGHT_CELLS_X4, noisy=True,
         ),
         *(
             TestSet(
@@ -199,6 +204,19 @@ def linear(config: TrainConfig, degradation: str) -> Model:
     return Model(network.eval(), card)
 
 
+def with_own_noise(suffered: Suffered, hr: np.ndarray, cell: str, scale: int) -> Suffered:
+    """Return what an LR image has of blur and noise, with what it keeps of the noise of its HR image.
+
+    The latter is measured by :func:`estimate_noise` (Foi et al. 2008) on the HR image, and taken for white.
+    """
+    noise = estimate_noise(hr)
+    linear = " + ".join(step for step in cell.split(" + ") if not step.startswith(("shot", "noise")))
+    white = np.random.default_rng(0).normal(size=(512, 512)).astype(np.float32)
+    kept = float(low_resolution_told(white, make_degradation(linear, scale), np.random.default_rng(0))[0].var())
+    slope, intercept = suffered.slope + kept * noise.slope, suffered.intercept + kept * noise.intercept
+    return replace(suffered, slope=slope, intercept=intercept)
+
+
 def figure(sr: np.ndarray, hr: np.ndarray, crop: int, density: bool = False) -> float:
     """Return PSNR inside the border: range 255 for 8 bit, otherwise the image's own (of densities: the logarithm's)."""
     if density:
@@ -222,7 +240,9 @@ def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, dict[str, Any]]]
     scale, bicubic = config.scale, load_model(f"bicubic-x{config.scale}")
     specialists = [load_model(name) for name in test.specialists]
     partners = [load_model(test.partner)] if test.partner else []
-    names = ["linear, fitted here", *test.specialists, f"{test.ours}, told", f"{test.ours}, estimated"]
+    names = ["linear, fitted here", *test.specialists, f"{test.ours}, told"]
+    names += [f"{test.ours}, told the sum of noise"] if test.noisy else []
+    names += [f"{test.ours}, estimated"]
     names += [f"{test.partner}, estimated"] if partners else []
     lines = [f"| LR images | bicubic | {' | '.join(names)} |", f"|{'---|' * (len(names) + 2)}"]
     all_gains, bases, natural = [], [], []
@@ -233,9 +253,12 @@ def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, dict[str, Any]]]
             lr, suffered = low_resolution_told(hr, chain, np.random.default_rng(number))
             stored = lr.astype(hr.dtype)
             assert suffered is not None
-            told = described(suffered, ours.intensity.fit(stored))
+            fitted = ours.intensity.fit(stored)
             runs: list[tuple[Model, dict[str, float] | None]] = [(bicubic, None), (filter_here, None)]
-            runs += [*((m, None) for m in specialists), (ours, told), (ours, None), *((m, None) for m in partners)]
+            runs += [*((m, None) for m in specialists), (ours, described(suffered, fitted))]
+            if test.noisy:
+                runs.append((ours, described(with_own_noise(suffered, hr, cell, scale), fitted)))
+            runs += [(ours, None), *((m, None) for m in partners)]
             made = [upscale(stored, m, dtype=np.float32, precision="fp32", conditions=c) for m, c in runs]
             reached = [figure(sr, hr, scale, test.density) for sr in made]
             if partners:
@@ -253,7 +276,7 @@ def measure(test: TestSet, ours: Model) -> tuple[str, dict[str, dict[str, Any]]]
         without, *theirs = np.mean(natural, axis=0)
         shown = ["", *("" for _ in specialists), "", *(f"{value:.1f}" for value in theirs)]
         lines.append(f"| **NIQE, mean** (lower is better) | {without:.1f} | {' | '.join(shown)} |")
-    bicubic_psnr, last = float(np.mean(bases)), np.mean(all_gains, axis=0)[len(specialists) + 2 :]
+    bicubic_psnr, last = float(np.mean(bases)), np.mean(all_gains, axis=0)[len(specialists) + 2 + test.noisy :]
     data = f"{test.title}; mean over {len(test.cells)} kinds of LR images, blur and noise estimated; "
     entries = {
         name: {

@@ -5,7 +5,7 @@ What is drawn, uniformly unless it says otherwise:
 * optics: none (1 in 5), or a Gaussian of 0 to 1.2 LR pixels; 1 in 5 is elliptic (ratio up to 2);
 * sampling: means over the LR pixels' areas (1 in 2), bilinear at their centres, or single points (1 in 10);
 * noise: none (1 in 3), or a signal-to-noise ratio at the brightest value of 4 to 200 (log-uniform), from photons alone,
-  a detector alone, or both, on top of a background that has photons, too;
+  a detector alone, or both, on a background whose photons are up to half as many, and in one of two images far fewer;
 * storage: rounded to 8 bit (2 in 3) or not; what is brighter than white is cut.
 
 For training, the HR image is varied first (:mod:`napari_sr.degradations.variety`): structures of 1 to 2 times their
@@ -33,6 +33,9 @@ from napari_sr.degradations.variety import WHITE, fitted_limits, limits_of, redu
 WIDEST = 1.2
 #: signal-to-noise ratios at the brightest value
 SNR = (4.0, 200.0)
+#: light behind the darkest value, over the span of the values: up to half of it in one of two images, log-uniform in
+#: the others. A fluorescent cell may lie on nothing, and only its bright parts are noisy then
+BACKGROUND = (0.002, 0.5)
 #: grain: standard deviation in LR pixels of the Gaussian that noise was smoothed with
 GRAIN = (0.35, 0.9)
 
@@ -115,7 +118,8 @@ def _draw_noise(low: float, high: float, inverted: bool, rng: np.random.Generato
     span = high - low
     deviation = span / np.exp(rng.uniform(*np.log(SNR)))  # at the end of the range that has the most photons
     of_photons = float(rng.choice((0.0, 1.0, rng.random()), p=(0.25, 0.5, 0.25)))
-    below = span * rng.uniform(0, 0.5)  # a background of light, or the black level of an offset
+    # a background of light, or the black level of an offset
+    below = span * (rng.uniform(0, BACKGROUND[1]) if rng.random() < 0.5 else np.exp(rng.uniform(*np.log(BACKGROUND))))
     photons, dark = (low, high + below) if inverted else (high, low - below)
     slope = of_photons * deviation**2 / (photons - dark) if span else 0.0  # of no contrast, there is no share
     grain = (0.0, 0.0)

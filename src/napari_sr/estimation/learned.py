@@ -2,11 +2,12 @@
 
 What it sees are the statistics that published methods go by: the power spectrum in rings (its slope is the object's
 and the blur's, its floor the noise's, Field 1987, doi:10.1364/JOSAA.4.002379), the variances of fine and coarser
-detail over blocks, of which the lowest are noise alone (Foi et al. 2008, doi:10.1109/TIP.2008.2001399), whether the
-finest detail has directions, as structure has (:mod:`napari_sr.estimation.structure`), what a scan does to noise
-(:mod:`napari_sr.estimation.scan`), and what :func:`napari_sr.estimation.blur.judge` makes of them. By how much that is
-wrong is learnt, by ``scripts/fit_estimation.py``: where structure is taken for noise, where noise that neighbouring
-pixels share is taken for structure, and how steep spectra of tissue and cells are without blur.
+detail over blocks, of which the lowest are noise alone, and over blocks of one brightness (Foi et al. 2008,
+doi:10.1109/TIP.2008.2001399; :mod:`napari_sr.estimation.brightness`), whether the finest detail has directions, as
+structure has (:mod:`napari_sr.estimation.structure`), what a scan does to noise (:mod:`napari_sr.estimation.scan`),
+and what :func:`napari_sr.estimation.blur.judge` makes of them. By how much that is wrong is learnt, by
+``scripts/fit_estimation.py``: where structure is taken for noise, where noise that neighbouring pixels share is taken
+for structure, and how steep spectra of tissue and cells are without blur.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_sr.estimation.blur import judge_sample
+from napari_sr.estimation.brightness import NUMBERS as OF_BRIGHTNESS
+from napari_sr.estimation.brightness import brightness
 from napari_sr.estimation.noise import HIGH_PASS, Noise, block_means, high_pass, noise_of
 from napari_sr.estimation.sampling import extremes, filled, quantiles, rounding, tiles
-from napari_sr.estimation.scan import NUMBERS, scan
+from napari_sr.estimation.scan import NUMBERS as OF_SCANS
+from napari_sr.estimation.scan import scan
 from napari_sr.estimation.spectrum import RINGS, spectrum
 from napari_sr.estimation.structure import structure
 
@@ -99,8 +103,8 @@ class Statistics:
     noise: Noise
 
     def seen_by(self, of: str) -> FloatArray:
-        """Return what the network of one kind of image sees: nobody scans densities."""
-        return self.features[NUMBERS:] if of == DENSITIES else self.features
+        """Return what the network of one kind of image sees: nobody scans densities, and they have no photons."""
+        return self.features[OF_BRIGHTNESS + OF_SCANS :] if of == DENSITIES else self.features
 
 
 def statistics(image: npt.NDArray[Any]) -> Statistics | None:
@@ -134,7 +138,8 @@ def statistics(image: npt.NDArray[Any]) -> Statistics | None:
         blur.sigma,
         _log(share),
     ]
-    features = np.concatenate([scan(unit), structure(unit, bands), rings, *details, np.array(rest, dtype=np.float64)])
+    fine = (brightness(unit, bands), scan(unit), structure(unit, bands))
+    features = np.concatenate([*fine, rings, *details, np.array(rest, dtype=np.float64)])
     return Statistics(features, sample, cut, variance, noise)
 
 
