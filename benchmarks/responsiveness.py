@@ -164,6 +164,7 @@ def main() -> None:
     widget.cancel()
     wait(lambda: widget.job is None, 60)
     viewer.layers.clear()
+    wait(lambda: False, 0.5)  # napari crashes in OpenGL if layers come before it has drawn that there are none
     viewer.add_image(lr[:320, :320], name="small")
     wait(lambda: not widget.busy, 60)
     gaps.reset()
