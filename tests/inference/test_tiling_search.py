@@ -9,6 +9,8 @@ from napari_sr.errors import Cancelled
 from napari_sr.inference import iter_upscale, tiling
 from napari_sr.inference.device import choose
 from napari_sr.inference.tiling import choose_tiling, iter_tiling
+from napari_sr.models.export import export_model
+from napari_sr.models.formats import load_foreign
 
 
 def sentences(model, shape=(3000, 3000)):
@@ -40,6 +42,15 @@ def test_larger_tiles_are_not_tried_when_a_layer_would_fill_the_memory(model, mo
     told, found = sentences(model)
     assert len(told) == 4  # 64, 96, 128, 192
     assert found.tile <= 192
+
+
+def test_networks_that_cannot_be_looked_into_have_no_larger_tiles_than_that(tmp_path):
+    exported = export_model(make_model("wgan", 2), tmp_path / "exported", to="torchscript")
+    again = load_foreign(exported.path, allow_code=True)
+    told, found = sentences(again)
+    assert told
+    assert all(" of 5)" in sentence for sentence in told)
+    assert found.tile <= tiling.LARGEST_UNSEEN
 
 
 def test_small_images_need_no_search(model):

@@ -21,8 +21,8 @@ BACKENDS = ("auto", "torch", "openvino")
 INSTALL = 'pip install "napari-sr[openvino]"'
 #: seconds that torch would take from which it is worth to find out how fast OpenVINO is
 TRY_FROM = 20.0
-#: so many tiles have to be there that measuring one of them costs nothing
-TRY_FROM_TILES = 50
+#: so many LR pixels have to be there that measuring a tile costs nothing
+TRY_FROM_PIXELS = 50 * 192**2
 #: what OpenVINO has to save of the time that torch takes: both were measured on one tile
 GAIN = 0.05
 #: sides of the tiles it is timed with: the larger one if that still gives signs of life
@@ -73,7 +73,7 @@ def iter_backend(
         return "torch", tiling
     known = timings.remembered(model, target)
     if wanted == "auto":
-        if not known.rate and job.pixels > TRY_FROM_TILES * tiling.tile**2:
+        if not known.rate and job.pixels > TRY_FROM_PIXELS:
             yield "Finding out how fast the model is here, once …"
             known = timings.remember(model, target, rate=_rate(prepared.network({}), target, tiling))
         if not known.openvino_rate and known.rate and job.pixels / known.rate > TRY_FROM:

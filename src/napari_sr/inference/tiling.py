@@ -37,6 +37,8 @@ AT_ONCE = {"cpu": 0, "cuda": 512**2, "mps": 256**2}
 CANDIDATES = {"cpu": (64, 96, 128, 192, 256, 384, 512), "cuda": (256, 512, 1024), "mps": (128, 256, 512)}
 #: LR pixels of a job from which a search is worth its time
 SEARCH_FROM = {"cpu": 1024**2, "cuda": 4096**2, "mps": 2048**2}
+#: largest tile there of networks that cannot be looked into
+LARGEST_UNSEEN = 256
 #: a tile on a processor whose largest layer makes more bytes than that is not tried: a system that runs out of memory
 #: ends the program instead of saying so
 LARGEST_LAYER = 300e6
@@ -196,6 +198,8 @@ def _iter_tile(
     if planes * shape[0] * shape[1] < SEARCH_FROM[kind]:
         return Tiling(default, halo, blend)
     usable = [t for t in CANDIDATES[kind] if t > 4 * halo]
+    if kind == "cpu" and network.foreign:  # how much memory its layers take cannot be seen
+        usable = [t for t in usable if t <= LARGEST_UNSEEN]
     if not usable:
         return Tiling(default, halo, blend)
     fastest, rate = yield from _fastest(network, target, usable, halo)
