@@ -38,9 +38,9 @@ def main() -> None:
     print(f"{hr.shape}, {COUNT} fakes each, maps averaged over {SIDE // 2} px\n")
     print("| fakes | consistency map | scanning FRC with the reference |\n|---|---|---|")
     for name, planted in fakes.items():
-        residual = plane_consistency(planted.picture, lr, scale=4, degradation="em").residual
+        residual = plane_consistency(planted.pred, lr, scale=4, degradation="em").residual
         wrong = np.kron(np.abs(residual), np.ones((4, 4)))
-        unexplained = sfrc_map(planted.picture, hr).unexplained
+        unexplained = sfrc_map(planted.pred, hr).unexplained
         clean = sfrc_map(sr, hr).unexplained
         print(
             f"| {name} | {found_by(wrong, planted.mask, side=SIDE // 2):.3f} | "

@@ -198,7 +198,7 @@ def _iter_tile(
     if planes * shape[0] * shape[1] < SEARCH_FROM[kind]:
         return Tiling(default, halo, blend)
     usable = [t for t in CANDIDATES[kind] if t > 4 * halo]
-    if kind == "cpu" and network.foreign:  # how much memory its layers take cannot be seen
+    if kind == "cpu" and model.network.foreign:  # how much memory its layers take cannot be seen
         usable = [t for t in usable if t <= LARGEST_UNSEEN]
     if not usable:
         return Tiling(default, halo, blend)
